@@ -1,0 +1,44 @@
+# The whole product from a fresh clone with Python 3.11+, git and make: uv comes along, in .tools/.
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+UV := .tools/bin/uv
+BIN := .venv/bin
+
+export UV_PYTHON_DOWNLOADS := never
+export DAGSTER_HOME ?= $(CURDIR)
+
+.PHONY: help setup run ui test lint image-test clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
+
+setup: .venv/.synced  ## the environment: .venv/bin/churn-assets
+
+run: setup  ## a sample where the source is empty, a first model, the last seven nights
+	@$(BIN)/churn-assets quickstart
+
+ui: setup  ## the Dagster UI and daemon on http://127.0.0.1:3000
+	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml
+
+test: lint  ## linters, types, import contracts and the whole test suite
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+image-test: setup  ## build the Dockerfile without a container engine, and run the nightly chain inside it
+	./.ci/image-test
+
+clean:  ## remove the environment; data/ stays
+	rm -rf .venv .tools
+
+$(UV):
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet uv==$(UV_VERSION)
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked --quiet --python $(PYTHON)
+	@touch $@

@@ -1,0 +1,14 @@
+"""Nightly churn scores as versioned tables.
+
+    cli            thin commands            launch       the chain through Dagster, from a process
+    present        what commands print      samples      a simulated business for the source
+    definitions    the code location        composition  settings -> chain
+    instance       Dagster's own state      settings     the only reader of environment and config.yaml
+    assets/        Dagster adapters: read, call one core function, publish, return metadata
+    storage/       versioned tables, models, the source; bytes, and no orchestrator
+    profiles/      one file a business: schema, features, label
+    core/          pure functions: frames in, frames out
+
+Imports point downwards only. Four stages carry the same names everywhere: customers, features,
+training, scoring.
+"""

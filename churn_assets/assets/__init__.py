@@ -1,0 +1,1 @@
+"""Dagster adapters of the chain: read, call one core function, publish, return metadata."""

@@ -1,0 +1,60 @@
+"""Jobs and schedules: what runs by itself, and when."""
+
+import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+__all__ = ["MAX_RUNTIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
+
+MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; the default launcher does not notice a dead worker
+CHAIN = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
+
+
+def nightly_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+    """A day's customers to its published scores, in one process."""
+    return dg.define_asset_job(
+        "nightly",
+        selection=dg.AssetSelection.assets(*CHAIN),
+        partitions_def=partitions,
+        executor_def=dg.in_process_executor,
+        tags=MAX_RUNTIME,
+        description="Land, validate, featurize, score, audit and publish one snapshot date.",
+    )
+
+
+def training_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+    """A model version as of a day; the first that passes its gates becomes champion."""
+    return dg.define_asset_job(
+        "training",
+        selection=dg.AssetSelection.assets("churn_model", "champion"),
+        partitions_def=partitions,
+        executor_def=dg.in_process_executor,
+        tags=MAX_RUNTIME,
+        description="Train and judge a model as of one snapshot date; the history it needs lands on the way.",
+    )
+
+
+def nightly_schedule(job: UnresolvedAssetJobDefinition, cron: str, timezone: str) -> dg.ScheduleDefinition:
+    """Each night, the day that has just ended."""
+    return _day_before(job, cron, timezone, "nightly_schedule")
+
+
+def training_schedule(job: UnresolvedAssetJobDefinition, cron: str, timezone: str) -> dg.ScheduleDefinition:
+    """On training days, a model as of the day that has just ended."""
+    return _day_before(job, cron, timezone, "training_schedule")
+
+
+def _day_before(job: UnresolvedAssetJobDefinition, cron: str, timezone: str, name: str) -> dg.ScheduleDefinition:
+    """A tick on D + 1, by the wall clock of `timezone`, asks for D: also where a day has 23 or 25 hours."""
+
+    def request(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        tick = context.scheduled_execution_time.astimezone(ZoneInfo(timezone))
+        day = (tick.date() - dt.timedelta(days=1)).isoformat()
+        yield dg.RunRequest(run_key=day, partition_key=day)
+
+    return dg.ScheduleDefinition(
+        name=name, job=job, cron_schedule=cron, execution_timezone=timezone, execution_fn=request
+    )

@@ -1,0 +1,220 @@
+"""The stage `customers`: land the source as it is, then tell valid rows from broken ones.
+
+Belongs here: `raw_customers`, `customers` and `quarantined_customers`. What a broken row is stands
+in `core.customers`, how bytes are kept in `storage`.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from churn_assets.assets.adapter import Made, materialized, work_of
+from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
+from churn_assets.assets.resources import Chain, Work, logger
+from churn_assets.core.customers import Tally, audit_quarantine, repeated_ids, validate
+from churn_assets.core.errors import AuditFailed, SourceFault
+from churn_assets.core.landing import check_columns, in_id_order, land_batch
+from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
+from churn_assets.storage.source import SourceFile
+
+__all__ = ["customer_assets", "land_customers", "validate_customers"]
+
+OWNERS = ["team:customer-data"]
+
+
+def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
+    """Land an immutable copy of the source's snapshot of `day`.
+
+    Raises:
+        SourceMissing, SourceFault: nothing was landed.
+    """
+    expected = chain.raw.current(day)
+    schema = raw_schema(chain.profile)
+    files = chain.source.files(day)
+    batches: list[pa.Table] = []
+    unknown: set[str] = set()
+    for file in files:
+        where = str(file.path)
+        batches += [land_batch(batch, schema, day, where) for batch in _file_batches(chain, file, schema, unknown)]
+    rows = sum(batch.num_rows for batch in batches)
+    if not rows:
+        raise SourceFault(f"{', '.join(str(file.path) for file in files)} holds no rows; export {day} again")
+    if unknown:
+        logger.warning("%s: columns the profile does not know were not landed: %s", day, ", ".join(sorted(unknown)))
+    ordered = in_id_order(pa.concat_tables(batches), chain.profile.id_column)
+    staged = chain.raw.write(day, schema, chain.profile.id_column, [ordered])
+    written = sum(batch.num_rows for batch in staged.batches([chain.profile.id_column]))
+    if written != rows:
+        chain.raw.discard(staged)
+        raise AuditFailed(f"raw_customers {day}: {rows} rows were read and {written} written; nothing was published")
+    told = [{"path": str(file.path), "bytes": file.size, "sha256": file.sha256} for file in files]
+    batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]
+    details: dict[str, Any] = {"batch_id": batch_id, "files": told, "unknown_columns": sorted(unknown)}
+    published = chain.raw.publish(staged, expected, work.commit("land", **details))
+    logger.debug("%s raw_customers: %d rows landed", day, rows)
+    metadata = partition_metadata(chain.raw, published, rows, **details)
+    metadata["dagster/column_schema"] = column_schema(schema)
+    return Made("raw_customers", published, rows, metadata)
+
+
+def _file_batches(chain: Chain, file: SourceFile, schema: pa.Schema, unknown: set[str]) -> Iterator[pa.RecordBatch]:
+    for number, batch in enumerate(chain.source.batches(file)):
+        if number == 0:
+            unknown.update(check_columns(batch.schema.names, schema, str(file.path)))
+        yield batch
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Both halves of a day's rows."""
+
+    valid: Made
+    quarantined: Made
+
+
+def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
+    """Split the day's raw rows into `customers` and `quarantined_customers`.
+
+    Raises:
+        AuditFailed: rows were lost, or too many are broken; neither table was touched.
+    """
+    raw = chain.raw.version(day)
+    key = chain.profile.id_column
+    expected = (chain.customers.current(day), chain.quarantined.current(day))
+    repeated = repeated_ids(batch.column(key).combine_chunks() for batch in raw.batches([key]))
+    tally = Tally()
+    broken = [quarantine_schema(chain.profile).empty_table()]
+
+    def valid_rows() -> Iterator[pa.Table]:
+        for batch in raw.batches():
+            verdict = validate(batch.cast(raw_schema(chain.profile)), chain.profile, day, repeated)
+            tally.add(verdict)
+            broken.append(verdict.quarantined)
+            yield verdict.valid
+
+    staged = chain.customers.write(day, customers_schema(chain.profile), key, valid_rows())
+    try:
+        audit_quarantine(tally, raw.rows, chain.validation.max_quarantined_share, _where(chain, day, raw.version))
+    except AuditFailed:
+        chain.customers.discard(staged)
+        raise
+    aside = chain.quarantined.write(day, quarantine_schema(chain.profile), key, broken)
+    commit = work.commit("validate", raw_version=raw.version)
+    quarantined = chain.quarantined.publish(aside, expected[1], commit)
+    valid = chain.customers.publish(staged, expected[0], commit)
+    logger.debug("%s customers: %d valid, %d quarantined", day, tally.valid, tally.quarantined)
+    shared: dict[str, Any] = {"raw_version": raw.version, "raw_rows": raw.rows}
+    worst = {f"{fault.column}: {fault.check}": fault.rows for fault in tally.worst}
+    return Validated(
+        Made(
+            "customers",
+            valid,
+            tally.valid,
+            partition_metadata(chain.customers, valid, tally.valid, **shared)
+            | {
+                "quarantined_share": tally.quarantined / raw.rows,
+                "dagster/column_schema": column_schema(customers_schema(chain.profile)),
+                "dagster/column_lineage": column_lineage(
+                    {name: [("raw_customers", name)] for name in customers_schema(chain.profile).names}
+                ),
+            },
+        ),
+        Made(
+            "quarantined_customers",
+            quarantined,
+            tally.quarantined,
+            partition_metadata(chain.quarantined, quarantined, tally.quarantined, **shared, faults=worst)
+            | {
+                "dagster/column_schema": column_schema(quarantine_schema(chain.profile)),
+                "dagster/column_lineage": column_lineage(
+                    {name: [("raw_customers", name)] for name in raw_schema(chain.profile).names}
+                ),
+            },
+        ),
+    )
+
+
+def _where(chain: Chain, day: dt.date, raw_version: str) -> str:
+    """The day and the files its rows came from, for a sentence."""
+    landed = next(event for event in reversed(chain.raw.history(day)) if event.version == raw_version)
+    files = ", ".join(file["path"] for file in landed.commit.details.get("files", []))
+    return f"customers {day} ({files})" if files else f"customers {day}"
+
+
+def customer_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
+    """`raw_customers`, and `customers` with `quarantined_customers`."""
+    raw_columns = raw_schema(chain.profile)
+
+    @dg.asset(
+        partitions_def=partitions,
+        group_name="customers",
+        kinds={"delta", "parquet"},
+        owners=OWNERS,
+        description="An immutable copy of the source's snapshot of the day, sorted by id, with its files' digests.",
+        metadata={"dagster/column_schema": column_schema(raw_columns)},
+    )
+    def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        day = dt.date.fromisoformat(context.partition_key)
+        return materialized(lambda: land_customers(chain, day, work_of(context)))
+
+    @dg.multi_asset(
+        name="customers",
+        partitions_def=partitions,
+        specs=[
+            dg.AssetSpec(
+                "customers",
+                deps=["raw_customers"],
+                group_name="customers",
+                kinds={"delta", "pandera"},
+                owners=OWNERS,
+                description="The rows of the day that keep every rule of the profile's schema.",
+                metadata={"dagster/column_schema": column_schema(customers_schema(chain.profile))},
+            ),
+            dg.AssetSpec(
+                "quarantined_customers",
+                deps=["raw_customers"],
+                group_name="customers",
+                kinds={"delta", "pandera"},
+                owners=OWNERS,
+                description="The rows of the day that break the schema, each with every column, check and value.",
+                metadata={"dagster/column_schema": column_schema(quarantine_schema(chain.profile))},
+            ),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec("rows_conserved", asset="customers", description="raw = valid + quarantined"),
+            dg.AssetCheckSpec("quarantined_share", asset="customers", description="Within the configured share"),
+        ],
+    )
+    def customers(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        day = dt.date.fromisoformat(context.partition_key)
+        made: list[Validated] = []
+
+        def work() -> Made:
+            made.append(validate_customers(chain, day, work_of(context)))
+            return made[0].valid
+
+        yield materialized(work)
+        valid, quarantined = made[0].valid, made[0].quarantined
+        yield materialized(lambda: quarantined)
+        raw_rows = valid.metadata["raw_rows"]
+        counts = {"raw": raw_rows, "valid": valid.rows, "quarantined": quarantined.rows}
+        share = {"share": quarantined.rows / raw_rows, "allowed": chain.validation.max_quarantined_share}
+        yield dg.AssetCheckResult(
+            asset_key="customers",
+            check_name="rows_conserved",
+            passed=sum(counts.values()) == 2 * raw_rows,
+            metadata=counts,
+        )
+        yield dg.AssetCheckResult(
+            asset_key="customers",
+            check_name="quarantined_share",
+            passed=share["share"] <= share["allowed"],
+            metadata=share,
+        )
+
+    return [raw_customers, customers]

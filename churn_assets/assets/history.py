@@ -1,0 +1,45 @@
+"""The history that training needs, landed on the way: only what is missing or stale is made."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+from churn_assets.assets.adapter import Made
+from churn_assets.assets.customers import land_customers, validate_customers
+from churn_assets.assets.features import featurize_customers, is_fresh
+from churn_assets.assets.resources import Chain, Work, logger
+from churn_assets.storage.history import Event
+
+__all__ = ["available_days", "land_history", "newest_events"]
+
+LOGGED_EVERY = 10
+Report = Callable[[Made, dt.date], None]
+
+
+def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
+    """Those of `days` that are landed already or that the source can give; none before the first partition."""
+    landed = set(chain.raw.days())
+    return {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
+
+
+def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], work: Work, report: Report) -> None:
+    """See that every one of `days` has valid customers, and those of `with_features` fresh features."""
+    landed, validated = set(chain.raw.days()), newest_events(chain.customers.events())
+    featurized = newest_events(chain.features.events())
+    for count, day in enumerate(sorted(days), start=1):
+        version = validated[day].version if day in validated else None
+        if version is None:
+            if day not in landed:
+                report(land_customers(chain, day, work), day)
+            made = validate_customers(chain, day, work)
+            report(made.valid, day)
+            report(made.quarantined, day)
+            version = made.valid.published.version
+        if day in with_features and not is_fresh(featurized.get(day), version, chain.feature_digest):
+            report(featurize_customers(chain, day, work), day)
+        if count % LOGGED_EVERY == 0 or count == len(days):
+            logger.info("history: %d of the %d days that training looks at are there", count, len(days))
+
+
+def newest_events(events: Iterable[Event]) -> dict[dt.date, Event]:
+    """The event that made each day's version current; `events` are oldest first."""
+    return {event.day: event for event in events}

@@ -1,0 +1,85 @@
+"""What every asset works with, composed once from the settings; no asset looks anything up itself."""
+
+import datetime as dt
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.profile import Profile
+from churn_assets.storage.history import Commit, Kind
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.registry import Registry
+from churn_assets.storage.source import Source
+from churn_assets.storage.tables import Table
+
+__all__ = ["Chain", "Work", "logger"]
+
+logger = logging.getLogger("churn_assets")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One business's chain: its profile and options, its source, tables and models."""
+
+    profile: Profile
+    parameters: Mapping[str, Any]
+    source: Source
+    layout: Layout
+    validation: Validation
+    recipe: Recipe
+    gates: GateBounds
+    decisions: Decisions
+    start_date: dt.date
+    timezone: str
+    code_revision: str
+
+    @cached_property
+    def raw(self) -> Table:
+        """`raw_customers`."""
+        return Table(self.layout.table("raw_customers"))
+
+    @cached_property
+    def customers(self) -> Table:
+        """`customers`."""
+        return Table(self.layout.table("customers"))
+
+    @cached_property
+    def quarantined(self) -> Table:
+        """`quarantined_customers`."""
+        return Table(self.layout.table("quarantined_customers"))
+
+    @cached_property
+    def features(self) -> Table:
+        """`customer_features`."""
+        return Table(self.layout.table("customer_features"))
+
+    @cached_property
+    def scores(self) -> Table:
+        """`churn_scores`."""
+        return Table(self.layout.table("churn_scores"))
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model versions and their promotions."""
+        return Registry(self.layout)
+
+    @property
+    def feature_digest(self) -> str:
+        """The digest of the feature code and parameters in force."""
+        return self.profile.feature_digest(self.parameters)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Who is at work, for the commits' metadata."""
+
+    actor: str
+    run_id: str = ""
+    reason: str = ""
+
+    def commit(self, kind: Kind, model_version: str = "", **details: Any) -> Commit:
+        """The metadata of a commit made by this work."""
+        return Commit(kind, self.actor, self.reason, self.run_id, model_version, details)

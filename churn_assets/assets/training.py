@@ -1,0 +1,274 @@
+"""The stage `training`: a model as of a day, from what was known on that day, judged by a backtest."""
+
+import datetime as dt
+import platform
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from typing import Any
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from churn_assets.assets.adapter import Made, failing_in_words, work_of
+from churn_assets.assets.history import Report
+from churn_assets.assets.material import Material, Plan, load_material, plan_training
+from churn_assets.assets.metadata import column_schema
+from churn_assets.assets.resources import Chain, Work, logger
+from churn_assets.core.card import Metrics, ModelCard, model_version
+from churn_assets.core.columns import PROMOTIONS
+from churn_assets.core.errors import NoChampion
+from churn_assets.core.evaluation import gate_names, judge, measure
+from churn_assets.core.frames import id_texts
+from churn_assets.core.model import predict_in_blocks
+from churn_assets.core.profile import LabelColumn
+from churn_assets.core.training import fit
+
+__all__ = ["Trained", "train_model", "training_assets"]
+
+LIBRARIES = ("churn-assets", "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+IN_SAMPLE = (
+    "The export has no time: four fifths of the scored customers were trained on, so their scores are in-sample."
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model version's card, and whether it was made just now or stood there already."""
+
+    card: ModelCard
+    created: bool
+
+
+def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Trained:
+    """Train the recipe as of `as_of`, unless the same data, code and configuration made that version before.
+
+    Args:
+        chain: the chain.
+        as_of: nothing that was not known at the end of this day is learnt from.
+        work: who trains.
+        report: told of each partition that is landed on the way.
+
+    Raises:
+        TrainingImpossible: too little history, or too few outcomes.
+    """
+    plan = plan_training(chain, as_of, work, report)
+    libraries = {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
+    version = model_version(
+        as_of,
+        profile_digest=chain.profile.source_digest,
+        feature_digest=chain.feature_digest,
+        label=chain.profile.label_text,
+        recipe=chain.recipe,
+        inputs=plan.inputs,
+        libraries=libraries,
+    )
+    if version in chain.registry.models.versions():
+        logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
+        return Trained(chain.registry.models.card(version), created=False)
+    material = load_material(chain, plan)
+    logger.info("%s churn_model: backtest on %s, trained on %d days", as_of, plan.backtest, len(plan.judged))
+    columns = chain.profile.feature_columns
+    judged = fit(material.judged, chain.recipe, columns)
+    probability = predict_in_blocks(judged, material.holdout.features, columns)
+    metrics = measure(material.holdout.churned, probability)
+    in_sample = isinstance(chain.profile.label, LabelColumn)
+    served = judged if in_sample else fit(material.served, chain.recipe, columns)
+    card = _card(chain, as_of, plan, material, metrics, version=version, libraries=libraries)
+    kept = chain.registry.models.save(served, card)
+    _record_evaluation(chain, kept, material)
+    logger.info("%s churn_model: %s, ROC-AUC %.3f in its backtest", as_of, version, metrics.roc_auc)
+    return Trained(kept, created=True)
+
+
+def _card(
+    chain: Chain,
+    as_of: dt.date,
+    plan: Plan,
+    material: Material,
+    metrics: Metrics,
+    *,
+    version: str,
+    libraries: dict[str, str],
+) -> ModelCard:
+    in_sample = isinstance(chain.profile.label, LabelColumn)
+    return ModelCard(
+        model_version=version,
+        trained_as_of=as_of,
+        profile=chain.profile.name,
+        profile_digest=chain.profile.source_digest,
+        recipe=chain.recipe,
+        feature_columns=chain.profile.feature_columns,
+        feature_parameters=dict(chain.parameters),
+        feature_digest=chain.feature_digest,
+        label=chain.profile.label_text,
+        training_dates=plan.served,
+        backtest_date=plan.backtest,
+        backtest_training_dates=plan.judged,
+        skipped_dates=plan.skipped,
+        inputs=plan.inputs,
+        libraries=libraries,
+        code_revision=chain.code_revision,
+        train_rows=len(material.served.churned),
+        train_churners=int(material.served.churned.sum()),
+        left_out_rows=material.left_out,
+        metrics=metrics,
+        gates=tuple(judge(metrics, chain.gates)),
+        in_sample=in_sample,
+        limitations=(IN_SAMPLE,) if in_sample else (),
+        artefact_sha256="",
+    )
+
+
+def _record_evaluation(chain: Chain, card: ModelCard, material: Material) -> None:
+    """Keep how the model was judged, beside the scores that were really published on the backtest's day."""
+    published = _published_then(chain, card, material)
+    chain.registry.evaluations.append(
+        lambda _: {
+            "evaluated_at": dt.datetime.now(dt.UTC),
+            "model_version": card.model_version,
+            "backtest_date": card.backtest_date,
+            "rows": card.metrics.rows,
+            "base_rate": card.metrics.base_rate,
+            "roc_auc": card.metrics.roc_auc,
+            "average_precision": card.metrics.average_precision,
+            "brier": card.metrics.brier,
+            "published_version": published[0] if published else None,
+            "published_roc_auc": published[1] if published else None,
+            "passed": not card.missed,
+            "missed": "; ".join(card.missed),
+        }
+    )
+
+
+def _published_then(chain: Chain, card: ModelCard, material: Material) -> tuple[str, float] | None:
+    """The last score version of the backtest's day whose model knew no more, and its ROC-AUC on the same customers."""
+    for event in reversed(chain.scores.history(card.backtest_date)):
+        if event.commit.details.get("hindsight", True) or card.in_sample:
+            continue
+        scores = chain.scores.version(event.day, event.version).read(["customer_id", "churn_probability"])
+        ids = id_texts(material.holdout.features.column(chain.profile.id_column))
+        at = pc.index_in(ids, value_set=scores.column("customer_id").combine_chunks())
+        both = at.is_valid()
+        probability = scores.column("churn_probability").take(at.drop_null()).to_numpy()
+        return event.version, measure(material.holdout.churned[both.to_numpy()], probability).roc_auc
+    return None
+
+
+class PromotionConfig(dg.Config):
+    """What to promote; where nothing is named and there is no champion, the newest model that passed its gates."""
+
+    model_version: str | None = None
+    reason: str = ""
+    force: bool = False
+
+
+def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """`churn_model` and `champion`."""
+    history = _training_window(chain)
+    gates = gate_names(chain.gates)
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[dg.AssetDep(name, partition_mapping=history) for name in ("customers", "customer_features")],
+        group_name="training",
+        kinds={"scikitlearn", "joblib"},
+        owners=["team:data-science"],
+        code_version=chain.feature_digest,
+        description="A model version as of the day, from labels known on that day only, judged by a backtest.",
+        check_specs=[
+            dg.AssetCheckSpec(name, asset="churn_model", description="A gate of promotion, by the backtest")
+            for name in gates
+        ],
+    )
+    def churn_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        as_of = dt.date.fromisoformat(context.partition_key)
+
+        def report(made: Made, day: dt.date) -> None:
+            context.log_event(made.event(day.isoformat()))
+
+        trained: Trained = failing_in_words(lambda: train_model(chain, as_of, work_of(context), report))
+        return dg.MaterializeResult(
+            metadata=_model_metadata(trained),
+            data_version=dg.DataVersion(trained.card.model_version),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=gate.name,
+                    passed=gate.passed,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=gate.finding,
+                )
+                for gate in trained.card.gates
+                if gate.name in gates
+            ],
+        )
+
+    @dg.asset(
+        deps=["churn_model"],
+        group_name="training",
+        kinds={"delta"},
+        owners=["team:data-science"],
+        description="The record of promotions: whose scores are published, since when, by whom and why.",
+    )
+    def champion(context: dg.AssetExecutionContext, config: PromotionConfig) -> dg.MaterializeResult:
+        promoted: dg.MaterializeResult = failing_in_words(lambda: _promote(chain, config, work_of(context)))
+        return promoted
+
+    return [churn_model, champion]
+
+
+def _training_window(chain: Chain) -> dg.TimeWindowPartitionMapping:
+    """A model as of a day is made of the partitions as far back as its backtest's window reaches."""
+    label = chain.profile.label
+    reach = 0 if isinstance(label, LabelColumn) else chain.recipe.window_days + 2 * label.horizon_days
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; without it the first year cannot be trained
+        return dg.TimeWindowPartitionMapping(start_offset=-reach, allow_nonexistent_upstream_partitions=True)
+
+
+def _model_metadata(trained: Trained) -> dict[str, Any]:
+    card = trained.card
+    return {
+        "model_version": card.model_version,
+        "created": trained.created,
+        "roc_auc": card.metrics.roc_auc,
+        "average_precision": card.metrics.average_precision,
+        "brier": card.metrics.brier,
+        "base_rate": card.metrics.base_rate,
+        "train_rows": card.train_rows,
+        "holdout_rows": card.metrics.rows,
+        "backtest_date": card.backtest_date.isoformat(),
+        "training_dates": [day.isoformat() for day in card.training_dates],
+        "skipped_dates": [day.isoformat() for day in card.skipped_dates],
+        "dagster/row_count": card.train_rows,
+    }
+
+
+def _promote(chain: Chain, config: PromotionConfig, work: Work) -> dg.MaterializeResult:
+    registry = chain.registry
+    if config.model_version:
+        reason = config.reason or work.reason
+        registry.promote(config.model_version, actor=work.actor, reason=reason, force=config.force)
+    elif not registry.has_champion():
+        passed = [each.card for each in registry.registered() if each.status == "challenger"]
+        if not passed:
+            missed = "; ".join(finding for each in registry.registered() for finding in each.card.missed)
+            raise NoChampion(
+                f"no model has passed its gates ({missed or 'none is trained'}): look at its metrics with "
+                "`churn-assets models`; `churn-assets promote VERSION --force --reason TEXT` overrides the gates"
+            )
+        reason = work.reason or "the first model that passed its gates"
+        registry.promote(passed[-1].model_version, actor=work.actor, reason=reason, first=True)
+    promotions = registry.promotions.rows()
+    newest = promotions[-1]
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(promotions),
+            "model_version": newest["to_version"],
+            "promoted_at": newest["promoted_at"].isoformat(),
+            "actor": newest["actor"],
+            "reason": newest["reason"],
+            "dagster/column_schema": column_schema(PROMOTIONS),
+        },
+        data_version=dg.DataVersion(newest["to_version"]),
+    )

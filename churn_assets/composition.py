@@ -1,0 +1,43 @@
+"""From settings to a chain: the one place where the parts are put together."""
+
+import subprocess
+from pathlib import Path
+
+from churn_assets.assets.resources import Chain
+from churn_assets.profiles.loading import load_profile
+from churn_assets.settings import Settings
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.source import FileSource
+
+__all__ = ["build_chain"]
+
+
+def build_chain(settings: Settings) -> Chain:
+    """The chain that `settings` describe.
+
+    Raises:
+        ProfileError, SettingsError: the profile or its feature parameters are not valid.
+    """
+    profile = load_profile(settings.profile)
+    return Chain(
+        profile=profile,
+        parameters=profile.feature_parameters(settings.features),
+        source=FileSource(settings.source.path, settings.data_dir),
+        layout=Layout(settings.data_dir),
+        validation=settings.validation,
+        recipe=settings.training,
+        gates=settings.gates,
+        decisions=settings.decisions,
+        start_date=settings.start_date,
+        timezone=settings.timezone,
+        code_revision=settings.code_revision or _git_revision(),
+    )
+
+
+def _git_revision() -> str:
+    """The commit this code was checked out from, with a mark where files differ from it."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603  # fixed words
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

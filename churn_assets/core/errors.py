@@ -1,0 +1,96 @@
+"""Everything this product raises on purpose.
+
+ChurnError                  a sentence for a person: what, where, what to do
+├── InputError              wrong usage or input, found before anything started (exit code 2)
+│   ├── SettingsError       config.yaml or an environment variable
+│   ├── ProfileError        the module that describes the business
+│   ├── SourceMissing       no source data for a day
+│   └── UnknownVersion      a version, model or customer that is not there
+└── RunError                work started and could not be done (exit code 1)
+    ├── SourceFault         a source file that cannot be read as customers
+    ├── AuditFailed         data that may not be published
+    ├── PartitionConflict   somebody else published the partition in the meantime
+    ├── SchemaChanged       a table's columns differ from what would be written
+    ├── PartitionMissing    an upstream partition that was never published
+    ├── TrainingImpossible  not enough history or labels for an honest model
+    ├── ModelFault          an artefact that is missing, tampered with or of another profile
+    └── NoChampion          no model has been promoted
+"""
+
+__all__ = [
+    "AuditFailed",
+    "ChurnError",
+    "InputError",
+    "ModelFault",
+    "NoChampion",
+    "PartitionConflict",
+    "PartitionMissing",
+    "ProfileError",
+    "RunError",
+    "SchemaChanged",
+    "SettingsError",
+    "SourceFault",
+    "SourceMissing",
+    "TrainingImpossible",
+    "UnknownVersion",
+]
+
+
+class ChurnError(Exception):
+    """A failure whose message tells a person what happened, where, and what to do."""
+
+
+class InputError(ChurnError):
+    """Wrong usage or input; nothing has started."""
+
+
+class SettingsError(InputError):
+    """A value in `config.yaml` or in the environment is not valid."""
+
+
+class ProfileError(InputError):
+    """The profile module cannot be imported or does not define a usable `PROFILE`."""
+
+
+class SourceMissing(InputError):
+    """The source holds nothing for the day that was asked for."""
+
+
+class UnknownVersion(InputError):
+    """A partition version, model version or customer that does not exist."""
+
+
+class RunError(ChurnError):
+    """The work started and could not be done; nothing was published."""
+
+
+class SourceFault(RunError):
+    """A source file cannot be read as a table of customers."""
+
+
+class AuditFailed(RunError):
+    """What was computed may not be published."""
+
+
+class PartitionConflict(RunError):
+    """The partition was published by somebody else since the work on it began."""
+
+
+class SchemaChanged(RunError):
+    """A table's columns differ from those that would be written to it."""
+
+
+class PartitionMissing(RunError):
+    """An upstream partition has never been published."""
+
+
+class TrainingImpossible(RunError):
+    """There is not enough history, or not enough outcomes, for an honest model."""
+
+
+class ModelFault(RunError):
+    """A model's folder is missing, damaged, tampered with, or made for another profile."""
+
+
+class NoChampion(RunError):
+    """No model version has been promoted yet."""

@@ -1,0 +1,72 @@
+"""The estimators that one line of configuration chooses between, each as a whole pipeline."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from churn_assets.core.balance import BalancedClassifier
+from churn_assets.core.errors import SettingsError
+from churn_assets.core.options import Recipe
+
+__all__ = ["build_pipeline"]
+
+
+def build_pipeline(recipe: Recipe, numeric: Sequence[str], categorical: Sequence[str]) -> Pipeline:
+    """An unfitted pipeline from a model frame to probabilities.
+
+    HistGradientBoosting takes categoricals and missing values as they are; the others get one-hot
+    columns, medians for missing numbers (with a column that says so), and a common scale.
+
+    Raises:
+        SettingsError: `training.parameters` names a parameter the estimator does not have.
+    """
+    estimator = _estimator(recipe)
+    try:
+        estimator.set_params(**recipe.parameters)
+    except ValueError as error:
+        raise SettingsError(f"training.parameters: {error}") from error
+    if recipe.balance != "none":
+        estimator = BalancedClassifier(estimator, recipe.balance, random_state=recipe.seed)
+    if recipe.estimator == "hist_gradient_boosting":
+        return Pipeline([("estimator", estimator)])
+    columns = ColumnTransformer(
+        [
+            ("numeric", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numeric),
+            ("categorical", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categorical),
+        ]
+    )
+    return Pipeline([("columns", columns), ("estimator", estimator)])
+
+
+def _estimator(recipe: Recipe) -> Any:
+    seed = recipe.seed
+    match recipe.estimator:
+        case "hist_gradient_boosting":
+            return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
+        case "logistic_regression":
+            return LogisticRegression(max_iter=1000, random_state=seed)
+        case "gradient_boosting":
+            return GradientBoostingClassifier(random_state=seed)
+        case "random_forest":
+            return RandomForestClassifier(n_estimators=200, min_samples_leaf=20, random_state=seed)
+        case "ada_boost":
+            return AdaBoostClassifier(random_state=seed)
+        case "soft_voting":
+            members = [
+                ("logistic_regression", LogisticRegression(max_iter=1000, random_state=seed)),
+                ("hist_gradient_boosting", HistGradientBoostingClassifier(random_state=seed)),
+                ("random_forest", RandomForestClassifier(n_estimators=200, min_samples_leaf=20, random_state=seed)),
+            ]
+            return VotingClassifier(members, voting="soft")

@@ -1,0 +1,59 @@
+"""How good a model was on outcomes it could not know, and whether that is enough."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from churn_assets.core.card import Gate, Metrics
+from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.options import GateBounds
+
+__all__ = ["gate_names", "judge", "measure"]
+
+
+def measure(churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> Metrics:
+    """Metrics of `probability` (n) against `churned` (n).
+
+    Raises:
+        TrainingImpossible: everybody churned or nobody did, so that nothing can be ranked.
+    """
+    churners = int(churned.sum())
+    if churners in {0, len(churned)}:
+        raise TrainingImpossible(
+            f"{churners} of {len(churned)} customers with a known outcome churned: there is nothing to tell apart; "
+            "look at the profile's label, or give more history"
+        )
+    return Metrics(
+        rows=len(churned),
+        churners=churners,
+        roc_auc=float(roc_auc_score(churned, probability)),
+        average_precision=float(average_precision_score(churned, probability)),
+        brier=float(brier_score_loss(churned, probability)),
+    )
+
+
+def judge(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
+    """Every gate, met or missed, with the number and the bound."""
+    gates = [
+        Gate(
+            name="min_roc_auc",
+            passed=metrics.roc_auc >= bounds.min_roc_auc,
+            finding=f"ROC-AUC {metrics.roc_auc:.4f}, at least {bounds.min_roc_auc:g} wanted (gates.min_roc_auc)",
+        )
+    ]
+    if bounds.brier_below_base_rate:
+        gates.append(
+            Gate(
+                name="brier_below_base_rate",
+                passed=metrics.brier < metrics.base_rate_brier,
+                finding=f"Brier {metrics.brier:.4f}, below the base rate's {metrics.base_rate_brier:.4f} wanted "
+                "(gates.brier_below_base_rate)",
+            )
+        )
+    return gates
+
+
+def gate_names(bounds: GateBounds) -> list[str]:
+    """The gates that `judge` looks at under these bounds."""
+    nothing = Metrics(rows=1, churners=0, roc_auc=0, average_precision=0, brier=0)
+    return [gate.name for gate in judge(nothing, bounds)]

@@ -1,0 +1,64 @@
+"""Valid customers into what the model sees: the one caller of a profile's `add_features`."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from churn_assets.core.errors import ProfileError
+from churn_assets.core.frames import to_customers, with_snapshot_date
+from churn_assets.core.profile import LabelColumn, Profile
+from churn_assets.core.schemas import features_schema
+
+__all__ = ["compute_features", "to_model_frame"]
+
+
+def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[str, Any], day: dt.date) -> pa.Table:
+    """Rows of `customer_features` for rows of `customers`, in their order.
+
+    The label of a labelled export is taken out first: `add_features` cannot see it.
+
+    Raises:
+        ProfileError: `add_features` fails, loses rows, or lacks one of the feature columns.
+    """
+    frame = with_snapshot_date(to_customers(customers, profile.checks), day)
+    if isinstance(profile.label, LabelColumn):
+        frame = frame.drop(columns=profile.label.name)
+    try:
+        features = profile.add_features(frame, **parameters)
+    except Exception as error:
+        raise ProfileError(
+            f"profile {profile.name}: add_features failed on customers of {day} ({type(error).__name__}: {error})"
+        ) from error
+    if not features.index.equals(frame.index):
+        raise ProfileError(f"profile {profile.name}: add_features must give the same rows in the same order")
+    if missing := [name for name in profile.feature_columns if name not in features]:
+        raise ProfileError(f"profile {profile.name}: add_features gives no column {', '.join(missing)}")
+    schema = features_schema(profile, features)
+    columns = [customers.column(profile.id_column)]
+    columns += [_to_arrow(features[field.name], field.type) for field in list(schema)[1:]]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def to_model_frame(features: pa.Table, columns: tuple[str, ...]) -> pd.DataFrame:
+    """What a model is given: doubles, and categoricals from Arrow dictionaries (mapped by value)."""
+    return pd.DataFrame({name: _for_model(features.column(name)) for name in columns}, columns=list(columns))
+
+
+def _to_arrow(series: "pd.Series[Any]", kind: pa.DataType) -> pa.Array:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return pa.array(series, from_pandas=True).cast(kind)
+    if pa.types.is_floating(kind):
+        return pa.array(series.astype("float64"), kind, from_pandas=True)
+    return pa.array(series, kind, from_pandas=True)
+
+
+def _for_model(values: pa.ChunkedArray) -> "pd.Series[Any]":
+    if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
+        text = values.dictionary_encode() if pa.types.is_string(values.type) else values
+        categorical: pd.Series[Any] = text.to_pandas()
+        return categorical.cat.set_categories(sorted(categorical.cat.categories))
+    number: pd.Series[Any] = values.cast(pa.float64()).to_pandas()
+    return number

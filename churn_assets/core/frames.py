@@ -1,0 +1,54 @@
+"""Between Arrow tables, which are stored, and pandas frames, which a profile's author works on."""
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandas.api.extensions import ExtensionDtype
+
+from churn_assets.core.columns import SNAPSHOT_DATE
+
+_NULLABLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.float64(): pd.Float64Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.string(): pd.StringDtype(na_value=float("nan")),
+}
+__all__ = ["column_to_pandas", "id_texts", "to_customers", "with_snapshot_date"]
+
+
+def to_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
+    """`table` as the frame its schema describes: declared dtypes, categoricals from Arrow dictionaries."""
+    return pd.DataFrame(
+        {name: column_to_pandas(table.column(name), column.dtype) for name, column in checks.columns.items()},
+        index=pd.RangeIndex(table.num_rows),
+    )
+
+
+def column_to_pandas(values: pa.ChunkedArray, declared: Any) -> "pd.Series[Any]":
+    """One stored column in the pandas dtype that the schema declares for it."""
+    dtype = getattr(declared, "type", None)
+    if isinstance(dtype, pd.CategoricalDtype):
+        encoded = values.unify_dictionaries() if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        series: pd.Series[Any] = encoded.to_pandas()
+        return series.astype(dtype) if dtype.categories is not None else series
+    if pa.types.is_timestamp(values.type):
+        series = values.cast(pa.timestamp("us")).to_pandas()
+    elif isinstance(dtype, ExtensionDtype):
+        series = values.to_pandas(types_mapper=_NULLABLE.get).astype(dtype)
+    else:
+        series = values.to_pandas()
+    return series
+
+
+def with_snapshot_date(customers: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+    """`customers` with the day they stand for as a datetime column."""
+    return customers.assign(**{SNAPSHOT_DATE: pd.Timestamp(day).as_unit("us")})
+
+
+def id_texts(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Ids of any type as the text by which every table is sorted."""
+    return pc.cast(ids, pa.string())

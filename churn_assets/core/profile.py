@@ -1,0 +1,123 @@
+"""What a business's customers look like, what the model sees of them, and when one has left."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from churn_assets.core.errors import ProfileError, SettingsError
+
+__all__ = ["LabelColumn", "LabelRule", "Profile"]
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """The snapshot itself says who left: a labelled export, with no time in it.
+
+    `name` is a column of the schema: bool, 0/1, or Yes/No text; it is never a feature.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """A customer of day D has churned when `churned(then, later)` says so.
+
+    `then` holds the customers of D, `later` the same customers (same index, nullable types) as
+    they stand in the snapshot of D + `horizon_days`, all null for those who are gone.
+    """
+
+    horizon_days: int
+    churned: Callable[[pd.DataFrame, pd.DataFrame], "pd.Series[bool]"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One business: schema, features and label; see `docs/bring-your-own-customers.md`.
+
+    Attributes:
+        schema: pandera model of the raw columns: types, ranges, allowed values.
+        add_features: pure, row-local function of customers (with `snapshot_date`) to a frame
+            with the same rows; its keyword parameters are set under `features:`.
+        feature_columns: the columns the model sees, in order.
+        label: where it is known who left.
+        id_column: the key, unique within a snapshot.
+        past_columns: date columns that cannot lie after the snapshot.
+        slices: columns by which quality is compared between groups.
+        name: the importable module, filled in when it is loaded.
+        source_digest: digest of that module's source, filled in when it is loaded.
+    """
+
+    schema: type[pa.DataFrameModel]
+    add_features: Callable[..., pd.DataFrame]
+    feature_columns: tuple[str, ...]
+    label: LabelColumn | LabelRule
+    id_column: str = "customer_id"
+    past_columns: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    name: str = field(default="", kw_only=True)
+    source_digest: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        for listed in ("feature_columns", "past_columns", "slices"):
+            object.__setattr__(self, listed, tuple(getattr(self, listed)))
+        columns = self.checks.columns
+        wanted = {self.id_column, *self.past_columns}
+        if isinstance(self.label, LabelColumn):
+            wanted.add(self.label.name)
+            if self.label.name in self.feature_columns:
+                raise ProfileError(f"profile: the label {self.label.name!r} stands in feature_columns; take it out")
+        if missing := sorted(wanted - columns.keys()):
+            raise ProfileError(f"profile: the schema lacks the column(s) {', '.join(missing)}")
+        if not self.feature_columns or len(set(self.feature_columns)) != len(self.feature_columns):
+            raise ProfileError("profile: feature_columns must name at least one column, and each only once")
+        for name, column in columns.items():
+            if column.regex or (column.unique and name != self.id_column):
+                raise ProfileError(
+                    f"profile: column {name!r}: `regex` is not supported, and `unique` only for the id_column"
+                )
+            if column.parsers:
+                raise ProfileError(f"profile: column {name!r}: a schema checks and never changes; remove its parsers")
+
+    @cached_property
+    def checks(self) -> pa.DataFrameSchema:
+        """The schema as pandera's object form."""
+        return self.schema.to_schema()
+
+    @property
+    def label_text(self) -> str:
+        """The label in a word, for a model's card."""
+        if isinstance(self.label, LabelColumn):
+            return f"column {self.label.name}"
+        return f"rule over {self.label.horizon_days} days"
+
+    def feature_parameters(self, configured: Mapping[str, Any]) -> dict[str, Any]:
+        """The keyword parameters `add_features` runs with: its defaults, overridden by `configured`.
+
+        Raises:
+            SettingsError: `configured` names a parameter that `add_features` does not have, or
+                lacks one that has no default.
+        """
+        parameters = list(inspect.signature(self.add_features).parameters.values())[1:]
+        known = {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
+        if unknown := sorted(configured.keys() - known.keys()):
+            raise SettingsError(
+                f"features: add_features of {self.name or 'the profile'} has no parameter "
+                f"{', '.join(unknown)}; it takes {', '.join(known) or 'none'}"
+            )
+        chosen = known | dict(configured)
+        if unset := [name for name, value in chosen.items() if value is inspect.Parameter.empty]:
+            raise SettingsError(f"features: set {', '.join(unset)}, which add_features needs")
+        return chosen
+
+    def feature_digest(self, parameters: Mapping[str, Any]) -> str:
+        """Digest of the feature code and its parameters: equal digests mean equal features."""
+        content = json.dumps([self.source_digest, self.feature_columns, sorted(parameters.items())], default=str)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]

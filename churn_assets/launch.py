@@ -1,0 +1,194 @@
+"""The chain run through Dagster from this process, so that its runs and events are in the UI."""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from churn_assets.assets.adapter import ACTOR_TAG
+from churn_assets.assets.resources import Chain
+from churn_assets.composition import build_chain
+from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
+from churn_assets.definitions import compose
+from churn_assets.settings import Settings
+from churn_assets.storage.layout import Layout
+
+__all__ = ["Launcher", "Night", "announce"]
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one run of the nightly chain did."""
+
+    snapshot_date: dt.date
+    raw: int
+    valid: int
+    quarantined: int
+    scored: int
+    high_risk: int
+    mean_probability: float
+    model_version: str
+    score_version: str
+    seconds: float
+
+
+class Launcher:
+    """Runs the jobs of one installation."""
+
+    def __init__(self, settings: Settings, actor: str) -> None:
+        self.actor = actor
+        self.chain: Chain = build_chain(settings)
+        try:
+            self.definitions = compose(self.chain, settings)
+        except dg.DagsterInvalidDefinitionError as error:
+            raise SettingsError(f"schedule or start_date: {error}") from error
+        self.instance = _instance(settings)
+
+    def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
+        """The days that were asked for, the source's latest where none were.
+
+        Raises:
+            InputError: a day that is not a partition, or that the source does not hold.
+        """
+        if first or last:
+            if date or not (first and last) or first > last:
+                raise InputError("give either --date D, or --from D --to D with the earlier day first")
+            asked = [first + dt.timedelta(days=more) for more in range((last - first).days + 1)]
+        else:
+            asked = [date or self.latest()]
+        for day in (asked[0], asked[-1]):
+            self.check_day(day)
+        if missing := [day for day in asked if not self.chain.source.has(day)]:
+            self.chain.source.files(missing[0])
+        return asked
+
+    def latest(self) -> dt.date:
+        """The newest day of the source that has ended.
+
+        Raises:
+            SourceMissing: the source holds no day, or an export without a date.
+        """
+        if not self.chain.source.dated:
+            raise SourceMissing("source.path holds no {snapshot_date}: say with --date which day the export stands for")
+        days = [day for day in self.chain.source.days() if day < self._today()]
+        if not days:
+            raise SourceMissing(
+                f"the source is empty at {self.chain.source.template}; export customers there, correct source.path, "
+                "or try it with `churn-assets sample`"
+            )
+        return days[-1]
+
+    def check_day(self, day: dt.date) -> None:
+        """Refuse a day that is no partition.
+
+        Raises:
+            InputError: it lies before `start_date`, or has not ended.
+        """
+        if day < self.chain.start_date:
+            raise InputError(
+                f"{day} lies before start_date {self.chain.start_date}: set start_date to {day} or earlier"
+            )
+        if day >= self._today():
+            raise InputError(
+                f"{day} has not ended yet in {self.chain.timezone}: a snapshot holds what was known at a day's end; "
+                f"choose a day before {self._today()}"
+            )
+
+    def train(self, as_of: dt.date, *, promote_first: bool) -> Mapping[str, Any]:
+        """Run the training of a day; the metadata of `churn_model`.
+
+        Raises:
+            RunError: the run failed.
+        """
+        assets = ["churn_model", "champion"] if promote_first else ["churn_model"]
+        return self._run("training", as_of, assets)["churn_model"]
+
+    def night(self, day: dt.date) -> Night:
+        """Run the nightly chain of a day.
+
+        Raises:
+            RunError: the run failed; nothing was published by the step that did.
+        """
+        started = dt.datetime.now(dt.UTC)
+        told = self._run("nightly", day)
+        return Night(
+            snapshot_date=day,
+            raw=told["raw_customers"]["dagster/partition_row_count"],
+            valid=told["customers"]["dagster/partition_row_count"],
+            quarantined=told["quarantined_customers"]["dagster/partition_row_count"],
+            scored=told["churn_scores"]["dagster/partition_row_count"],
+            high_risk=told["churn_scores"]["high_risk"],
+            mean_probability=told["churn_scores"]["mean_probability"],
+            model_version=told["churn_scores"]["model_version"],
+            score_version=told["churn_scores"]["version"],
+            seconds=round((dt.datetime.now(dt.UTC) - started).total_seconds(), 3),
+        )
+
+    def _run(self, job: str, day: dt.date, assets: list[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The metadata of every asset that the run materialized for `day`, by asset."""
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            partition_key=day.isoformat(),
+            asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+            run_config=QUIET,
+            tags={ACTOR_TAG: self.actor},
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
+        told: dict[str, dict[str, Any]] = {}
+        for event in result.get_asset_materialization_events():
+            materialization = event.step_materialization_data.materialization
+            if materialization.partition in {day.isoformat(), None}:
+                told[materialization.asset_key.to_user_string()] = {
+                    name: value.value for name, value in materialization.metadata.items()
+                }
+        return told
+
+    def _today(self) -> dt.date:
+        return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
+
+
+def announce(settings: Settings, asset: str, partition: str | None, metadata: Mapping[str, Any]) -> str | None:
+    """Leave a materialization event in Dagster; why it could not be left, where it could not."""
+    try:
+        with _instance(settings) as instance:
+            event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata)
+            instance.report_runless_asset_event(event)
+    except Exception as error:  # noqa: BLE001  # whatever keeps Dagster from answering, the change itself stands
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return None
+
+
+def _instance(settings: Settings) -> dg.DagsterInstance:
+    """The instance `DAGSTER_HOME` names, else that of this checkout, else one below `data_dir`."""
+    named = os.environ.get("DAGSTER_HOME")
+    checkout = Path(__file__).parent.parent
+    if named:
+        home = Path(named)
+    elif (checkout / "dagster.yaml").is_file():
+        home = checkout
+    else:
+        home = Layout(settings.data_dir).dagster
+        home.mkdir(parents=True, exist_ok=True)
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """The sentence of the step that failed, or the last line of what it met unexpectedly."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            told = event.step_failure_data
+            if told.user_failure_data and told.user_failure_data.description:
+                return str(told.user_failure_data.description)
+            error = told.error
+            cause = error.cause if error and error.cause else error
+            return f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
+    return "the run failed before its first step"

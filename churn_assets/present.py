@@ -1,0 +1,87 @@
+"""What the command line prints: tables for a person, JSON for a program, progress on standard error."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["complain", "note", "print_json", "print_table", "progress"]
+
+PIPED_WIDTH = 160
+_out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+_err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=2, default=str))  # noqa: T201  # plain, whatever the terminal
+
+
+def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table with numbers to the right."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(headings))
+    body = [list(row) for row in rows]
+    for at, heading in enumerate(headings):
+        numbers = all(isinstance(row[at], int | float) for row in body)
+        table.add_column(heading.replace("_", " "), justify="right" if numbers else "left", no_wrap=not numbers, overflow="fold")
+    for row in body:
+        table.add_row(*[_cell(value) for value in row])
+    _out.print(table)
+
+
+def note(text: str) -> None:
+    """A line for a person, beside the result."""
+    _err.print(text, markup=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Why the command failed."""
+    _err.print(f"error: {text}", markup=False, soft_wrap=True, style="red")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Show what the chain logs: the newest line on a terminal, one line each where there is none."""
+    log = logging.getLogger("churn_assets")
+    with _err.status(what) as status:
+        handler = _Progress(status.update if _err.is_terminal else None)
+        log.addHandler(handler)
+        level = log.level
+        log.setLevel(logging.DEBUG if _err.is_terminal else logging.INFO)
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+            log.setLevel(level)
+
+
+class _Progress(logging.Handler):
+    def __init__(self, update: Any) -> None:
+        super().__init__()
+        self.update = update
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.update is None or record.levelno >= logging.WARNING:
+            note(record.getMessage())
+        else:
+            self.update(record.getMessage())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return str(value)

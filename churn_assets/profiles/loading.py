@@ -1,0 +1,33 @@
+"""Import a profile by its module's name."""
+
+import dataclasses
+import hashlib
+import importlib
+import inspect
+
+from churn_assets.core.errors import ProfileError
+from churn_assets.core.profile import Profile
+
+__all__ = ["load_profile"]
+
+
+def load_profile(name: str) -> Profile:
+    """The `PROFILE` of the importable module `name`, with its name and source digest filled in.
+
+    Raises:
+        ProfileError: the module cannot be imported, or defines no `PROFILE = Profile(...)`.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ProfileError as error:
+        raise ProfileError(f"{name}: {error}") from error
+    except Exception as error:
+        raise ProfileError(
+            f"profile: module {name!r} cannot be imported ({type(error).__name__}: {error}); "
+            "name one of churn_assets.profiles or a module on PYTHONPATH"
+        ) from error
+    profile = getattr(module, "PROFILE", None)
+    if not isinstance(profile, Profile):
+        raise ProfileError(f"profile: module {name!r} defines no PROFILE = Profile(...); add it")
+    source = inspect.getsource(module)
+    return dataclasses.replace(profile, name=name, source_digest=hashlib.sha256(source.encode()).hexdigest())

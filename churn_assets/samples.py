@@ -1,0 +1,44 @@
+"""Write a simulated subscription business to the source, as its warehouse would export it."""
+
+import datetime as dt
+import uuid
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from churn_assets.core.errors import InputError
+from churn_assets.profiles.simulation import simulate
+from churn_assets.settings import Settings
+from churn_assets.storage.source import PLACEHOLDER, FileSource
+
+__all__ = ["write_sample"]
+
+
+def write_sample(
+    settings: Settings, customers: int, days: int, until: dt.date | None, seed: int
+) -> tuple[dt.date, dt.date]:
+    """Write `days` daily snapshots of about `customers` customers, up to `until` (yesterday where None).
+
+    Returns:
+        The first and the last day.
+
+    Raises:
+        InputError: the source holds data already, or is no folder of Parquet files by day.
+    """
+    template = settings.source.path
+    if PLACEHOLDER not in template or not template.endswith(".parquet"):
+        raise InputError(f"source.path {template} is no template of daily .parquet files, which is what a sample is")
+    if held := FileSource(template, settings.data_dir).days():
+        raise InputError(f"the source holds {len(held)} days already, up to {held[-1]}: nothing was written")
+    last = until or dt.datetime.now(ZoneInfo(settings.timezone)).date() - dt.timedelta(days=1)
+    first = last - dt.timedelta(days=days - 1)
+    if first < settings.start_date:
+        raise InputError(
+            f"the sample would begin on {first}, before start_date {settings.start_date}: lower start_date"
+        )
+    for day, frame in simulate(customers, days, last, seed):
+        path = settings.data_dir / template.replace(PLACEHOLDER, day.isoformat()).replace("*", "customers")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{uuid.uuid4().hex}")
+        frame.to_parquet(partial, index=False)
+        Path(partial).replace(path)
+    return first, last

@@ -1,0 +1,142 @@
+"""The only reader of the environment and of `config.yaml`; what it gives is frozen and handed down."""
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSettings
+
+from churn_assets.core.errors import SettingsError
+from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+
+__all__ = ["Schedule", "Settings", "SourceSettings", "load_settings"]
+
+PREFIX = "CHURN_"
+CRON_FIELDS = 5
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+        message = f"{name!r} is no time zone; write one such as Europe/Berlin or UTC"
+        raise ValueError(message) from error
+    return name
+
+
+def _cron(expression: str) -> str:
+    if len(expression.split()) != CRON_FIELDS:
+        message = f"{expression!r} is no cron expression of five fields, such as '0 2 * * *'"
+        raise ValueError(message)
+    return expression
+
+
+class SourceSettings(BaseModel):
+    """Where the warehouse's exports lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["files"] = "files"
+    path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
+
+
+class Schedule(BaseModel):
+    """When the jobs run, as cron expressions in the configured time zone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nightly: Annotated[str, AfterValidator(_cron)] = "0 2 * * *"
+    training: Annotated[str, AfterValidator(_cron)] = "0 4 * * 1"
+
+
+class Settings(BaseSettings):
+    """Every setting; `docs/configuration.md` says what each means."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    profile: str = "churn_assets.profiles.subscription"
+    data_dir: Path = Path("data")
+    start_date: dt.date = dt.date(2020, 1, 1)
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    source: SourceSettings = SourceSettings()
+    features: dict[str, Any] = Field(default_factory=dict)
+    validation: Validation = Validation()
+    training: Recipe = Recipe()
+    gates: GateBounds = GateBounds()
+    decisions: Decisions = Decisions()
+    schedule: Schedule = Schedule()
+    code_revision: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file, which is handed in as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    The file is `config.yaml` in the working folder, or the one `CHURN_CONFIG` names; its relative
+    `data_dir` starts at its own folder, one in the environment at the working folder.
+
+    Raises:
+        SettingsError: naming every fault with its path.
+    """
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    path = Path(named or "config.yaml")
+    if not path.is_file():
+        if named:
+            raise SettingsError(f"{path}: no such file; correct {PREFIX}CONFIG")
+        written: dict[str, Any] = {}
+    else:
+        written = _read(path)
+    try:
+        settings = Settings(**written)
+    except ValidationError as error:
+        raise SettingsError(_in_words(error, path)) from error
+    except UnreadableSettings as error:
+        raise SettingsError(f"environment: {error}; nested values are JSON, or one variable each with __") from error
+    return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        written = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        raise SettingsError(f"{path}{line}: this is not YAML ({getattr(error, 'problem', error)})") from error
+    if written is None:
+        return {}
+    if not isinstance(written, dict):
+        raise SettingsError(f"{path}: it must hold `key: value` lines, such as `profile: my_company.churn`")
+    if isinstance(written.get("data_dir"), str):
+        written["data_dir"] = str(path.parent / written["data_dir"])
+    other = os.environ.get(f"{PREFIX}PROFILE")
+    if other and other != written.get("profile"):
+        written.pop("features", None)  # they are parameters of the profile that stands beside them
+    return written
+
+
+def _in_words(error: ValidationError, path: Path) -> str:
+    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return f"{path} and the environment have {len(faults)} fault(s): " + "; ".join(faults)

@@ -1,0 +1,1 @@
+"""Bytes: versioned tables, models and the source; knows the core, never Dagster or a web framework."""

@@ -1,0 +1,134 @@
+"""What the app would read: one customer's score, a day's history, a plain file; and taking a day back."""
+
+import datetime as dt
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from churn_assets.core.columns import SCORES, SNAPSHOT_DATE
+from churn_assets.core.errors import InputError, UnknownVersion
+from churn_assets.storage.history import Commit
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.tables import PartitionVersion, Table
+
+__all__ = ["PublishedScores"]
+
+
+class PublishedScores:
+    """The published `churn_scores` of one installation."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.table = Table(layout.table("churn_scores"))
+
+    def day(self, day: dt.date | None) -> PartitionVersion:
+        """The current scores of `day`, of the newest scored day where none is named.
+
+        Raises:
+            UnknownVersion: there are none.
+        """
+        days = self.table.days()
+        if not days:
+            raise UnknownVersion("no scores have been published yet; `churn-assets run` makes them")
+        if day is not None and day not in days:
+            raise UnknownVersion(f"no scores of {day}; they run from {days[0]} to {days[-1]}")
+        return self.table.version(day or days[-1])
+
+    def show(self, customer: str, day: dt.date | None) -> dict[str, Any]:
+        """One customer's score.
+
+        Raises:
+            UnknownVersion: no scores, or none of this customer.
+        """
+        scored = self.day(day)
+        rows = pq.read_table(
+            list(map(str, scored.files)), filters=[("customer_id", "=", customer)], partitioning=None
+        ).to_pylist()
+        if not rows:
+            raise UnknownVersion(
+                f"customer {customer!r} has no score on {scored.day}; was it quarantined, or is it new?"
+            )
+        row = rows[0]
+        return {"customer_id": customer, SNAPSHOT_DATE: scored.day, **row, "score_version": scored.version}
+
+    def riskiest(self, day: dt.date) -> str:
+        """The customer with the highest probability of a day."""
+        scores = self.day(day).read(["customer_id", "churn_probability"])
+        at = pc.index(scores.column("churn_probability"), pc.max(scores.column("churn_probability"))).as_py()
+        return str(scores.column("customer_id")[at])
+
+    def history(self, day: dt.date) -> list[dict[str, Any]]:
+        """Every publish and rollback of a day, newest first.
+
+        Raises:
+            UnknownVersion: it was never scored.
+        """
+        events = self.table.history(day)
+        if not events:
+            raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
+        return [
+            {
+                "score_version": event.version,
+                "kind": event.commit.kind,
+                "published_at": event.published_at,
+                "model_version": event.commit.model_version,
+                "rows": event.rows,
+                "actor": event.commit.actor,
+                "reason": event.commit.reason,
+                "current": event is events[-1],
+            }
+            for event in reversed(events)
+        ]
+
+    def export(self, day: dt.date | None, target: Path) -> int:
+        """Write the scores of a day as one plain Parquet or CSV file; how many rows.
+
+        Raises:
+            InputError: another kind of file, or no folder for it.
+        """
+        if target.suffix not in {".parquet", ".csv"} or not target.parent.is_dir():
+            raise InputError(f"{target}: name a .parquet or .csv file in a folder that exists")
+        scored = self.day(day)
+        schema = SCORES.insert(0, pa.field(SNAPSHOT_DATE, pa.date32())).remove_metadata()
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            with (pq.ParquetWriter if target.suffix == ".parquet" else pacsv.CSVWriter)(str(partial), schema) as writer:
+                for batch in _dated(scored, schema):
+                    writer.write_table(batch)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return scored.rows
+
+    def rollback(self, days: list[dt.date], to: str | None, actor: str, reason: str) -> list[dict[str, Any]]:
+        """Make the version before the current one (or `to`) current again on each of `days`.
+
+        Every day is looked at before the first is moved.
+
+        Raises:
+            UnknownVersion: on some day there is nothing to go back to; nothing was moved.
+        """
+        for day in days:
+            self.table.rollback_target(day, to)
+        moved = []
+        for day in days:
+            started = time.perf_counter()
+            _, target = self.table.rollback_target(day, to)
+            model = next(event.commit for event in reversed(self.table.history(day)) if event.version == target)
+            commit = Commit("rollback", actor, reason, model_version=model.model_version, details=model.details)
+            before, now = self.table.rollback(day, to, commit)
+            seconds = round(time.perf_counter() - started, 3)
+            moved.append({SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds})
+        return moved
+
+
+def _dated(scored: PartitionVersion, schema: pa.Schema) -> Iterator[pa.Table]:
+    for batch in scored.batches():
+        days = pa.repeat(pa.scalar(scored.day), batch.num_rows)
+        yield batch.add_column(0, SNAPSHOT_DATE, days).cast(schema)

@@ -1,0 +1,300 @@
+"""One class for every partitioned table: write, audit, publish; roll back; read.
+
+A partition version is a folder of Parquet files that never changes; which one is current is a
+Delta commit. Commits are a compare-and-swap: the partition must still be as its writer found it.
+"""
+
+import datetime as dt
+import json
+import random
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from churn_assets.core.columns import SNAPSHOT_DATE
+from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
+from churn_assets.storage.history import Commit, Event, commit_metadata, read_event, version_before
+from churn_assets.storage.layout import part_name, version_folder
+from churn_assets.storage.parquet import count_rows, digest_files, fsync_folder, read_batches, write_parts
+
+__all__ = ["PartitionVersion", "Published", "Staged", "Table"]
+
+STAGING = "_staging"
+STALE_SECONDS = 24 * 3600
+COMMIT_ATTEMPTS = 200
+CONFIGURATION = {
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.deletedFileRetentionDuration": "interval 90 days",
+}
+
+
+@dataclass(frozen=True)
+class PartitionVersion:
+    """An immutable set of Parquet files."""
+
+    day: dt.date
+    version: str
+    files: tuple[Path, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(count_rows(path) for path in self.files)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Its rows in order, in tables of at most 262,144 rows."""
+        return read_batches(self.files, columns)
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All its rows at once."""
+        return pa.concat_tables(self.batches(columns))
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Files of a version that no reader sees yet; `schema` is that of their rows."""
+
+    day: dt.date
+    version: str
+    folder: Path
+    schema: pa.Schema
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows as they were written, read back for the audit."""
+        return read_batches(_parts(self.folder), columns)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that is current now, and whether a commit was needed for it."""
+
+    version: str
+    changed: bool
+
+
+class Table:
+    """A Delta table of immutable partition versions, one of which is current for each day."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = root.name
+
+    def days(self) -> list[dt.date]:
+        """The days that have a current version, in order."""
+        table = self._open()
+        if table is None:
+            return []
+        return sorted({dt.date.fromisoformat(partition[SNAPSHOT_DATE]) for partition in table.partitions()})
+
+    def current(self, day: dt.date) -> str | None:
+        """The current version of `day`, None where it was never published."""
+        return _current(self._open(), day)
+
+    def version(self, day: dt.date, version: str | None = None) -> PartitionVersion:
+        """A version of `day`, the current one where none is named.
+
+        Raises:
+            PartitionMissing: the day was never published.
+            UnknownVersion: the named version does not exist, or its files are gone.
+        """
+        chosen = version or self.current(day)
+        if chosen is None:
+            raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
+        files = _parts(self.root / version_folder(day, chosen))
+        if not files:
+            raise UnknownVersion(f"{self.name} {day}: the files of version {chosen} are not there")
+        return PartitionVersion(day, chosen, tuple(files))
+
+    def events(self) -> list[Event]:
+        """Every commit of a partition, oldest first."""
+        table = self._open()
+        commits = table.history() if table is not None else []
+        return [read_event(commit) for commit in reversed(commits) if SNAPSHOT_DATE in commit]
+
+    def history(self, day: dt.date) -> list[Event]:
+        """Every commit of `day`, oldest first."""
+        return [event for event in self.events() if event.day == day]
+
+    def write(self, day: dt.date, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Staged:
+        """Write a version where no reader looks; `discard` or `publish` it."""
+        folder = self.root / STAGING / uuid.uuid4().hex
+        self._clear_stale_staging()
+        folder.mkdir(parents=True)
+        try:
+            paths = write_parts(folder, schema, key, batches)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return Staged(day, digest_files(paths), folder, schema)
+
+    def discard(self, staged: Staged) -> None:
+        """Remove what failed its audit."""
+        shutil.rmtree(staged.folder, ignore_errors=True)
+
+    def publish(self, staged: Staged, expected: str | None, commit: Commit) -> Published:
+        """Make `staged` the current version of its day, in one commit.
+
+        Args:
+            staged: audited files.
+            expected: the version that was current when the work began, None for none.
+            commit: goes into the commit's metadata.
+
+        Raises:
+            PartitionConflict: another version became current in the meantime.
+            SchemaChanged: the table has other columns.
+        """
+        table = self._open_or_create(staged.schema)
+        self._refuse_other_columns(table, staged.schema)
+        final = self.root / version_folder(staged.day, staged.version)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            staged.folder.rename(final)
+        except OSError:  # the same content was written before
+            if not _parts(final):
+                raise
+            self.discard(staged)
+        fsync_folder(final.parent)
+        return self._commit(staged.day, staged.version, expected, commit)
+
+    def rollback(self, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
+        """Make an earlier version current again, without rewriting it.
+
+        Returns:
+            The version that was current, and the one that is now.
+
+        Raises:
+            UnknownVersion: there is no earlier version, or `to` was never published on `day`.
+        """
+        before, target = self.rollback_target(day, to)
+        self._commit(day, target, before, commit)
+        return before, target
+
+    def rollback_target(self, day: dt.date, to: str | None = None) -> tuple[str, str]:
+        """The current version of `day` and the one a rollback would go to; moves nothing.
+
+        Raises:
+            UnknownVersion: as `rollback`.
+        """
+        where = f"{self.name} {day}"
+        events = self.history(day)
+        current = self.current(day)
+        if current is None:
+            raise UnknownVersion(f"{where} was never published: there is nothing to roll back")
+        target = to or version_before(events, where)
+        if target not in {event.version for event in events}:
+            raise UnknownVersion(f"{where}: no version {target}; `churn-assets scores history --date {day}` lists them")
+        if target == current:
+            raise UnknownVersion(f"{where}: version {target} is current already")
+        self.version(day, target)
+        return current, target
+
+    def _commit(self, day: dt.date, version: str, expected: str | None, commit: Commit) -> Published:
+        files = self.version(day, version).files
+        adds: list[AddAction | RemoveAction] = [self._add_action(day, path) for path in files]
+        metadata = commit_metadata(day, version, sum(count_rows(path) for path in files), commit)
+        for attempt in range(COMMIT_ATTEMPTS):
+            table = DeltaTable(self.root)
+            current = _current(table, day)
+            if current == version:
+                return Published(version, changed=attempt > 0)
+            if current != expected:
+                raise PartitionConflict(
+                    f"{self.name} {day}: version {current} was published while {version} was being made from "
+                    f"{expected or 'nothing'}; nothing was published: run the day again"
+                )
+            try:
+                table.create_write_transaction(
+                    adds,
+                    mode="overwrite",
+                    schema=table.schema(),
+                    partition_by=[SNAPSHOT_DATE],
+                    partition_filters=[(SNAPSHOT_DATE, "=", day.isoformat())],
+                    commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+                )
+            except CommitFailedError:  # somebody committed to the table: look again
+                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
+                continue
+            return Published(version, changed=True)
+        raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
+
+    def _add_action(self, day: dt.date, path: Path) -> AddAction:
+        told = path.stat()
+        return AddAction(
+            path=path.relative_to(self.root).as_posix(),
+            size=told.st_size,
+            partition_values={SNAPSHOT_DATE: day.isoformat()},
+            modification_time=int(told.st_mtime * 1000),
+            data_change=True,
+            stats=json.dumps({"numRecords": count_rows(path)}),
+        )
+
+    def _open(self) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.root)
+        except TableNotFoundError:
+            return None
+
+    def _open_or_create(self, schema: pa.Schema) -> DeltaTable:
+        table = self._open()
+        if table is not None:
+            return table
+        columns = pa.schema([pa.field(SNAPSHOT_DATE, pa.date32()), *_plain(schema)])
+        with suppress(CommitFailedError):  # created by somebody else just now
+            DeltaTable.create(
+                self.root,
+                schema=Schema.from_arrow(columns),
+                mode="ignore",
+                partition_by=[SNAPSHOT_DATE],
+                configuration=CONFIGURATION,
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        return DeltaTable(self.root)
+
+    def _refuse_other_columns(self, table: DeltaTable, schema: pa.Schema) -> None:
+        there = {field.name: str(field.type) for field in pa.schema(table.schema().to_arrow())}
+        there.pop(SNAPSHOT_DATE)
+        written = {field.name: str(field.type) for field in _plain(schema)}
+        if there == written:
+            return
+        differing = [
+            f"{name} is {there.get(name, 'absent')} in the table and {written.get(name, 'absent')} now"
+            for name in sorted(there.keys() | written.keys())
+            if there.get(name) != written.get(name)
+        ]
+        raise SchemaChanged(
+            f"{self.name}: {'; '.join(differing)}; nothing was published: undo the profile's change, "
+            "or start a new data_dir for it"
+        )
+
+    def _clear_stale_staging(self) -> None:
+        for folder in (self.root / STAGING).glob("*"):
+            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain(schema: pa.Schema) -> list[pa.Field]:
+    return [pa.field(field.name, field.type) for field in schema]
+
+
+def _parts(folder: Path) -> list[Path]:
+    count = len(list(folder.glob("part-*.parquet")))
+    return [folder / part_name(number) for number in range(count)]
+
+
+def _current(table: DeltaTable | None, day: dt.date) -> str | None:
+    if table is None:
+        return None
+    uris = table.file_uris(file_pruning_predicate=[(SNAPSHOT_DATE, "=", day.isoformat())])
+    versions = {Path(uri).parent.name for uri in uris}
+    if len(versions) > 1:
+        raise RunError(f"{table.table_uri} {day}: more than one version is current: {', '.join(sorted(versions))}")
+    return versions.pop() if versions else None
