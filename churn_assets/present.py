@@ -29,7 +29,9 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any
     body = [list(row) for row in rows]
     for at, heading in enumerate(headings):
         numbers = all(isinstance(row[at], int | float) for row in body)
-        table.add_column(heading.replace("_", " "), justify="right" if numbers else "left", no_wrap=not numbers, overflow="fold")
+        table.add_column(
+            heading.replace("_", " "), justify="right" if numbers else "left", no_wrap=not numbers, overflow="fold"
+        )
     for row in body:
         table.add_row(*[_cell(value) for value in row])
     _out.print(table)

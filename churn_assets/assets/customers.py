@@ -20,7 +20,9 @@ from churn_assets.core.customers import Tally, audit_quarantine, repeated_ids, v
 from churn_assets.core.errors import AuditFailed, SourceFault
 from churn_assets.core.landing import check_columns, in_id_order, land_batch
 from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
+from churn_assets.storage.history import Event
 from churn_assets.storage.source import SourceFile
+from churn_assets.storage.tables import PartitionVersion
 
 __all__ = ["customer_assets", "land_customers", "validate_customers"]
 
@@ -99,10 +101,10 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
 
     staged = chain.customers.write(day, customers_schema(chain.profile), key, valid_rows())
     try:
-        audit_quarantine(tally, raw.rows, chain.validation.max_quarantined_share, _where(chain, day, raw.version))
-    except AuditFailed:
+        audit_quarantine(tally, raw.rows, chain.validation.max_quarantined_share, f"customers {day}")
+    except AuditFailed as error:
         chain.customers.discard(staged)
-        raise
+        raise AuditFailed(f"{error} ({_source_of(raw, chain.raw.history(day))})") from error
     aside = chain.quarantined.write(day, quarantine_schema(chain.profile), key, broken)
     commit = work.commit("validate", raw_version=raw.version)
     quarantined = chain.quarantined.publish(aside, expected[1], commit)
@@ -139,11 +141,10 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
     )
 
 
-def _where(chain: Chain, day: dt.date, raw_version: str) -> str:
-    """The day and the files its rows came from, for a sentence."""
-    landed = next(event for event in reversed(chain.raw.history(day)) if event.version == raw_version)
-    files = ", ".join(file["path"] for file in landed.commit.details.get("files", []))
-    return f"customers {day} ({files})" if files else f"customers {day}"
+def _source_of(raw: PartitionVersion, history: list[Event]) -> str:
+    """The files that a landed version was read from."""
+    landed = next(event for event in reversed(history) if event.version == raw.version)
+    return ", ".join(file["path"] for file in landed.commit.details["files"])
 
 
 def customer_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:

@@ -238,6 +238,8 @@ def _schema_faults(schema: pandera.DataFrameSchema, frame: pd.DataFrame, column:
     for context, name, check, value, row in zip(
         cases["schema_context"], cases["column"], cases["check"], cases["failure_case"], cases["index"], strict=True
     ):
+        if check == "field_uniqueness":
+            continue  # repeated ids are told from the whole partition
         if context == "DataFrameSchema":  # a check over several columns: one fault a row, not one for each of its cells
             yield Fault(int(row), "", str(check), "")
         else:

@@ -49,8 +49,7 @@ def label_from_later(
     frame = with_snapshot_date(_indexed(then, profile), day)
     later_day = day + dt.timedelta(days=rule.horizon_days)
     after = with_snapshot_date(_indexed(later, profile), later_day)
-    nullable = after.convert_dtypes(convert_string=False, infer_objects=False)
-    churned = rule.churned(frame, nullable.reindex(frame.index))
+    churned = rule.churned(frame, _nullable(after).reindex(frame.index))
     if not churned.index.equals(frame.index) or churned.isna().any():
         raise ProfileError(f"profile {profile.name}: the label's `churned` must say True or False for every row")
     known = ~frame.index.isin(id_texts(quarantined_later).to_pylist())
@@ -81,6 +80,13 @@ def held_out(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     texts = np.asarray(id_texts(ids).to_pylist(), dtype=object)
     held: NDArray[np.bool_] = pd.util.hash_array(texts, categorize=False) % HOLDOUT_PARTS == 0
     return held
+
+
+def _nullable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame in types that can say of a number or boolean that it is not there."""
+    kinds = {"i": "Int64", "u": "UInt64", "f": "Float64", "b": "boolean"}
+    plain = {name: dtype for name, dtype in frame.dtypes.items() if isinstance(dtype, np.dtype)}
+    return frame.astype({name: kinds[dtype.kind] for name, dtype in plain.items() if dtype.kind in kinds})
 
 
 def _indexed(customers: pa.Table, profile: Profile) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The columns that follow from a profile: those of customers, quarantine and features."""
 
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,14 @@ from churn_assets.core.profile import Profile
 __all__ = ["customers_schema", "features_schema", "quarantine_schema", "raw_schema"]
 
 
+@cache
 def raw_schema(profile: Profile) -> pa.Schema:
     """Columns of `raw_customers`: the profile's, in its types, and the cells that did not fit them."""
     rescued = described(RESCUED, pa.string(), "JSON of the cells that do not fit their column's type, as they came")
     return customers_schema(profile).append(rescued)
 
 
+@cache
 def customers_schema(profile: Profile) -> pa.Schema:
     """Columns of `customers`: what the profile's schema declares."""
     fields = [
@@ -28,6 +31,7 @@ def customers_schema(profile: Profile) -> pa.Schema:
     return pa.schema(fields)
 
 
+@cache
 def quarantine_schema(profile: Profile) -> pa.Schema:
     """Columns of `quarantined_customers`: the raw row and every fault that was found in it."""
     return raw_schema(profile).append(described(FAULTS, FAULT_TYPE, "Each fault: column, check and value"))

@@ -25,6 +25,9 @@ BILLING_DAYS = 30
 PROMOTION_DAYS = 90
 NOTICE_DAYS = (4, 46)
 DAILY_EXITS = 0.0024
+DAILY_ANSWERS = 0.008
+AUTO_RENEW_SHARE = 0.9
+SATURDAY = 5
 DIRTY_SHARES = (0.001, 0.004)
 
 State = dict[str, NDArray[Any]]
@@ -75,7 +78,7 @@ def _customers(numbers: NDArray[np.int64], signup: NDArray[np.int64], rng: np.ra
         "country": rng.choice(6, n, p=[0.3, 0.14, 0.18, 0.2, 0.1, 0.08]),
         "channel": rng.choice(4, n, p=[0.35, 0.35, 0.1, 0.2]),
         "age_band": rng.choice(4, n, p=[0.27, 0.34, 0.26, 0.13]),
-        "auto_renew": rng.random(n) < 0.9,
+        "auto_renew": rng.random(n) < AUTO_RENEW_SHARE,
         "promotion": rng.choice([0.0, 0.2, 0.5], n, p=[0.65, 0.25, 0.1]),
         "habit": rng.beta(2.2, 2.6, n),
         "basket": rng.lognormal(2.3, 0.6, n),
@@ -129,7 +132,7 @@ def _visit(state: State, today: date, rng: np.random.Generator) -> None:
     n = len(state["habit"])
     starts = (state["holiday_left"] == 0) & (rng.random(n) < 0.004 * (1 + 0.7 * _yearly(today, peak=210)))
     state["holiday_left"] = np.where(starts, rng.integers(4, 22, n), np.maximum(state["holiday_left"] - 1, 0))
-    rhythm = (1.15 if today.weekday() >= 5 else 0.95) * (1 + 0.12 * _yearly(today, peak=15))
+    rhythm = (1.15 if today.weekday() >= SATURDAY else 0.95) * (1 + 0.12 * _yearly(today, peak=15))
     fading = np.where(state["notice_left"] >= 0, np.clip(state["notice_left"] / NOTICE_DAYS[1], 0, 1) ** 1.2, 1.0)
     mood = np.exp(-0.18 * np.maximum(state["trouble"], 0))
     visits = state["habit"] * rhythm * mood * fading * np.where(state["holiday_left"] > 0, 0.05, 1.0)
@@ -155,7 +158,7 @@ def _feel(state: State, rng: np.random.Generator) -> None:
     tickets = rng.random(n) < np.minimum(0.009 * np.exp(0.75 * state["trouble"] + 0.4 * leaving), 0.2)
     state["tickets"] = _push(state["tickets"], tickets, 30)
     state["trouble"] = state["trouble"] + 0.3 * tickets
-    answers = rng.random(n) < 0.008
+    answers = rng.random(n) < DAILY_ANSWERS
     score = np.clip(np.rint(7.5 - 1.5 * state["trouble"] + rng.normal(0, 1.3, n)), 1, 10)
     state["satisfaction"] = np.where(answers, score, state["satisfaction"])
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -56,7 +57,7 @@ class PartitionVersion:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All its rows at once."""
-        return pa.concat_tables(self.batches(columns))
+        return pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Table:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.name = root.name
+        self._handle: DeltaTable | None = None
 
     def days(self) -> list[dt.date]:
         """The days that have a current version, in order."""
@@ -202,7 +204,7 @@ class Table:
         adds: list[AddAction | RemoveAction] = [self._add_action(day, path) for path in files]
         metadata = commit_metadata(day, version, sum(count_rows(path) for path in files), commit)
         for attempt in range(COMMIT_ATTEMPTS):
-            table = DeltaTable(self.root)
+            table = self._existing()
             current = _current(table, day)
             if current == version:
                 return Published(version, changed=attempt > 0)
@@ -238,10 +240,19 @@ class Table:
         )
 
     def _open(self) -> DeltaTable | None:
-        try:
-            return DeltaTable(self.root)
-        except TableNotFoundError:
-            return None
+        """The table as it stands now; a handle that is kept only has to read what is new."""
+        if self._handle is not None:
+            self._handle.update_incremental()
+            return self._handle
+        with suppress(TableNotFoundError):
+            self._handle = DeltaTable(self.root)
+        return self._handle
+
+    def _existing(self) -> DeltaTable:
+        table = self._open()
+        if table is None:
+            raise RunError(f"{self.root} is no longer there; restore the folder")
+        return table
 
     def _open_or_create(self, schema: pa.Schema) -> DeltaTable:
         table = self._open()
@@ -257,7 +268,7 @@ class Table:
                 configuration=CONFIGURATION,
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
-        return DeltaTable(self.root)
+        return self._existing()
 
     def _refuse_other_columns(self, table: DeltaTable, schema: pa.Schema) -> None:
         there = {field.name: str(field.type) for field in pa.schema(table.schema().to_arrow())}
