@@ -113,6 +113,8 @@ def train(
     _show_models(settings, json=json, only=told["model_version"])
     if not told["created"]:
         present.note("it was there already: the same data, code and settings give the same version")
+    if published := told.get("published_roc_auc"):
+        present.note(f"the scores that were published on {told['backtest_date']} reach ROC-AUC {published:.4f} there")
 
 
 @app.command()

@@ -6,6 +6,7 @@ from churn_assets.assets.automation import nightly_job, nightly_schedule, traini
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.partitions import snapshot_dates
+from churn_assets.assets.promotion import promotion_assets
 from churn_assets.assets.resources import Chain
 from churn_assets.assets.scoring import scoring_assets
 from churn_assets.assets.training import training_assets
@@ -30,6 +31,7 @@ def compose(chain: Chain, settings: Settings) -> dg.Definitions:
             *customer_assets(chain, partitions),
             *feature_assets(chain, partitions),
             *training_assets(chain, partitions),
+            *promotion_assets(chain),
             *scoring_assets(chain, partitions),
         ],
         jobs=[nightly, training],

@@ -8,7 +8,7 @@ import dagster as dg
 
 from churn_assets.assets.resources import Work
 from churn_assets.core.errors import ChurnError
-from churn_assets.storage.tables import Published
+from churn_assets.storage.versions import Published
 
 __all__ = ["ACTOR_TAG", "REASON_TAG", "Made", "failing_in_words", "materialized", "work_of"]
 

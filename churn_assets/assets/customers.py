@@ -13,7 +13,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from churn_assets.assets.adapter import Made, materialized, work_of
+from churn_assets.assets.adapter import Made, failing_in_words, materialized, work_of
+from churn_assets.assets.checks import CUSTOMER_CHECKS, customer_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.customers import Tally, audit_quarantine, repeated_ids, validate
@@ -22,7 +23,7 @@ from churn_assets.core.landing import check_columns, in_id_order, land_batch
 from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
 from churn_assets.storage.history import Event
 from churn_assets.storage.source import SourceFile
-from churn_assets.storage.tables import PartitionVersion
+from churn_assets.storage.versions import PartitionVersion, Published
 
 __all__ = ["customer_assets", "land_customers", "validate_customers"]
 
@@ -110,35 +111,28 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
     quarantined = chain.quarantined.publish(aside, expected[1], commit)
     valid = chain.customers.publish(staged, expected[0], commit)
     logger.debug("%s customers: %d valid, %d quarantined", day, tally.valid, tally.quarantined)
-    shared: dict[str, Any] = {"raw_version": raw.version, "raw_rows": raw.rows}
-    worst = {f"{fault.column}: {fault.check}": fault.rows for fault in tally.worst}
     return Validated(
-        Made(
-            "customers",
-            valid,
-            tally.valid,
-            partition_metadata(chain.customers, valid, tally.valid, **shared)
-            | {
-                "quarantined_share": tally.quarantined / raw.rows,
-                "dagster/column_schema": column_schema(customers_schema(chain.profile)),
-                "dagster/column_lineage": column_lineage(
-                    {name: [("raw_customers", name)] for name in customers_schema(chain.profile).names}
-                ),
-            },
-        ),
-        Made(
-            "quarantined_customers",
-            quarantined,
-            tally.quarantined,
-            partition_metadata(chain.quarantined, quarantined, tally.quarantined, **shared, faults=worst)
-            | {
-                "dagster/column_schema": column_schema(quarantine_schema(chain.profile)),
-                "dagster/column_lineage": column_lineage(
-                    {name: [("raw_customers", name)] for name in raw_schema(chain.profile).names}
-                ),
-            },
-        ),
+        Made("customers", valid, tally.valid, _valid_metadata(chain, valid, tally, raw)),
+        Made("quarantined_customers", quarantined, tally.quarantined, _broken_metadata(chain, quarantined, tally, raw)),
     )
+
+
+def _valid_metadata(chain: Chain, published: Published, tally: Tally, raw: PartitionVersion) -> dict[str, Any]:
+    columns = customers_schema(chain.profile)
+    return partition_metadata(chain.customers, published, tally.valid, raw_version=raw.version, raw_rows=raw.rows) | {
+        "quarantined_share": tally.quarantined / raw.rows,
+        "dagster/column_schema": column_schema(columns),
+        "dagster/column_lineage": column_lineage({name: [("raw_customers", name)] for name in columns.names}),
+    }
+
+
+def _broken_metadata(chain: Chain, published: Published, tally: Tally, raw: PartitionVersion) -> dict[str, Any]:
+    kept = raw_schema(chain.profile).names
+    return partition_metadata(chain.quarantined, published, tally.quarantined, raw_version=raw.version) | {
+        "faults": {f"{fault.column}: {fault.check}": fault.rows for fault in tally.worst},
+        "dagster/column_schema": column_schema(quarantine_schema(chain.profile)),
+        "dagster/column_lineage": column_lineage({name: [("raw_customers", name)] for name in kept}),
+    }
 
 
 def _source_of(raw: PartitionVersion, history: list[Event]) -> str:
@@ -149,73 +143,58 @@ def _source_of(raw: PartitionVersion, history: list[Event]) -> str:
 
 def customer_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
     """`raw_customers`, and `customers` with `quarantined_customers`."""
-    raw_columns = raw_schema(chain.profile)
+    return [_raw_asset(chain, partitions), _validated_assets(chain, partitions)]
 
+
+def _raw_asset(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=partitions,
         group_name="customers",
         kinds={"delta", "parquet"},
         owners=OWNERS,
         description="An immutable copy of the source's snapshot of the day, sorted by id, with its files' digests.",
-        metadata={"dagster/column_schema": column_schema(raw_columns)},
+        metadata={"dagster/column_schema": column_schema(raw_schema(chain.profile))},
     )
     def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         day = dt.date.fromisoformat(context.partition_key)
         return materialized(lambda: land_customers(chain, day, work_of(context)))
 
+    return raw_customers
+
+
+def _validated_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    def spec(name: str, columns: pa.Schema, description: str) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            name,
+            deps=["raw_customers"],
+            group_name="customers",
+            kinds={"delta", "pandera"},
+            owners=OWNERS,
+            description=description,
+            metadata={"dagster/column_schema": column_schema(columns)},
+        )
+
+    valid_columns, broken_columns = customers_schema(chain.profile), quarantine_schema(chain.profile)
+
     @dg.multi_asset(
         name="customers",
         partitions_def=partitions,
         specs=[
-            dg.AssetSpec(
-                "customers",
-                deps=["raw_customers"],
-                group_name="customers",
-                kinds={"delta", "pandera"},
-                owners=OWNERS,
-                description="The rows of the day that keep every rule of the profile's schema.",
-                metadata={"dagster/column_schema": column_schema(customers_schema(chain.profile))},
-            ),
-            dg.AssetSpec(
-                "quarantined_customers",
-                deps=["raw_customers"],
-                group_name="customers",
-                kinds={"delta", "pandera"},
-                owners=OWNERS,
-                description="The rows of the day that break the schema, each with every column, check and value.",
-                metadata={"dagster/column_schema": column_schema(quarantine_schema(chain.profile))},
-            ),
+            spec("customers", valid_columns, "The rows of the day that keep every rule of the profile's schema."),
+            spec("quarantined_customers", broken_columns, "The rows that do not, with every column, check and value."),
         ],
-        check_specs=[
-            dg.AssetCheckSpec("rows_conserved", asset="customers", description="raw = valid + quarantined"),
-            dg.AssetCheckSpec("quarantined_share", asset="customers", description="Within the configured share"),
-        ],
+        check_specs=CUSTOMER_CHECKS,
     )
     def customers(context: dg.AssetExecutionContext) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        made: list[Validated] = []
-
-        def work() -> Made:
-            made.append(validate_customers(chain, day, work_of(context)))
-            return made[0].valid
-
-        yield materialized(work)
-        valid, quarantined = made[0].valid, made[0].quarantined
-        yield materialized(lambda: quarantined)
-        raw_rows = valid.metadata["raw_rows"]
-        counts = {"raw": raw_rows, "valid": valid.rows, "quarantined": quarantined.rows}
-        share = {"share": quarantined.rows / raw_rows, "allowed": chain.validation.max_quarantined_share}
-        yield dg.AssetCheckResult(
-            asset_key="customers",
-            check_name="rows_conserved",
-            passed=sum(counts.values()) == 2 * raw_rows,
-            metadata=counts,
-        )
-        yield dg.AssetCheckResult(
-            asset_key="customers",
-            check_name="quarantined_share",
-            passed=share["share"] <= share["allowed"],
-            metadata=share,
+        made: Validated = failing_in_words(lambda: validate_customers(chain, day, work_of(context)))
+        yield materialized(lambda: made.valid)
+        yield materialized(lambda: made.quarantined)
+        yield from customer_results(
+            made.valid.metadata["raw_rows"],
+            made.valid.rows,
+            made.quarantined.rows,
+            chain.validation.max_quarantined_share,
         )
 
-    return [raw_customers, customers]
+    return customers

@@ -16,7 +16,7 @@ from churn_assets.core.errors import AuditFailed
 from churn_assets.core.features import compute_features
 from churn_assets.core.profile import LabelColumn
 from churn_assets.storage.history import Event
-from churn_assets.storage.tables import PartitionVersion
+from churn_assets.storage.versions import PartitionVersion
 
 __all__ = ["feature_assets", "feature_batches", "featurize_customers", "is_fresh"]
 

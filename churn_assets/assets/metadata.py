@@ -7,7 +7,8 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.core.columns import SNAPSHOT_DATE, description_of
-from churn_assets.storage.tables import Published, Table
+from churn_assets.storage.tables import Table
+from churn_assets.storage.versions import Published
 
 __all__ = ["column_lineage", "column_schema", "partition_metadata"]
 

@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
+from churn_assets.assets.checks import SCORE_CHECKS, score_results
 from churn_assets.assets.features import feature_batches, is_fresh
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
@@ -20,7 +21,7 @@ from churn_assets.core.frames import id_texts
 from churn_assets.core.model import Model
 from churn_assets.core.scoring import ScoreAudit, score_rows
 from churn_assets.storage.history import Event, version_before
-from churn_assets.storage.tables import PartitionVersion
+from churn_assets.storage.versions import PartitionVersion
 
 __all__ = ["ScoreConfig", "Scored", "score_customers", "scoring_assets"]
 
@@ -175,10 +176,7 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         description="What the app reads: a churn probability, tier and action for each valid customer of the day. "
         "Run config `model_version`: null (the champion), a version, `previous`, or `as_of`.",
         metadata={"dagster/column_schema": column_schema(SCORES)},
-        check_specs=[
-            dg.AssetCheckSpec("rows_conserved", asset="churn_scores", description="valid = scored"),
-            dg.AssetCheckSpec("no_hindsight", asset="churn_scores", description="The model knew no more than the day"),
-        ],
+        check_specs=SCORE_CHECKS,
     )
     def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> dg.MaterializeResult:
         day = dt.date.fromisoformat(context.partition_key)
@@ -187,19 +185,12 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         return dg.MaterializeResult(
             metadata=made.metadata,
             data_version=dg.DataVersion(made.published.version),
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="rows_conserved",
-                    passed=made.rows == scored.valid_rows,
-                    metadata={"valid": scored.valid_rows, "scored": made.rows},
-                ),
-                dg.AssetCheckResult(
-                    check_name="no_hindsight",
-                    passed=not made.metadata["hindsight"],
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"model_version": made.metadata["model_version"]},
-                ),
-            ],
+            check_results=score_results(
+                scored.valid_rows,
+                made.rows,
+                made.metadata["model_version"],
+                hindsight=made.metadata["hindsight"],
+            ),
         )
 
     return [churn_scores]

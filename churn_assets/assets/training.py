@@ -11,13 +11,11 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
+from churn_assets.assets.checks import gate_checks, gate_results
 from churn_assets.assets.history import Report
 from churn_assets.assets.material import Material, Plan, load_material, plan_training
-from churn_assets.assets.metadata import column_schema
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.card import Metrics, ModelCard, model_version
-from churn_assets.core.columns import PROMOTIONS
-from churn_assets.core.errors import NoChampion
 from churn_assets.core.evaluation import gate_names, judge, measure
 from churn_assets.core.frames import id_texts
 from churn_assets.core.model import predict_in_blocks
@@ -34,10 +32,11 @@ IN_SAMPLE = (
 
 @dataclass(frozen=True)
 class Trained:
-    """A model version's card, and whether it was made just now or stood there already."""
+    """A model's card, whether it was made just now, and the ROC-AUC of what was published on its backtest's day."""
 
     card: ModelCard
     created: bool
+    published_roc_auc: float | None
 
 
 def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Trained:
@@ -65,7 +64,7 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     )
     if version in chain.registry.models.versions():
         logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
-        return Trained(chain.registry.models.card(version), created=False)
+        return _trained(chain, chain.registry.models.card(version), created=False)
     material = load_material(chain, plan)
     logger.info("%s churn_model: backtest on %s, trained on %d days", as_of, plan.backtest, len(plan.judged))
     columns = chain.profile.feature_columns
@@ -78,7 +77,12 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     kept = chain.registry.models.save(served, card)
     _record_evaluation(chain, kept, material)
     logger.info("%s churn_model: %s, ROC-AUC %.3f in its backtest", as_of, version, metrics.roc_auc)
-    return Trained(kept, created=True)
+    return _trained(chain, kept, created=True)
+
+
+def _trained(chain: Chain, card: ModelCard, *, created: bool) -> Trained:
+    judged = [row for row in chain.registry.evaluations.rows() if row["model_version"] == card.model_version]
+    return Trained(card, created, judged[-1]["published_roc_auc"] if judged else None)
 
 
 def _card(
@@ -155,16 +159,8 @@ def _published_then(chain: Chain, card: ModelCard, material: Material) -> tuple[
     return None
 
 
-class PromotionConfig(dg.Config):
-    """What to promote; where nothing is named and there is no champion, the newest model that passed its gates."""
-
-    model_version: str | None = None
-    reason: str = ""
-    force: bool = False
-
-
 def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """`churn_model` and `champion`."""
+    """`churn_model`."""
     history = _training_window(chain)
     gates = gate_names(chain.gates)
 
@@ -176,10 +172,7 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         owners=["team:data-science"],
         code_version=chain.feature_digest,
         description="A model version as of the day, from labels known on that day only, judged by a backtest.",
-        check_specs=[
-            dg.AssetCheckSpec(name, asset="churn_model", description="A gate of promotion, by the backtest")
-            for name in gates
-        ],
+        check_specs=gate_checks(gates),
     )
     def churn_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         as_of = dt.date.fromisoformat(context.partition_key)
@@ -191,30 +184,10 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         return dg.MaterializeResult(
             metadata=_model_metadata(trained),
             data_version=dg.DataVersion(trained.card.model_version),
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=gate.name,
-                    passed=gate.passed,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    description=gate.finding,
-                )
-                for gate in trained.card.gates
-                if gate.name in gates
-            ],
+            check_results=gate_results(trained.card.gates, gates),
         )
 
-    @dg.asset(
-        deps=["churn_model"],
-        group_name="training",
-        kinds={"delta"},
-        owners=["team:data-science"],
-        description="The record of promotions: whose scores are published, since when, by whom and why.",
-    )
-    def champion(context: dg.AssetExecutionContext, config: PromotionConfig) -> dg.MaterializeResult:
-        promoted: dg.MaterializeResult = failing_in_words(lambda: _promote(chain, config, work_of(context)))
-        return promoted
-
-    return [churn_model, champion]
+    return [churn_model]
 
 
 def _training_window(chain: Chain) -> dg.TimeWindowPartitionMapping:
@@ -241,34 +214,5 @@ def _model_metadata(trained: Trained) -> dict[str, Any]:
         "training_dates": [day.isoformat() for day in card.training_dates],
         "skipped_dates": [day.isoformat() for day in card.skipped_dates],
         "dagster/row_count": card.train_rows,
+        **({"published_roc_auc": trained.published_roc_auc} if trained.published_roc_auc is not None else {}),
     }
-
-
-def _promote(chain: Chain, config: PromotionConfig, work: Work) -> dg.MaterializeResult:
-    registry = chain.registry
-    if config.model_version:
-        reason = config.reason or work.reason
-        registry.promote(config.model_version, actor=work.actor, reason=reason, force=config.force)
-    elif not registry.has_champion():
-        passed = [each.card for each in registry.registered() if each.status == "challenger"]
-        if not passed:
-            missed = "; ".join(finding for each in registry.registered() for finding in each.card.missed)
-            raise NoChampion(
-                f"no model has passed its gates ({missed or 'none is trained'}): look at its metrics with "
-                "`churn-assets models`; `churn-assets promote VERSION --force --reason TEXT` overrides the gates"
-            )
-        reason = work.reason or "the first model that passed its gates"
-        registry.promote(passed[-1].model_version, actor=work.actor, reason=reason, first=True)
-    promotions = registry.promotions.rows()
-    newest = promotions[-1]
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(promotions),
-            "model_version": newest["to_version"],
-            "promoted_at": newest["promoted_at"].isoformat(),
-            "actor": newest["actor"],
-            "reason": newest["reason"],
-            "dagster/column_schema": column_schema(PROMOTIONS),
-        },
-        data_version=dg.DataVersion(newest["to_version"]),
-    )

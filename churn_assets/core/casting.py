@@ -13,7 +13,11 @@ import pyarrow.compute as pc
 
 from churn_assets.core.columns import RESCUED
 
-__all__ = ["cast_batch"]
+__all__ = ["cast_batch", "text_of"]
+
+NUMBER = r"(?i)^[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf(inity)?|nan)$"
+WHOLE_NUMBER = r"^[+-]?\d+$"
+EXACT_BOUND = float(2**53)  # from here on, neighbouring whole numbers are the same double
 
 
 def cast_batch(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.Table:
@@ -43,15 +47,21 @@ class _Cast:
 
 
 def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """One array without dictionary, with NaN as null."""
+    """One array without dictionary, view or extension, with NaN as null."""
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if isinstance(array, pa.ChunkedArray):  # too large for one chunk of 32-bit offsets
         array = pa.concat_arrays(array.cast(pa.large_string()).chunks)
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if pa.types.is_floating(array.type):
-        return pc.if_else(pc.is_nan(array), None, array)
-    return array
+    if pa.types.is_string_view(array.type):
+        array = array.cast(pa.large_string())
+    if pa.types.is_binary_view(array.type):
+        array = array.cast(pa.large_binary())
+    if pa.types.is_float16(array.type):
+        array = array.cast(pa.float32())
+    return _nan_as_null(array)
 
 
 def _cast(values: pa.Array, target: pa.DataType) -> _Cast:
@@ -59,31 +69,45 @@ def _cast(values: pa.Array, target: pa.DataType) -> _Cast:
         return _Cast(values, [])
     if pa.types.is_null(values.type):
         return _Cast(pa.nulls(len(values), target), [])
+    given = _trimmed(values) if _is_text(values.type) and not _is_text(target) else values
     if not _is_sensible(values.type, target):
-        nulls = pa.nulls(len(values), target)
-        return _Cast(nulls, [(row, _text(cell)) for row, cell in enumerate(values) if cell.is_valid])
-    if _is_text(values.type) and not _is_text(target):
-        trimmed = pc.utf8_trim_whitespace(values)
-        values = pc.if_else(pc.equal(trimmed, ""), None, trimmed)  # a blank cell of a CSV file is a missing number
+        return _set_aside(values, given, pa.nulls(len(values), target), given.is_valid())
     try:
-        return _Cast(_nan_as_null(_cast_exactly(values, target)), [])
+        cast = _cast_exactly(given, target)
+    except pa.ArrowNotImplementedError:
+        return _set_aside(values, given, pa.nulls(len(values), target), given.is_valid())
     except pa.ArrowInvalid:
-        return _cast_around_misfits(values, target)
+        misfit = _misfit(given, target)
+        cast = _cast_exactly(pc.if_else(misfit, None, given), target)
+    else:
+        misfit = None
+    changed = _changed(given, cast)
+    if changed is not None:
+        misfit = changed if misfit is None else pc.or_(misfit, changed)
+    return _Cast(_nan_as_null(cast), []) if misfit is None else _set_aside(values, given, cast, misfit)
 
 
-def _cast_around_misfits(values: pa.Array, target: pa.DataType) -> _Cast:
-    """Cast cell by cell in effect, by halving the distinct values until the misfits stand alone."""
+def _set_aside(values: pa.Array, given: pa.Array, cast: pa.Array, misfit: pa.Array) -> _Cast:
+    misfit = pc.and_(misfit, given.is_valid())
+    rows = pc.indices_nonzero(misfit)
+    kept = _nan_as_null(pc.if_else(misfit, None, cast))
+    return _Cast(kept, list(zip(rows.to_pylist(), map(text_of, values.take(rows)), strict=True)))
+
+
+def _misfit(values: pa.Array, target: pa.DataType) -> pa.Array:
+    """Which cells do not cast, found by halving the distinct values until the misfits stand alone."""
     distinct = pc.unique(values.drop_null())
-    bad = pa.array([distinct[at].as_py() for at in _misfits(distinct, 0, target)], type=values.type)
-    is_bad = pc.is_in(values, value_set=bad)
-    is_bad = pc.and_(is_bad, values.is_valid())
-    cast = _cast_exactly(pc.if_else(is_bad, None, values), target)
-    rows = pc.indices_nonzero(is_bad)
-    texts = [_text(cell) for cell in values.take(rows)]
-    return _Cast(_nan_as_null(cast), list(zip(rows.to_pylist(), texts, strict=True)))
+    if _is_text(values.type) and (pa.types.is_integer(target) or pa.types.is_floating(target)):
+        numeric = pc.match_substring_regex(distinct, NUMBER)
+        bad = [distinct.filter(pc.invert(numeric))]
+        distinct = distinct.filter(numeric)
+    else:
+        bad = []
+    bad.append(distinct.take(pa.array(_halved(distinct, 0, target), pa.int64())))
+    return pc.is_in(values, value_set=pa.concat_arrays(bad))
 
 
-def _misfits(values: pa.Array, start: int, target: pa.DataType) -> Iterator[int]:
+def _halved(values: pa.Array, start: int, target: pa.DataType) -> Iterator[int]:
     try:
         _cast_exactly(values, target)
     except pa.ArrowInvalid:
@@ -91,15 +115,34 @@ def _misfits(values: pa.Array, start: int, target: pa.DataType) -> Iterator[int]
             yield start
             return
         half = len(values) // 2
-        yield from _misfits(values[:half], start, target)
-        yield from _misfits(values[half:], start + half, target)
+        yield from _halved(values[:half], start, target)
+        yield from _halved(values[half:], start + half, target)
+
+
+def _changed(values: pa.Array, cast: pa.Array) -> pa.Array | None:
+    """Which cells Arrow cast to a float without complaint, though they are another number now."""
+    if not pa.types.is_floating(cast.type):
+        return None
+    infinite = pc.is_inf(cast)
+    if _is_text(values.type):
+        said = pc.match_substring(values, "inf", ignore_case=True)
+        large = pc.greater_equal(pc.abs(cast), EXACT_BOUND)
+        whole = pc.match_substring_regex(values, WHOLE_NUMBER)
+        changed = pc.or_(pc.and_(infinite, pc.invert(said)), pc.and_(large, whole))
+    elif pa.types.is_decimal(values.type):
+        changed = pc.greater_equal(pc.abs(cast), EXACT_BOUND)
+    elif pa.types.is_floating(values.type):
+        changed = pc.and_(infinite, pc.is_finite(values))
+    else:
+        return None
+    return changed if pc.any(changed).as_py() else None
 
 
 def _cast_exactly(values: pa.Array, target: pa.DataType) -> pa.Array:
     """Arrow's safe cast, and no number for a boolean but 0 and 1.
 
     Raises:
-        pyarrow.ArrowInvalid: some cell does not fit.
+        pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError: some cell, or the kind, does not fit.
     """
     if pa.types.is_boolean(target) and not (_is_text(values.type) or pa.types.is_boolean(values.type)):
         cast = values.cast(target)
@@ -117,8 +160,7 @@ def _cast_exactly(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _timestamps(values: pa.Array, target: pa.DataType) -> pa.Array:
     """ISO 8601 text as UTC, with or without a zone (Arrow wants one kind in an array, and the zone said)."""
-    zoned = pc.match_substring_regex(values, r"\d(Z|[+-]\d\d(:?\d\d)?)$")
-    zoned = pc.and_(zoned, pc.match_substring(values, ":"))
+    zoned = pc.match_substring_regex(values, r":.*(Z|[+-]\d\d(:?\d\d)?)$")
     with_zone = pc.if_else(zoned, values, None).cast(target)
     without_zone = pc.if_else(zoned, None, values).cast(pa.timestamp("us")).cast(target)
     return pc.coalesce(with_zone, without_zone)
@@ -126,7 +168,7 @@ def _timestamps(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _is_sensible(source: pa.DataType, target: pa.DataType) -> bool:
     """Whether cells of `source` can mean something in `target` at all (Arrow would read 20260101 as a time)."""
-    if pa.types.is_nested(source) or pa.types.is_binary(source) or pa.types.is_large_binary(source):
+    if pa.types.is_nested(source) or _is_bytes(source):
         return False
     if _is_text(source) or _is_text(target):
         return True
@@ -134,7 +176,18 @@ def _is_sensible(source: pa.DataType, target: pa.DataType) -> bool:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def _trimmed(values: pa.Array) -> pa.Array:
+    """Text without the white space around it, a blank cell of a CSV file as the missing number it is."""
+    trimmed = pc.utf8_trim_whitespace(values)
+    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
 def _nan_as_null(values: pa.Array) -> pa.Array:
@@ -143,9 +196,12 @@ def _nan_as_null(values: pa.Array) -> pa.Array:
     return values
 
 
-def _text(cell: pa.Scalar) -> str:
-    value = cell.as_py()
-    return repr(value) if isinstance(value, bytes) else str(value)
+def text_of(cell: pa.Scalar) -> str:
+    """A cell as a person would write it."""
+    try:
+        return str(cell.as_py())
+    except (OverflowError, ValueError):  # a date beyond the years that Python knows
+        return str(cell.cast(pa.string()))
 
 
 def _rescued(misfits: dict[int, dict[str, str]], rows: int) -> pa.Array:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
+from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.frames import column_to_pandas, id_texts, to_customers
@@ -179,8 +180,8 @@ def _rescued_cells(raw: pa.Table) -> dict[int, dict[str, str]]:
 
 def _faults_where(broken: pa.ChunkedArray, values: pa.ChunkedArray, column: str, check: str) -> Iterator[Fault]:
     rows = pc.indices_nonzero(pc.fill_null(broken, fill_value=False))
-    for row, value in zip(rows.to_pylist(), values.take(rows).to_pylist(), strict=True):
-        yield Fault(row, column, check, str(value))
+    for row, value in zip(rows.to_pylist(), values.take(rows), strict=True):
+        yield Fault(row, column, check, text_of(value))
 
 
 def _passes(raw: pa.Table, profile: Profile) -> bool:

@@ -23,11 +23,14 @@ from churn_assets.core.options import Recipe
 __all__ = ["build_pipeline"]
 
 
-def build_pipeline(recipe: Recipe, numeric: Sequence[str], categorical: Sequence[str]) -> Pipeline:
+def build_pipeline(
+    recipe: Recipe, numeric: Sequence[str], categorical: Sequence[str], *, all_seen: bool = True
+) -> Pipeline:
     """An unfitted pipeline from a model frame to probabilities.
 
     HistGradientBoosting takes categoricals and missing values as they are; the others get one-hot
     columns, medians for missing numbers (with a column that says so), and a common scale.
+    Where not `all_seen`, the frame has columns beside those named, which are not looked at.
 
     Raises:
         SettingsError: `training.parameters` names a parameter the estimator does not have.
@@ -35,15 +38,26 @@ def build_pipeline(recipe: Recipe, numeric: Sequence[str], categorical: Sequence
     estimator = _estimator(recipe)
     try:
         estimator.set_params(**recipe.parameters)
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise SettingsError(f"training.parameters: {error}") from error
+    if not hasattr(estimator, "predict_proba"):
+        raise SettingsError(f"training.parameters: with {recipe.parameters} {recipe.estimator} gives no probabilities")
     if recipe.balance != "none":
         estimator = BalancedClassifier(estimator, recipe.balance, random_state=recipe.seed)
     if recipe.estimator == "hist_gradient_boosting":
-        return Pipeline([("estimator", estimator)])
+        if all_seen:
+            return Pipeline([("estimator", estimator)])
+        seen = ColumnTransformer([("seen", "passthrough", [*numeric, *categorical])], verbose_feature_names_out=False)
+        return Pipeline([("columns", seen.set_output(transform="pandas")), ("estimator", estimator)])
     columns = ColumnTransformer(
         [
-            ("numeric", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numeric),
+            (
+                "numeric",
+                make_pipeline(
+                    SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
+                ),
+                numeric,
+            ),
             ("categorical", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categorical),
         ]
     )

@@ -32,6 +32,10 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
         raise ProfileError(
             f"profile {profile.name}: add_features failed on customers of {day} ({type(error).__name__}: {error})"
         ) from error
+    if not isinstance(features, pd.DataFrame) or not features.columns.is_unique:
+        raise ProfileError(
+            f"profile {profile.name}: add_features must give a DataFrame whose columns have unique names"
+        )
     if not features.index.equals(frame.index):
         raise ProfileError(f"profile {profile.name}: add_features must give the same rows in the same order")
     if missing := [name for name in profile.feature_columns if name not in features]:

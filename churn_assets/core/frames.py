@@ -34,7 +34,9 @@ def column_to_pandas(values: pa.ChunkedArray, declared: Any) -> "pd.Series[Any]"
     if isinstance(dtype, pd.CategoricalDtype):
         encoded = values.unify_dictionaries() if pa.types.is_dictionary(values.type) else values.dictionary_encode()
         series: pd.Series[Any] = encoded.to_pandas()
-        return series.astype(dtype) if dtype.categories is not None else series
+        return (
+            series if dtype.categories is None else series.cat.set_categories(dtype.categories, ordered=dtype.ordered)
+        )
     if pa.types.is_timestamp(values.type):
         series = values.cast(pa.timestamp("us")).to_pandas()
     elif isinstance(dtype, ExtensionDtype):

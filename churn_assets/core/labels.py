@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.frames import id_texts, to_customers, with_snapshot_date
@@ -49,8 +50,14 @@ def label_from_later(
     frame = with_snapshot_date(_indexed(then, profile), day)
     later_day = day + dt.timedelta(days=rule.horizon_days)
     after = with_snapshot_date(_indexed(later, profile), later_day)
-    churned = rule.churned(frame, _nullable(after).reindex(frame.index))
-    if not churned.index.equals(frame.index) or churned.isna().any():
+    try:
+        churned = rule.churned(frame, _nullable(after).reindex(frame.index))
+    except Exception as error:
+        raise ProfileError(
+            f"profile {profile.name}: the label's `churned` failed on {day} ({type(error).__name__}: {error})"
+        ) from error
+    answers = isinstance(churned, pd.Series) and is_bool_dtype(churned.dtype) and not churned.isna().any()
+    if not answers or not churned.index.equals(frame.index):
         raise ProfileError(f"profile {profile.name}: the label's `churned` must say True or False for every row")
     known = ~frame.index.isin(id_texts(quarantined_later).to_pylist())
     return Outcomes(known, churned.to_numpy(dtype=bool))

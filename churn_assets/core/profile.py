@@ -10,10 +10,14 @@ from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
+from pandas.api.types import is_datetime64_any_dtype
 
 from churn_assets.core.errors import ProfileError, SettingsError
 
 __all__ = ["LabelColumn", "LabelRule", "Profile"]
+
+
+RESERVED = {"snapshot_date", "rescued_data", "faults"}
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,42 @@ class Profile:
     def __post_init__(self) -> None:
         for listed in ("feature_columns", "past_columns", "slices"):
             object.__setattr__(self, listed, tuple(getattr(self, listed)))
+        self._check_names()
+        self._check_schema()
+
+    def _check_names(self) -> None:
         columns = self.checks.columns
-        wanted = {self.id_column, *self.past_columns}
+        wanted = {self.id_column, *self.past_columns, *self.slices}
         if isinstance(self.label, LabelColumn):
             wanted.add(self.label.name)
             if self.label.name in self.feature_columns:
                 raise ProfileError(f"profile: the label {self.label.name!r} stands in feature_columns; take it out")
+        elif self.label.horizon_days < 1:
+            raise ProfileError(f"profile: the label's horizon_days is {self.label.horizon_days}; it must be 1 or more")
         if missing := sorted(wanted - columns.keys()):
             raise ProfileError(f"profile: the schema lacks the column(s) {', '.join(missing)}")
+        if reserved := sorted(RESERVED & columns.keys()):
+            raise ProfileError(
+                f"profile: the schema has the column(s) {', '.join(reserved)}, which the tables add; rename"
+            )
         if not self.feature_columns or len(set(self.feature_columns)) != len(self.feature_columns):
             raise ProfileError("profile: feature_columns must name at least one column, and each only once")
-        for name, column in columns.items():
+        if self.id_column in self.feature_columns:
+            raise ProfileError(f"profile: the key {self.id_column!r} stands in feature_columns; take it out")
+
+    def _check_schema(self) -> None:
+        """A schema checks each row, and never changes one or looks at others."""
+        checks = self.checks
+        if checks.parsers or checks.drop_invalid_rows:
+            raise ProfileError("profile: a schema checks and never changes; remove its parsers and drop_invalid_rows")
+        if checks.unique or checks.index is not None:
+            raise ProfileError("profile: a schema judges each row; remove its `unique` and its index")
+        for name in self.past_columns:
+            if not is_datetime64_any_dtype(getattr(checks.columns[name].dtype, "type", None)):
+                raise ProfileError(
+                    f"profile: past_columns names {name!r}, which is no date; annotate it as pd.Timestamp"
+                )
+        for name, column in checks.columns.items():
             if column.regex or (column.unique and name != self.id_column):
                 raise ProfileError(
                     f"profile: column {name!r}: `regex` is not supported, and `unique` only for the id_column"

@@ -3,9 +3,10 @@
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pandas.api.types import is_bool_dtype
+from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED, UTC_TIMESTAMP, described
 from churn_assets.core.errors import ProfileError
@@ -25,10 +26,14 @@ def raw_schema(profile: Profile) -> pa.Schema:
 def customers_schema(profile: Profile) -> pa.Schema:
     """Columns of `customers`: what the profile's schema declares."""
     fields = [
-        described(name, _storage_type(name, column.dtype), column.description or column.title or "")
+        described(name, _storage_type(name, column), column.description or column.title or "")
         for name, column in profile.checks.columns.items()
     ]
-    return pa.schema(fields)
+    schema = pa.schema(fields)
+    key = schema.field(profile.id_column).type
+    if not (pa.types.is_string(key) or pa.types.is_integer(key)):
+        raise ProfileError(f"profile: the key {profile.id_column!r} is {key}; a key is text or a whole number")
+    return schema
 
 
 @cache
@@ -50,7 +55,7 @@ def features_schema(profile: Profile, features: pd.DataFrame) -> pa.Schema:
             kind = pa.string()
         elif is_bool_dtype(dtype):
             kind = pa.bool_()
-        elif pd.api.types.is_numeric_dtype(dtype):
+        elif is_numeric_dtype(dtype) and not is_complex_dtype(dtype):
             kind = pa.float64()
         else:
             raise ProfileError(
@@ -60,19 +65,28 @@ def features_schema(profile: Profile, features: pd.DataFrame) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _storage_type(name: str, dtype: Any) -> pa.DataType:
-    """The Arrow type in which a column of a pandera dtype is stored."""
-    pandas_dtype = getattr(dtype, "type", None)
-    if dtype is None or pandas_dtype is None:
-        raise ProfileError(f"profile: column {name!r} has no type; annotate it in the schema")
-    if isinstance(pandas_dtype, pd.CategoricalDtype):
+def _storage_type(name: str, column: Any) -> pa.DataType:
+    """The Arrow type in which a column of a pandera schema is stored.
+
+    Raises:
+        ProfileError: the column's type is none of those that a table can hold exactly.
+    """
+    declared = getattr(column.dtype, "type", None)
+    if isinstance(declared, pd.CategoricalDtype):
         return pa.string()
-    try:
-        kind = pa.array(pd.Series([], dtype=pandas_dtype), from_pandas=True).type
-    except (TypeError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ProfileError(f"profile: column {name!r}: {dtype} cannot be stored ({error})") from error
-    if pa.types.is_timestamp(kind):
-        return UTC_TIMESTAMP
-    if pa.types.is_large_string(kind) or pa.types.is_null(kind):
+    dtype = pd.Series([], dtype=declared).dtype if declared is not None else np.dtype(object)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub" and column.nullable:
+        raise ProfileError(
+            f"profile: column {name!r} is nullable, which {dtype} cannot be; "
+            "annotate it as pd.Int64Dtype or pd.BooleanDtype"
+        )
+    if dtype.kind not in "iufbMO" or (dtype.kind == "O" and not isinstance(dtype, pd.StringDtype)):
+        dtype = None
+    if dtype is None or isinstance(dtype, pd.DatetimeTZDtype):
+        raise ProfileError(
+            f"profile: column {name!r} is {column.dtype}; annotate it as str, pd.CategoricalDtype, int, float, bool, "
+            "a nullable pandas type, or pd.Timestamp without a zone"
+        )
+    if isinstance(dtype, pd.StringDtype):
         return pa.string()
-    return kind
+    return UTC_TIMESTAMP if dtype.kind == "M" else pa.array(pd.Series([], dtype=dtype), from_pandas=True).type

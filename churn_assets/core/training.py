@@ -70,9 +70,10 @@ def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) ->
             f"at least {MIN_CHURNERS} of each kind are needed; give more history, or look at the profile's label"
         )
     frame = to_model_frame(rows.features, feature_columns)
-    categorical = [name for name in feature_columns if isinstance(frame[name].dtype, pd.CategoricalDtype)]
-    numeric = [name for name in feature_columns if name not in categorical]
-    pipeline = build_pipeline(recipe, numeric, categorical)
+    seen = [name for name in feature_columns if frame[name].notna().any()]  # one without a value teaches nothing
+    categorical = [name for name in seen if isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    numeric = [name for name in seen if name not in categorical]
+    pipeline = build_pipeline(recipe, numeric, categorical, all_seen=len(seen) == len(feature_columns))
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the gates judge the result

@@ -7,6 +7,7 @@ import inspect
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
+from churn_assets.core.schemas import customers_schema
 
 __all__ = ["load_profile"]
 
@@ -29,5 +30,9 @@ def load_profile(name: str) -> Profile:
     profile = getattr(module, "PROFILE", None)
     if not isinstance(profile, Profile):
         raise ProfileError(f"profile: module {name!r} defines no PROFILE = Profile(...); add it")
+    try:
+        customers_schema(profile)
+    except ProfileError as error:
+        raise ProfileError(f"{name}: {error}") from error
     source = inspect.getsource(module)
     return dataclasses.replace(profile, name=name, source_digest=hashlib.sha256(source.encode()).hexdigest())

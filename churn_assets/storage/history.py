@@ -70,7 +70,8 @@ def undo_stack(events: Iterable[Event]) -> list[str]:
     stack: list[str] = []
     for event in events:
         if event.commit.kind == "rollback" and event.version in stack:
-            del stack[stack.index(event.version) + 1 :]
+            while stack[-1] != event.version:
+                stack.pop()
         elif stack[-1:] != [event.version]:
             stack.append(event.version)
     return stack

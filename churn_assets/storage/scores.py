@@ -16,7 +16,8 @@ from churn_assets.core.columns import SCORES, SNAPSHOT_DATE
 from churn_assets.core.errors import InputError, UnknownVersion
 from churn_assets.storage.history import Commit
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.tables import PartitionVersion, Table
+from churn_assets.storage.tables import Table
+from churn_assets.storage.versions import PartitionVersion
 
 __all__ = ["PublishedScores"]
 

@@ -10,13 +10,11 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -24,10 +22,11 @@ from deltalake.transaction import AddAction, RemoveAction
 from churn_assets.core.columns import SNAPSHOT_DATE
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.storage.history import Commit, Event, commit_metadata, read_event, version_before
-from churn_assets.storage.layout import part_name, version_folder
-from churn_assets.storage.parquet import count_rows, digest_files, fsync_folder, read_batches, write_parts
+from churn_assets.storage.layout import version_folder
+from churn_assets.storage.parquet import count_rows, digest_files, fsync_folder, write_parts
+from churn_assets.storage.versions import PartitionVersion, Published, Staged, parts_of
 
-__all__ = ["PartitionVersion", "Published", "Staged", "Table"]
+__all__ = ["Table"]
 
 STAGING = "_staging"
 STALE_SECONDS = 24 * 3600
@@ -36,50 +35,6 @@ CONFIGURATION = {
     "delta.logRetentionDuration": "interval 3650 days",
     "delta.deletedFileRetentionDuration": "interval 90 days",
 }
-
-
-@dataclass(frozen=True)
-class PartitionVersion:
-    """An immutable set of Parquet files."""
-
-    day: dt.date
-    version: str
-    files: tuple[Path, ...]
-
-    @property
-    def rows(self) -> int:
-        """How many rows it holds."""
-        return sum(count_rows(path) for path in self.files)
-
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Its rows in order, in tables of at most 262,144 rows."""
-        return read_batches(self.files, columns)
-
-    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """All its rows at once."""
-        return pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
-
-
-@dataclass(frozen=True)
-class Staged:
-    """Files of a version that no reader sees yet; `schema` is that of their rows."""
-
-    day: dt.date
-    version: str
-    folder: Path
-    schema: pa.Schema
-
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The rows as they were written, read back for the audit."""
-        return read_batches(_parts(self.folder), columns)
-
-
-@dataclass(frozen=True)
-class Published:
-    """The version that is current now, and whether a commit was needed for it."""
-
-    version: str
-    changed: bool
 
 
 class Table:
@@ -111,7 +66,7 @@ class Table:
         chosen = version or self.current(day)
         if chosen is None:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
-        files = _parts(self.root / version_folder(day, chosen))
+        files = parts_of(self.root / version_folder(day, chosen))
         if not files:
             raise UnknownVersion(f"{self.name} {day}: the files of version {chosen} are not there")
         return PartitionVersion(day, chosen, tuple(files))
@@ -161,7 +116,7 @@ class Table:
         try:
             staged.folder.rename(final)
         except OSError:  # the same content was written before
-            if not _parts(final):
+            if not parts_of(final):
                 raise
             self.discard(staged)
         fsync_folder(final.parent)
@@ -294,11 +249,6 @@ class Table:
 
 def _plain(schema: pa.Schema) -> list[pa.Field]:
     return [pa.field(field.name, field.type) for field in schema]
-
-
-def _parts(folder: Path) -> list[Path]:
-    count = len(list(folder.glob("part-*.parquet")))
-    return [folder / part_name(number) for number in range(count)]
 
 
 def _current(table: DeltaTable | None, day: dt.date) -> str | None:

@@ -1,0 +1,72 @@
+"""What the UI shows of an audit that stood inside the asset: a check that failed there published nothing.
+
+Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.core.card import Gate
+
+__all__ = [
+    "CUSTOMER_CHECKS",
+    "SCORE_CHECKS",
+    "customer_results",
+    "gate_checks",
+    "gate_results",
+    "score_results",
+]
+
+CUSTOMER_CHECKS = [
+    dg.AssetCheckSpec("rows_conserved", asset="customers", description="raw = valid + quarantined"),
+    dg.AssetCheckSpec("quarantined_share", asset="customers", description="Within the configured share"),
+]
+SCORE_CHECKS = [
+    dg.AssetCheckSpec("rows_conserved", asset="churn_scores", description="valid = scored"),
+    dg.AssetCheckSpec("no_hindsight", asset="churn_scores", description="The model knew no more than the day"),
+]
+
+
+def customer_results(raw: int, valid: int, quarantined: int, max_share: float) -> list[dg.AssetCheckResult]:
+    """The results of `CUSTOMER_CHECKS` for a published day."""
+    share = quarantined / raw
+    counts = {"raw": raw, "valid": valid, "quarantined": quarantined}
+    return [
+        _result("customers", "rows_conserved", valid + quarantined == raw, counts),
+        _result("customers", "quarantined_share", share <= max_share, {"share": share, "allowed": max_share}),
+    ]
+
+
+def score_results(valid: int, scored: int, model_version: str, *, hindsight: bool) -> list[dg.AssetCheckResult]:
+    """The results of `SCORE_CHECKS` for a published day; hindsight is allowed, and said."""
+    told = {"model_version": model_version}
+    return [
+        _result("churn_scores", "rows_conserved", valid == scored, {"valid": valid, "scored": scored}),
+        _result("churn_scores", "no_hindsight", not hindsight, told, dg.AssetCheckSeverity.WARN),
+    ]
+
+
+def gate_checks(names: Sequence[str]) -> list[dg.AssetCheckSpec]:
+    """One check for each gate of promotion."""
+    return [dg.AssetCheckSpec(name, asset="churn_model", description="A gate of promotion") for name in names]
+
+
+def gate_results(gates: Sequence[Gate], names: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """What each gate found; a model that missed one stays, and is not promoted."""
+    return [
+        _result("churn_model", gate.name, gate.passed, {"finding": gate.finding}, dg.AssetCheckSeverity.WARN)
+        for gate in gates
+        if gate.name in names
+    ]
+
+
+def _result(
+    asset: str,
+    name: str,
+    passed: bool,  # noqa: FBT001  # the one thing a result says
+    metadata: dict[str, Any],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(asset_key=asset, check_name=name, passed=passed, metadata=metadata, severity=severity)

@@ -1,0 +1,64 @@
+"""Partition versions as files: those that are published, and those that no reader sees yet."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from churn_assets.storage.layout import part_name
+from churn_assets.storage.parquet import count_rows, read_batches
+
+__all__ = ["PartitionVersion", "Published", "Staged", "parts_of"]
+
+
+@dataclass(frozen=True)
+class PartitionVersion:
+    """An immutable set of Parquet files."""
+
+    day: dt.date
+    version: str
+    files: tuple[Path, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(count_rows(path) for path in self.files)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Its rows in order, in tables of at most 262,144 rows."""
+        return read_batches(self.files, columns)
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All its rows at once."""
+        return pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Files of a version that no reader sees yet; `schema` is that of their rows."""
+
+    day: dt.date
+    version: str
+    folder: Path
+    schema: pa.Schema
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows as they were written, read back for the audit."""
+        return read_batches(parts_of(self.folder), columns)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that is current now, and whether a commit was needed for it."""
+
+    version: str
+    changed: bool
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The files of a version, in order; none where the folder is not there."""
+    count = len(list(folder.glob("part-*.parquet")))
+    return [folder / part_name(number) for number in range(count)]

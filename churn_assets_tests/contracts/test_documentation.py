@@ -1,0 +1,135 @@
+"""What other programs and people rely on is written down, and what is written down is there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from churn_assets.cli import app
+from churn_assets.core.columns import EVALUATIONS, PROMOTIONS, SCORES
+from churn_assets.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def settings_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key of the settings, nested ones with a dot."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from settings_keys(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def commands(group: TyperGroup, prefix: str = "churn-assets") -> Iterator[tuple[str, TyperCommand]]:
+    """Every command with its whole name."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{prefix} {name}")
+        elif isinstance(command, TyperCommand):
+            yield f"{prefix} {name}", command
+
+
+def all_commands() -> list[tuple[str, TyperCommand]]:
+    """The commands of the command line."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return list(commands(group))
+
+
+@pytest.mark.parametrize("key", list(settings_keys(Settings)))
+def test_every_setting_is_documented_with_its_default(key: str) -> None:
+    """A key of the settings stands in the table of `docs/configuration.md`."""
+    documented = re.findall(r"^\| `([a-z_.]+)` \|", (DOCS / "configuration.md").read_text(), re.MULTILINE)
+
+    found = key in documented
+
+    assert found, f"{key} is missing from docs/configuration.md"
+
+
+def test_no_setting_is_documented_that_is_not_there() -> None:
+    """The table of `docs/configuration.md` names nothing else."""
+    documented = re.findall(r"^\| `([a-z_.]+)` \|", (DOCS / "configuration.md").read_text(), re.MULTILINE)
+
+    unknown = set(documented) - set(settings_keys(Settings))
+
+    assert not unknown
+
+
+def test_documented_defaults_are_those_of_the_code() -> None:
+    """Each default in `docs/configuration.md` is what an empty configuration gives."""
+    rows = re.findall(r"^\| `([a-z_.]+)` \| `([^`]*)` \|", (DOCS / "configuration.md").read_text(), re.MULTILINE)
+    defaults = Settings.model_construct().model_dump(mode="json")
+
+    for key, documented in rows:
+        value = defaults
+        for part in key.split("."):
+            value = value[part]
+
+        assert str(yaml.safe_load(documented)) == str(value) or documented == str(value), key
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_command_and_option_is_documented(name: str, command: TyperCommand) -> None:
+    """A command stands in `docs/commands.md` with each of its options."""
+    lines = [line for line in (DOCS / "commands.md").read_text().splitlines() if f"`{name}" in line]
+    options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+
+    missing = [option for option in options if option != "--help" and option not in " ".join(lines)]
+
+    assert lines, f"{name} is missing from docs/commands.md"
+    assert not missing, f"{name}: {missing}"
+
+
+def test_no_command_is_documented_that_is_not_there() -> None:
+    """The table of commands names nothing else."""
+    documented = re.findall(
+        r"^\| `(churn-assets [a-z ]+?)(?: [A-Z\[\-].*)?` \|", (DOCS / "commands.md").read_text(), re.MULTILINE
+    )
+
+    unknown = set(documented) - {name for name, _ in all_commands()}
+
+    assert documented
+    assert not unknown
+
+
+@pytest.mark.parametrize("column", ["snapshot_date", *SCORES.names, *PROMOTIONS.names, *EVALUATIONS.names])
+def test_every_column_is_documented(column: str) -> None:
+    """A column that is the same for every business stands in `docs/tables.md`."""
+    text = (DOCS / "tables.md").read_text()
+
+    found = f"`{column}`" in text
+
+    assert found
+
+
+def test_shipped_configuration_holds_the_defaults() -> None:
+    """`config.yaml` shows every group of settings, at its default."""
+    shown = yaml.safe_load((ROOT / "config.yaml").read_text())
+    defaults = Settings.model_construct().model_dump(mode="json")
+
+    differing = {key for key, value in shown.items() if key != "features" and str(value) != str(defaults[key])}
+
+    assert not differing
+    assert defaults.keys() - shown.keys() == {"code_revision"}
+
+
+def test_relative_links_of_the_documentation_lead_somewhere() -> None:
+    """A link between the documents names a file that is there."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md"), ROOT / "data" / "README.md"]
+
+    broken = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+
+    assert not broken
