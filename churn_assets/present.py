@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -14,8 +14,9 @@ from rich.table import Table
 __all__ = ["complain", "note", "print_json", "print_table", "progress"]
 
 PIPED_WIDTH = 160
-_out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-_err = Console(stderr=True, highlight=False)
+LONGEST_NAME = 34  # what is longer is prose, and may wrap
+_out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -29,9 +30,9 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any
     body = [list(row) for row in rows]
     for at, heading in enumerate(headings):
         numbers = all(isinstance(row[at], int | float) for row in body)
-        table.add_column(
-            heading.replace("_", " "), justify="right" if numbers else "left", no_wrap=not numbers, overflow="fold"
-        )
+        prose = any(len(_cell(row[at])) > LONGEST_NAME for row in body)
+        side: Literal["left", "right"] = "right" if numbers else "left"
+        table.add_column(heading.replace("_", " "), justify=side, no_wrap=not (numbers or prose), overflow="fold")
     for row in body:
         table.add_row(*[_cell(value) for value in row])
     _out.print(table)
@@ -39,12 +40,12 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any
 
 def note(text: str) -> None:
     """A line for a person, beside the result."""
-    _err.print(text, markup=False, soft_wrap=True)
+    _err.print(text, soft_wrap=True)
 
 
 def complain(text: str) -> None:
     """Why the command failed."""
-    _err.print(f"error: {text}", markup=False, soft_wrap=True, style="red")
+    _err.print(f"error: {text}", soft_wrap=True, style="red")
 
 
 @contextmanager

@@ -30,7 +30,10 @@ def write_sample(
     if held := FileSource(template, settings.data_dir).days():
         raise InputError(f"the source holds {len(held)} days already, up to {held[-1]}: nothing was written")
     last = until or dt.datetime.now(ZoneInfo(settings.timezone)).date() - dt.timedelta(days=1)
-    first = last - dt.timedelta(days=days - 1)
+    try:
+        first = last - dt.timedelta(days=days - 1)
+    except OverflowError as error:
+        raise InputError(f"{days} days before {last} is before start_date and the calendar; ask for fewer") from error
     if first < settings.start_date:
         raise InputError(
             f"the sample would begin on {first}, before start_date {settings.start_date}: lower start_date"

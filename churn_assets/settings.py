@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 from churn_assets.core.errors import SettingsError
@@ -23,7 +23,7 @@ CRON_FIELDS = 5
 def _known_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         message = f"{name!r} is no time zone; write one such as Europe/Berlin or UTC"
         raise ValueError(message) from error
     return name
@@ -34,6 +34,15 @@ def _cron(expression: str) -> str:
         message = f"{expression!r} is no cron expression of five fields, such as '0 2 * * *'"
         raise ValueError(message)
     return expression
+
+
+class _DatesAsText(yaml.SafeLoader):
+    """YAML whose dates stay text, so that a day such as 2026-02-30 is a fault of its key."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class SourceSettings(BaseModel):
@@ -54,11 +63,24 @@ class Schedule(BaseModel):
     training: Annotated[str, AfterValidator(_cron)] = "0 4 * * 1"
 
 
+class _Environment(EnvSettingsSource):
+    """Environment variables; values below a free-form map are read as YAML, as in the file."""
+
+    def __call__(self) -> dict[str, Any]:
+        """What the environment sets."""
+        told = super().__call__()
+        for group in (told.get("features") or {}, (told.get("training") or {}).get("parameters") or {}):
+            for name, value in group.items():
+                group[name] = yaml.safe_load(value) if isinstance(value, str) else value
+        return told
+
+
 class Settings(BaseSettings):
     """Every setting; `docs/configuration.md` says what each means."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
+        env_ignore_empty=True,
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
@@ -88,8 +110,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes before the file, which is handed in as arguments."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+        del env_settings, dotenv_settings, file_secret_settings
+        return _Environment(settings_cls), init_settings
 
 
 def load_settings() -> Settings:
@@ -120,7 +142,7 @@ def load_settings() -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        written = yaml.safe_load(path.read_text())
+        written = yaml.load(path.read_text(), _DatesAsText)  # noqa: S506  # a safe loader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""
@@ -129,10 +151,12 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(written, dict):
         raise SettingsError(f"{path}: it must hold `key: value` lines, such as `profile: my_company.churn`")
+    if odd := [key for key in written if not (isinstance(key, str) and key.isidentifier()) or key.startswith("_")]:
+        raise SettingsError(f"{path}: {odd[0]!r} is no key; docs/configuration.md lists the keys")
     if isinstance(written.get("data_dir"), str):
         written["data_dir"] = str(path.parent / written["data_dir"])
     other = os.environ.get(f"{PREFIX}PROFILE")
-    if other and other != written.get("profile"):
+    if other and other != written.get("profile", Settings.model_fields["profile"].default):
         written.pop("features", None)  # they are parameters of the profile that stands beside them
     return written
 

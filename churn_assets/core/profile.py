@@ -103,7 +103,7 @@ class Profile:
         if checks.unique or checks.index is not None:
             raise ProfileError("profile: a schema judges each row; remove its `unique` and its index")
         for name in self.past_columns:
-            if not is_datetime64_any_dtype(getattr(checks.columns[name].dtype, "type", None)):
+            if not is_datetime64_any_dtype(getattr(checks.columns[name].dtype, "type", object)):
                 raise ProfileError(
                     f"profile: past_columns names {name!r}, which is no date; annotate it as pd.Timestamp"
                 )

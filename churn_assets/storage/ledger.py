@@ -1,17 +1,19 @@
 """Append-only records, such as promotions: a Delta table to which rows are only ever added."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from churn_assets.core.errors import RunError
 
 __all__ = ["Ledger"]
 
+NUMBER = "record"  # the order of the records, whatever the clocks of their writers say
 ATTEMPTS = 50
 Row = dict[str, Any]
 
@@ -21,7 +23,8 @@ class Ledger:
 
     def __init__(self, root: Path, schema: pa.Schema) -> None:
         self.root = root
-        self.schema = pa.schema([pa.field(field.name, field.type) for field in schema])
+        columns = [pa.field(field.name, field.type) for field in schema]
+        self.schema = pa.schema([*columns, pa.field(NUMBER, pa.int64())])
 
     def rows(self) -> list[Row]:
         """Every record, oldest first."""
@@ -38,13 +41,14 @@ class Ledger:
         """
         for _ in range(ATTEMPTS):
             table = self._open_or_create()
-            row = make(self._rows(table))
+            so_far = self._rows(table)
+            row = make(so_far)
             if row is None:
                 return None
             try:
                 write_deltalake(
                     table,
-                    pa.Table.from_pylist([row], self.schema),
+                    pa.Table.from_pylist([row | {NUMBER: len(so_far)}], self.schema),
                     mode="append",
                     commit_properties=CommitProperties(max_commit_retries=0),
                 )
@@ -54,20 +58,12 @@ class Ledger:
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
     def _open_or_create(self) -> DeltaTable:
-        try:
+        with suppress(TableNotFoundError):
             return DeltaTable(self.root)
-        except TableNotFoundError:
-            pass
-        try:
-            return DeltaTable.create(
-                self.root,
-                schema=Schema.from_arrow(self.schema),
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
-        except CommitFailedError:
-            return DeltaTable(self.root)
+        with suppress(DeltaError):  # created by somebody else just now
+            return DeltaTable.create(self.root, schema=Schema.from_arrow(self.schema))
+        return DeltaTable(self.root)
 
     def _rows(self, table: DeltaTable) -> list[Row]:
-        order = self.schema.names[0]  # the time of the record
-        rows: list[Row] = table.to_pyarrow_table().sort_by(order).to_pylist()
+        rows: list[Row] = table.to_pyarrow_table().sort_by(NUMBER).drop_columns([NUMBER]).to_pylist()
         return rows

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from churn_assets.core.card import ModelCard
 from churn_assets.core.errors import ModelFault, UnknownVersion
-from churn_assets.storage.parquet import fsync_folder
+from churn_assets.storage.parquet import fsync_file, fsync_folder
 
 __all__ = ["ModelStore"]
 
@@ -42,7 +42,9 @@ class ModelStore:
         try:
             card = ModelCard.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise ModelFault(f"{path} is not a model card: restore the folder, or train the model again") from error
+            raise ModelFault(
+                f"{path} is not a model card: restore the folder, or remove it and train the model again"
+            ) from error
         if card.model_version != version:
             raise ModelFault(f"{path} is the card of {card.model_version}: restore the folder of {version}")
         return card
@@ -57,7 +59,7 @@ class ModelStore:
         card = self.card(version)
         path = self.root / version / ARTEFACT
         if not path.is_file():
-            raise ModelFault(f"{path} is missing: restore the folder, or train the model again")
+            raise ModelFault(f"{path} is missing: restore the folder, or remove it and train the model again")
         if (digest := _sha256(path)) != card.artefact_sha256:
             raise ModelFault(
                 f"{path} has SHA-256 {digest[:12]}…, its card says {card.artefact_sha256[:12]}…; it was not loaded: "
@@ -77,8 +79,10 @@ class ModelStore:
         folder = self.root / "_staging" / uuid.uuid4().hex
         folder.mkdir(parents=True)
         joblib.dump(pipeline, folder / ARTEFACT)
+        fsync_file(folder / ARTEFACT)
         kept = card.model_copy(update={"artefact_sha256": _sha256(folder / ARTEFACT)})
         (folder / CARD).write_text(kept.model_dump_json(indent=2) + "\n")
+        fsync_file(folder / CARD)
         fsync_folder(folder)
         try:
             folder.rename(final)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from churn_assets.core.batches import BATCH_ROWS, rechunk
 from churn_assets.storage.layout import part_name
 
-__all__ = ["count_rows", "digest_files", "fsync_folder", "read_batches", "write_parts"]
+__all__ = ["count_rows", "digest_files", "fsync_file", "fsync_folder", "read_batches", "write_parts"]
 
 ROW_GROUP_ROWS = 131_072
 PART_ROWS = 1_048_576
@@ -39,7 +39,7 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
                 writer.write_table(group.cast(plain), row_group_size=ROW_GROUP_ROWS)
                 rows += group.num_rows
                 group = next(groups, None)
-        _fsync(path)
+        fsync_file(path)
         paths.append(path)
     fsync_folder(folder)
     return paths
@@ -76,7 +76,8 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _fsync(path: Path) -> None:
+def fsync_file(path: Path) -> None:
+    """Make the content of a file survive a crash."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

@@ -115,7 +115,9 @@ class Registry:
         if seen == version:
             raise InputError(f"model {version} is champion already")
 
-        def record(rows: list[Row]) -> Row:
+        def record(rows: list[Row]) -> Row | None:
+            if first and rows:
+                return None
             if _champion(rows) != seen:
                 raise RunError(
                     f"model {_champion(rows)} was promoted just now; nothing was changed: look, and try again"

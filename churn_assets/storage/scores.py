@@ -93,7 +93,7 @@ class PublishedScores:
         Raises:
             InputError: another kind of file, or no folder for it.
         """
-        if target.suffix not in {".parquet", ".csv"} or not target.parent.is_dir():
+        if target.suffix not in {".parquet", ".csv"} or not target.parent.is_dir() or target.is_dir():
             raise InputError(f"{target}: name a .parquet or .csv file in a folder that exists")
         scored = self.day(day)
         schema = SCORES.insert(0, pa.field(SNAPSHOT_DATE, pa.date32())).remove_metadata()

@@ -20,6 +20,7 @@ from churn_assets.core.errors import SourceFault, SourceMissing
 __all__ = ["FileSource", "Source", "SourceFile"]
 
 PLACEHOLDER = "{snapshot_date}"
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class FileSource:
     def __init__(self, template: str, base: Path) -> None:
         """Look for `template`, which may hold `{snapshot_date}` and wildcards; relative to `base`."""
         self.template = str(base / template)
+        self._pattern = template if Path(template).is_absolute() else f"{glob.escape(str(base))}/{template}"
 
     @property
     def dated(self) -> bool:
@@ -69,13 +71,12 @@ class FileSource:
         """The days for which there is a file."""
         if not self.dated:
             return []
-        pattern = re.compile(_regex(self.template))
-        found: set[dt.date] = set()
-        for path in glob.iglob(self.template.replace(PLACEHOLDER, "*"), recursive=True):  # noqa: PTH207  # from the root, with wildcards
-            if match := pattern.match(path):
-                with suppress(ValueError):  # a folder such as 2026-02-31 is no day
-                    found.add(dt.date.fromisoformat(match[1]))
-        return sorted(found)
+        named = {text for path in self._glob("*") for text in DATE.findall(path)}
+        days: set[dt.date] = set()
+        for text in named:
+            with suppress(ValueError):  # a folder such as 2026-02-31 is no day
+                days.add(dt.date.fromisoformat(text))
+        return sorted(day for day in days if self.has(day))
 
     def has(self, day: dt.date) -> bool:
         """Whether there is a file for `day`."""
@@ -116,16 +117,10 @@ class FileSource:
             raise SourceFault(f"{file.path} cannot be read ({told}); export it again") from error
 
     def _paths(self, day: dt.date) -> list[Path]:
-        pattern = self.template.replace(PLACEHOLDER, day.isoformat())
-        found = glob.glob(pattern, recursive=True)  # noqa: PTH207  # from the root, with wildcards
-        return sorted(path for path in map(Path, found) if path.is_file())
+        return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
 
-
-def _regex(template: str) -> str:
-    """The template with its first date captured (`glob.translate` is not there before Python 3.13)."""
-    escaped = re.escape(template).replace(re.escape("**/"), "(?:.*/)?").replace(re.escape("*"), "[^/]*")
-    first = escaped.replace(re.escape("?"), "[^/]").replace(re.escape(PLACEHOLDER), r"(\d{4}-\d{2}-\d{2})", 1)
-    return first.replace(re.escape(PLACEHOLDER), r"\1") + r"\Z"
+    def _glob(self, day: str) -> list[str]:
+        return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
 
 
 def _fingerprint(path: Path) -> SourceFile:
@@ -140,7 +135,11 @@ def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
 
 def _csv(path: Path) -> Iterator[pa.RecordBatch]:
     parsing = pacsv.ParseOptions(newlines_in_values=True)
-    with pacsv.open_csv(path, parse_options=parsing) as peek:
+    compression = "gzip" if path.suffix.lower() == ".gz" else None
+    with (
+        pa.input_stream(str(path), compression=compression) as file,
+        pacsv.open_csv(file, parse_options=parsing) as peek,
+    ):
         names = peek.schema.names
     converting = pacsv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -148,5 +147,8 @@ def _csv(path: Path) -> Iterator[pa.RecordBatch]:
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
-    with pacsv.open_csv(path, parse_options=parsing, convert_options=converting) as reader:
+    with (
+        pa.input_stream(str(path), compression=compression) as file,
+        pacsv.open_csv(file, parse_options=parsing, convert_options=converting) as reader,
+    ):
         yield from reader

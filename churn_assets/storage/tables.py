@@ -113,12 +113,13 @@ class Table:
         self._refuse_other_columns(table, staged.schema)
         final = self.root / version_folder(staged.day, staged.version)
         final.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            staged.folder.rename(final)
-        except OSError:  # the same content was written before
-            if not parts_of(final):
-                raise
+        if _same_files(final, staged.folder):  # the same content was written before
             self.discard(staged)
+        else:
+            if final.exists():  # it lost files since: what is staged takes its place
+                final.rename(staged.folder.with_name(uuid.uuid4().hex))
+            with suppress(OSError):  # somebody else moved the same content there just now
+                staged.folder.rename(final)
         fsync_folder(final.parent)
         return self._commit(staged.day, staged.version, expected, commit)
 
@@ -146,12 +147,14 @@ class Table:
         current = self.current(day)
         if current is None:
             raise UnknownVersion(f"{where} was never published: there is nothing to roll back")
-        target = to or version_before(events, where)
-        if target not in {event.version for event in events}:
+        target = version_before(events, where) if to is None else to
+        published = [event for event in events if event.version == target]
+        if not published:
             raise UnknownVersion(f"{where}: no version {target}; `churn-assets scores history --date {day}` lists them")
         if target == current:
             raise UnknownVersion(f"{where}: version {target} is current already")
-        self.version(day, target)
+        if self.version(day, target).rows != published[-1].rows:
+            raise UnknownVersion(f"{where}: files of version {target} are missing; restore them from a backup")
         return current, target
 
     def _commit(self, day: dt.date, version: str, expected: str | None, commit: Commit) -> Published:
@@ -243,8 +246,15 @@ class Table:
 
     def _clear_stale_staging(self) -> None:
         for folder in (self.root / STAGING).glob("*"):
-            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # published or discarded meanwhile
+                if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    """Whether two folders hold parts of the same names and sizes."""
+    sizes = [[(path.name, path.stat().st_size) for path in parts_of(folder)] for folder in (one, other)]
+    return sizes[0] == sizes[1]
 
 
 def _plain(schema: pa.Schema) -> list[pa.Field]:

@@ -59,6 +59,7 @@ class Published:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The files of a version, in order; none where the folder is not there."""
-    count = len(list(folder.glob("part-*.parquet")))
-    return [folder / part_name(number) for number in range(count)]
+    """The files of a version, in order; none where the folder, or one of them, is not there."""
+    there = {path.name: path for path in folder.glob("part-*.parquet")}
+    names = [part_name(number) for number in range(len(there))]
+    return [there[name] for name in names] if there.keys() == set(names) else []

@@ -1,0 +1,258 @@
+"""Scores, tables, cards and racing processes, for tests of the storage layer only."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd  # noqa: F401  # pyarrow and deltalake load these two at first use:
+import pyarrow as pa
+import pyarrow.dataset  # here it is once, in the server that forks, and not in each process
+
+from churn_assets.core.card import Gate, Metrics, ModelCard
+from churn_assets.core.columns import PROMOTIONS, SCORES
+from churn_assets.core.errors import ChurnError
+from churn_assets.core.options import Recipe
+from churn_assets.storage import parquet
+from churn_assets.storage.history import Commit
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.ledger import Ledger, Row
+from churn_assets.storage.registry import Registry
+from churn_assets.storage.tables import Table
+from churn_assets.storage.versions import Published, Staged
+
+__all__ = [
+    "DAY",
+    "KEY",
+    "append_records",
+    "append_to_new_ledgers",
+    "delta_version",
+    "make_card",
+    "promote_at_once",
+    "publish",
+    "publish_day",
+    "publish_endlessly",
+    "race_for_new_partitions",
+    "record",
+    "recording",
+    "running",
+    "score_rows",
+    "stage",
+    "stage_and_discard",
+    "together",
+    "version_rows",
+]
+
+DAY = dt.date(2026, 10, 31)
+KEY = "customer_id"
+PATIENCE = 60
+
+_processes = get_context("forkserver")
+_processes.set_forkserver_preload(["__main__", __name__])
+
+
+def score_rows(count: int, model: str = "20261001-aaaaaaaa") -> pa.Table:
+    """`count` rows of `churn_scores` in the order of the id; `model` tells one content from another."""
+    probability = [round((number * 37 % 101) / 101, 4) for number in range(count)]
+    columns = {
+        "customer_id": [f"c{number:07d}" for number in range(count)],
+        "churn_probability": probability,
+        "risk_tier": ["high" if each > 0.6 else "low" for each in probability],
+        "action": ["offer" if each > 0.6 else "none" for each in probability],
+        "model_version": [model] * count,
+    }
+    return pa.table(columns, schema=SCORES)
+
+
+def stage(table: Table, rows: pa.Table, day: dt.date = DAY) -> Staged:
+    """Write `rows` as a version of `day` that nobody sees yet."""
+    return table.write(day, rows.schema, KEY, [rows])
+
+
+def publish(table: Table, rows: pa.Table, day: dt.date = DAY, **told: Any) -> Published:
+    """Make `rows` the current version of `day`."""
+    commit = Commit(**{"kind": "score", "actor": "tester"} | told)
+    return table.publish(stage(table, rows, day), table.current(day), commit)
+
+
+def delta_version(table: Table) -> int:
+    """How many commits the table has had, by the files of its log."""
+    return len(list((table.root / "_delta_log").glob("*.json"))) - 1
+
+
+def make_card(version: str = "20261001-3f9a1c2b", *, missed: str = "") -> ModelCard:
+    """The card of a model version; `missed` is the finding of a gate it did not pass."""
+    as_of = dt.datetime.strptime(version[:8], "%Y%m%d").replace(tzinfo=dt.UTC).date()
+    earlier = as_of - dt.timedelta(days=30)
+    return ModelCard(
+        model_version=version,
+        trained_as_of=as_of,
+        profile="churn_assets.profiles.subscription",
+        profile_digest="0" * 64,
+        recipe=Recipe(),
+        feature_columns=("spend",),
+        feature_parameters={"recent_login_days": 30},
+        feature_digest="1" * 16,
+        label="gone after 30 days",
+        training_dates=(earlier,),
+        backtest_date=earlier,
+        backtest_training_dates=(earlier - dt.timedelta(days=30),),
+        skipped_dates=(),
+        inputs=(),
+        libraries={"scikit-learn": "1.8"},
+        code_revision="abc",
+        train_rows=1000,
+        train_churners=90,
+        left_out_rows=3,
+        metrics=Metrics(rows=400, churners=40, roc_auc=0.75, average_precision=0.4, brier=0.08),
+        gates=(Gate(name="min_roc_auc", passed=not missed, finding=missed or "ROC-AUC 0.75, at least 0.6 wanted"),),
+        in_sample=False,
+        limitations=(),
+        artefact_sha256="",
+    )
+
+
+def record(to_version: str, at: dt.datetime | None = None) -> Row:
+    """A row of `promotions`."""
+    return {
+        "promoted_at": at or dt.datetime.now(dt.UTC),
+        "from_version": None,
+        "to_version": to_version,
+        "actor": "tester",
+        "reason": "because",
+        "forced": False,
+    }
+
+
+def recording(row: Row) -> Callable[[list[Row]], Row]:
+    """The decision to record `row`, whatever was recorded before."""
+    return lambda _: row
+
+
+# What follows runs in other processes.
+
+
+def together(work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Run `work(*arguments, barrier, answers)` in a process each; all their answers, in no order.
+
+    Each worker puts a list of answers, once, and waits at the barrier where it wants the others.
+    """
+    barrier = _processes.Barrier(len(arguments), timeout=PATIENCE)
+    answers = _processes.Queue()
+    workers = [_processes.Process(target=work, args=(*given, barrier, answers), daemon=True) for given in arguments]
+    for worker in workers:
+        worker.start()
+    try:
+        return [answer for _ in workers for answer in answers.get(timeout=PATIENCE)]
+    finally:
+        for worker in workers:
+            worker.join(PATIENCE)
+            worker.kill()
+
+
+@contextmanager
+def running(work: Callable[..., None], *arguments: Any) -> Iterator[BaseProcess]:
+    """The process of `work(*arguments)`, which runs until it is killed, here at the latest."""
+    worker = _processes.Process(target=work, args=arguments, daemon=True)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.join(PATIENCE)
+
+
+def race_for_new_partitions(root: Path, rounds: int, number: int, barrier: Any, answers: Any) -> None:
+    """In each round, publish own rows to the same day of a table that is not there yet, all at once."""
+    told = []
+    for round_number in range(rounds):
+        table = Table(root / f"round-{round_number}" / "churn_scores")
+        staged = stage(table, score_rows(10 + number, f"writer-{number}"))
+        barrier.wait()
+        told.append((round_number, number, _outcome(partial(table.publish, staged, None, _commit()))))
+    answers.put(told)
+
+
+def publish_day(root: Path, number: int, barrier: Any, answers: Any) -> None:
+    """Publish to a day of one's own in a shared table, at the same time as everybody else."""
+    table = Table(root)
+    day = DAY + dt.timedelta(days=number)
+    barrier.wait()
+    outcome = _outcome(lambda: table.publish(stage(table, score_rows(10 + number), day), None, _commit()))
+    answers.put([(day, outcome)])
+
+
+def publish_endlessly(root: Path, first: int) -> None:
+    """Publish version after version of one day, each of several files, until killed."""
+    vars(parquet).update(ROW_GROUP_ROWS=100, PART_ROWS=100)
+    table = Table(root)
+    number = first
+    while True:
+        publish(table, score_rows(version_rows(number), str(number)))
+        number += 1
+
+
+def version_rows(number: int) -> int:
+    """How many rows the version with this marker has: between two and seven files of them."""
+    return 150 + 50 * (number % 11)
+
+
+def append_records(root: Path, count: int, number: int, barrier: Any, answers: Any) -> None:
+    """Append `count` records of one's own, beside others that do so too."""
+    ledger = Ledger(root, PROMOTIONS)
+    barrier.wait()
+    told = []
+    for at in range(count):
+        row = record(f"{number}-{at}")
+        told.append(_outcome(partial(ledger.append, recording(row))))
+        time.sleep(0.002)  # others come in between
+    answers.put(told)
+
+
+def append_to_new_ledgers(roots: list[Path], number: int, barrier: Any, answers: Any) -> None:
+    """Append a record to ledger after ledger that is not there yet, each at the same moment as everybody else."""
+    told = []
+    for root in roots:
+        ledger = Ledger(root, PROMOTIONS)
+        barrier.wait()
+        told.append(_outcome(partial(ledger.append, recording(record(str(number))))))
+    answers.put(told)
+
+
+def stage_and_discard(root: Path, count: int, number: int, barrier: Any, answers: Any) -> None:
+    """Write a version and discard it, again and again, beside others that do so too."""
+    table = Table(root)
+    barrier.wait()
+    rows = score_rows(1, str(number))
+    answers.put([_outcome(lambda: table.discard(stage(table, rows))) for _ in range(count)])
+
+
+def promote_at_once(data_dirs: list[Path], version: str, barrier: Any, answers: Any) -> None:
+    """Promote `version` in each data folder, at the same moment as somebody else promotes another."""
+    told = []
+    for at, data_dir in enumerate(data_dirs):
+        registry = Registry(Layout(data_dir))
+        barrier.wait()
+        outcome = _outcome(partial(registry.promote, version, actor=version, reason="race"))
+        told.append((at, version, outcome))
+    answers.put(told)
+
+
+def _commit() -> Commit:
+    return Commit("score", "racer")
+
+
+def _outcome(do: Callable[[], Any]) -> str:
+    """`done`, or the failure: by its name and sentence where the product raised it on purpose."""
+    try:
+        do()
+    except ChurnError as error:
+        return f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  # another process has to tell what it met
+        return f"unexpected {error!r}"
+    return "done"

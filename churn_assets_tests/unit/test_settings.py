@@ -1,0 +1,430 @@
+"""Settings come from one file and the environment, are checked before anything runs, and say what is wrong."""
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+import churn_assets
+from churn_assets.core.errors import SettingsError
+from churn_assets.profiles.loading import load_profile
+from churn_assets.settings import Settings, load_settings
+
+SHIPPED = Path(churn_assets.__file__).parent.parent / "config.yaml"
+
+BY_ENVIRONMENT = [
+    ("profile", "my_company.churn", "my_company.churn"),
+    ("data_dir", "/srv/churn", Path("/srv/churn")),
+    ("start_date", "2024-02-29", dt.date(2024, 2, 29)),
+    ("timezone", "Europe/Berlin", "Europe/Berlin"),
+    ("source.kind", "files", "files"),
+    ("source.path", "telco.csv", "telco.csv"),
+    ("features.recent_login_days", "14", 14),
+    ("validation.max_quarantined_share", "0.2", 0.2),
+    ("training.estimator", "logistic_regression", "logistic_regression"),
+    ("training.parameters", '{"C": 0.5, "max_iter": 50}', {"C": 0.5, "max_iter": 50}),
+    ("training.seed", "7", 7),
+    ("training.window_days", "90", 90),
+    ("training.balance", "weights", "weights"),
+    ("gates.min_roc_auc", "0.7", 0.7),
+    ("gates.brier_below_base_rate", "false", False),
+    ("decisions.medium_above", "0.2", 0.2),
+    ("decisions.high_above", "0.9", 0.9),
+    ("decisions.review_band", "[0.4, 0.5]", (0.4, 0.5)),
+    ("schedule.nightly", "30 1 * * *", "30 1 * * *"),
+    ("schedule.training", "0 5 1 * *", "0 5 1 * *"),
+]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and an environment that says nothing of this product."""
+    for name in list(os.environ):
+        if name.upper().startswith("CHURN_"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def write(folder: Path, content: str, name: str = "config.yaml") -> Path:
+    """A file of settings."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return f"CHURN_{key.replace('.', '__').upper()}"
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """The value of a key, however deep it stands."""
+    value: Any = settings
+    for name in key.split("."):
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
+    return value
+
+
+def keys_of(written: dict[str, Any], before: str = "") -> set[str]:
+    """The keys of a file down to its values."""
+    found = set()
+    for name, value in written.items():
+        found |= keys_of(value, f"{before}{name}.") if isinstance(value, dict) and value else {f"{before}{name}"}
+    return found
+
+
+def test_defaults_are_what_the_shipped_file_says(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a file everything is as the shipped `config.yaml` has it."""
+    defaults = load_settings()
+    monkeypatch.setenv("CHURN_CONFIG", str(SHIPPED))
+
+    shipped = load_settings()
+
+    profile = load_profile(shipped.profile)
+    aside = {"data_dir", "features"}
+    assert defaults.model_dump(exclude=aside) == shipped.model_dump(exclude=aside)
+    assert profile.feature_parameters(defaults.features) == profile.feature_parameters(shipped.features)
+    assert (defaults.data_dir, shipped.data_dir) == (here / "data", SHIPPED.parent / "data")
+
+
+def test_the_shipped_file_holds_every_setting() -> None:
+    """Every setting but the code's revision, which a build sets, stands in `config.yaml` for a reader to find."""
+    written = yaml.safe_load(SHIPPED.read_text())
+
+    shown = keys_of(Settings(**written).model_dump())
+
+    assert keys_of(written) == shown - {"code_revision"}
+
+
+def test_the_table_below_holds_every_key_of_the_shipped_file() -> None:
+    """No key is left out of the test of the environment."""
+    keys = keys_of(yaml.safe_load(SHIPPED.read_text()))
+
+    assert keys == {key for key, _, _ in BY_ENVIRONMENT}
+
+
+@pytest.mark.parametrize(("key", "text", "value"), BY_ENVIRONMENT)
+def test_every_key_can_be_set_by_the_environment(
+    key: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable named after the key, nested with `__`, gives the value of its type, and alone changes nothing else."""
+    before = load_settings().model_dump()
+    monkeypatch.setenv(variable(key), text)
+
+    settings = load_settings()
+
+    top = key.split(".", maxsplit=1)[0]
+    assert value_of(settings, key) == value
+    assert type(value_of(settings, key)) is type(value)
+    assert {**settings.model_dump(), top: before[top]} == before
+
+
+@pytest.mark.parametrize(("key", "text", "value"), BY_ENVIRONMENT)
+def test_the_environment_goes_before_the_file(
+    here: Path, key: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where both set a key, the environment's value holds."""
+    write(here, SHIPPED.read_text())
+    monkeypatch.setenv(variable(key), text)
+
+    settings = load_settings()
+
+    assert value_of(settings, key) == value
+
+
+def test_one_variable_leaves_its_neighbours_in_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nested variable overrides its own key; the file's other keys of that section stay."""
+    write(here, "training: {seed: 7, parameters: {max_depth: 3}}\nfeatures: {recent_login_days: 14, other: 1}\n")
+    monkeypatch.setenv("CHURN_TRAINING__WINDOW_DAYS", "90")
+    monkeypatch.setenv("CHURN_FEATURES__OTHER", "2")
+
+    settings = load_settings()
+
+    assert (settings.training.seed, settings.training.window_days) == (7, 90)
+    assert settings.training.parameters == {"max_depth": 3}
+    assert settings.features["recent_login_days"] == 14
+
+
+@pytest.mark.parametrize(("text", "value"), [("50", 50), ("0.05", 0.05), ("false", False), ("log_loss", "log_loss")])
+def test_a_model_parameter_by_environment_has_its_type(text: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number given by one variable is a number for the estimator, as it would be in the file."""
+    monkeypatch.setenv("CHURN_TRAINING__PARAMETERS__MAX_ITER", text)
+
+    settings = load_settings()
+
+    assert settings.training.parameters == {"max_iter": value}
+    assert type(settings.training.parameters["max_iter"]) is type(value)
+
+
+def test_the_file_is_the_one_that_is_named(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`CHURN_CONFIG` goes before the file in the working folder."""
+    write(here, "timezone: Europe/Berlin\n")
+    monkeypatch.setenv("CHURN_CONFIG", str(write(tmp_path, "timezone: Asia/Tokyo\n", "etc/churn.yaml")))
+
+    settings = load_settings()
+
+    assert settings.timezone == "Asia/Tokyo"
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `CHURN_CONFIG` that points nowhere is refused with path and variable, never passed over."""
+    monkeypatch.setenv("CHURN_CONFIG", str(tmp_path / "gone.yaml"))
+
+    with pytest.raises(SettingsError, match=r"gone\.yaml: no such file; correct CHURN_CONFIG"):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "---\n"])
+def test_an_empty_file_sets_nothing(here: Path, content: str) -> None:
+    """A file without a key leaves every default."""
+    write(here, content)
+
+    settings = load_settings()
+
+    assert settings.model_dump() == Settings(data_dir=here / "data").model_dump()
+
+
+def test_a_relative_data_dir_of_a_file_starts_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may be used from any working folder and means the same data."""
+    monkeypatch.setenv("CHURN_CONFIG", str(write(tmp_path, "data_dir: mine\n", "etc/churn.yaml")))
+
+    settings = load_settings()
+
+    assert settings.data_dir == tmp_path / "etc" / "mine"
+
+
+def test_a_relative_file_means_data_beside_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative `CHURN_CONFIG` starts at the working folder, its data beside it; what is given is absolute."""
+    write(here, "data_dir: mine\n", "etc/churn.yaml")
+    monkeypatch.setenv("CHURN_CONFIG", "etc/churn.yaml")
+
+    settings = load_settings()
+
+    assert settings.data_dir == here / "etc" / "mine"
+
+
+def test_a_relative_data_dir_of_the_environment_starts_here(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`CHURN_DATA_DIR` means what a shell would mean by it, wherever the file lies."""
+    monkeypatch.setenv("CHURN_CONFIG", str(write(tmp_path, "data_dir: theirs\n", "etc/churn.yaml")))
+    monkeypatch.setenv("CHURN_DATA_DIR", "mine")
+
+    settings = load_settings()
+
+    assert settings.data_dir == here / "mine"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_absolute_data_dir_stands_for_itself(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, named: bool
+) -> None:
+    """A whole path is taken as it is, from the file or from the environment."""
+    write(here, "" if named else f"data_dir: {tmp_path}/far\n")
+    if named:
+        monkeypatch.setenv("CHURN_DATA_DIR", f"{tmp_path}/far")
+
+    settings = load_settings()
+
+    assert settings.data_dir == tmp_path / "far"
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        pytest.param("profile: [a\ntimezone: UTC\n", "line 2", id="bracket"),
+        pytest.param("source:\n\tpath: x\n", "line 2", id="tab"),
+        pytest.param("profile: a: b\n", "line 1", id="colon"),
+        pytest.param("profile: !!python/object:os.system x\n", "line 1", id="tag"),
+        pytest.param("profile: a\x00b\n", "not YAML", id="control character"),
+        pytest.param("- profile\n", "key: value", id="list"),
+        pytest.param("hello\n", "key: value", id="text"),
+        pytest.param("42\n", "key: value", id="number"),
+    ],
+)
+def test_a_file_that_is_no_settings_is_an_error_that_says_where(here: Path, content: str, where: str) -> None:
+    """Broken YAML is refused with file and line, YAML of another shape with what is expected."""
+    write(here, content)
+
+    with pytest.raises(SettingsError, match=rf"config\.yaml.*{where}"):
+        load_settings()
+
+
+def test_a_file_that_is_no_utf_8_is_an_error(here: Path) -> None:
+    """A file in another encoding is refused by name."""
+    (here / "config.yaml").write_bytes("profile: müller\n".encode("latin-1"))
+
+    with pytest.raises(SettingsError, match=r"config\.yaml: this is not YAML"):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", ["1: 2\n", "yes: 2\n", "null: 2\n", "2020-01-01: 2\n"])
+def test_a_key_that_is_no_word_is_an_error(here: Path, content: str) -> None:
+    """A key that YAML takes for a number, a boolean or a day is refused as an unknown key is."""
+    write(here, content)
+
+    with pytest.raises(SettingsError, match=r"config\.yaml"):
+        load_settings()
+
+
+@pytest.mark.parametrize("day", ["2020-02-30", "2020-13-01", "soon", "7", "2020-01-01 10:00:00", "[2020, 1, 1]"])
+def test_a_day_that_is_none_is_an_error(here: Path, day: str) -> None:
+    """A start date that is not in the calendar, or no day at all, is refused in words, with file and key or line."""
+    write(here, f"profile: a\nstart_date: {day}\n")
+
+    with pytest.raises(SettingsError, match=r"config\.yaml.*(start_date|line 2)"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", "", "Europe", "../../etc/passwd", "/etc/passwd", "UTC/x", ".", "Europe/Berlin ", "X" * 300]
+)
+def test_a_time_zone_that_is_none_is_an_error(here: Path, name: str) -> None:
+    """A name that no time zone has is refused with an example of one that has."""
+    write(here, f"timezone: '{name}'\n")
+
+    with pytest.raises(SettingsError, match=r"timezone: .* is no time zone; write one such as Europe/Berlin"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ("prfile: a\n", "prfile"),
+        ("source: {pth: a}\n", "source.pth"),
+        ("training: {paramters: {}}\n", "training.paramters"),
+        ("gates: {min_auc: 0.5}\n", "gates.min_auc"),
+        ("decisions: {low: 0}\n", "decisions.low"),
+        ("schedule: {hourly: '0 * * * *'}\n", "schedule.hourly"),
+        ("validation: {max: 1}\n", "validation.max"),
+    ],
+)
+def test_an_unknown_key_is_an_error(here: Path, content: str, path: str) -> None:
+    """A misspelt key is refused with its path, never passed over."""
+    write(here, content)
+
+    with pytest.raises(SettingsError, match=rf"1 fault\(s\): {path}: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ("profile: 5\n", "profile"),
+        ("data_dir: [a]\n", "data_dir"),
+        ("data_dir:\n", "data_dir"),
+        ("source: here\n", "source"),
+        ("source: {path: ''}\n", "source.path"),
+        ("source: {kind: kafka}\n", "source.kind"),
+        ("features: [1]\n", "features"),
+        ("features: {1: 2}\n", "features.1"),
+        ("validation: {max_quarantined_share: 1.01}\n", "validation.max_quarantined_share"),
+        ("validation: {max_quarantined_share: -0.1}\n", "validation.max_quarantined_share"),
+        ("training: {seed: -1}\n", "training.seed"),
+        ("training: {seed: 4294967296}\n", "training.seed"),
+        ("training: {window_days: 0}\n", "training.window_days"),
+        ("training: {estimator: magic}\n", "training.estimator"),
+        ("training: {balance: much}\n", "training.balance"),
+        ("gates:\n", "gates"),
+        ("gates: {min_roc_auc: .nan}\n", "gates.min_roc_auc"),
+        ("gates: {brier_below_base_rate: maybe}\n", "gates.brier_below_base_rate"),
+        ("decisions: {medium_above: 2}\n", "decisions.medium_above"),
+        ("decisions: {medium_above: 0.7}\n", "decisions"),
+        ("decisions: {review_band: [0.6, 0.5]}\n", "decisions"),
+        ("decisions: {review_band: [0.5]}\n", "decisions.review_band"),
+        ("schedule: {nightly: daily}\n", "schedule.nightly"),
+        ("schedule: {training: '* * * *'}\n", "schedule.training"),
+    ],
+)
+def test_a_value_that_cannot_be_is_an_error(here: Path, content: str, path: str) -> None:
+    """A value of another type, out of its range or against another value is refused with its path."""
+    write(here, content)
+
+    with pytest.raises(SettingsError, match=rf"fault\(s\): .*{path}"):
+        load_settings()
+
+
+def test_every_fault_is_listed_at_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults of the file and of the environment are told together, each with its path, in one sentence."""
+    write(here, "prfile: a\nstart_date: soon\ntraining: {seed: -1}\ntimezone: Mars/Olympus\n")
+    monkeypatch.setenv("CHURN_GATES__MIN_ROC_AUC", "2")
+
+    with pytest.raises(SettingsError, match=r"5 fault\(s\)") as refusal:
+        load_settings()
+
+    told = str(refusal.value)
+    assert all(
+        f"{path}: " in told for path in ("prfile", "start_date", "training.seed", "timezone", "gates.min_roc_auc")
+    )
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("CHURN_GATES", "nope"), ("CHURN_TRAINING__PARAMETERS", "{"), ("CHURN_DECISIONS__REVIEW_BAND", "0.5, 0.6")],
+)
+def test_a_variable_that_is_no_json_is_an_error(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nested value that cannot be read is refused in a sentence that says how to write one."""
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(SettingsError, match=r"environment: .*JSON.*__"):
+        load_settings()
+
+
+def test_another_profile_leaves_the_features_of_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feature parameters belong to the profile beside them: a profile by environment does without them."""
+    write(here, "profile: a\nfeatures: {recent_login_days: 14}\n")
+    monkeypatch.setenv("CHURN_PROFILE", "b")
+
+    settings = load_settings()
+
+    assert (settings.profile, settings.features) == ("b", {})
+
+
+def test_another_profile_takes_features_from_the_environment(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile by environment is given the parameters that the environment gives, and no other."""
+    write(here, "profile: a\nfeatures: {recent_login_days: 14}\n")
+    monkeypatch.setenv("CHURN_PROFILE", "b")
+    monkeypatch.setenv("CHURN_FEATURES", '{"window": 3}')
+
+    settings = load_settings()
+
+    assert settings.features == {"window": 3}
+
+
+@pytest.mark.parametrize("written", ["profile: churn_assets.profiles.subscription\n", ""])
+def test_the_same_profile_keeps_the_features_of_the_file(
+    here: Path, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Naming the profile that the file has, or has by default, changes nothing."""
+    write(here, f"{written}features: {{recent_login_days: 14}}\n")
+    monkeypatch.setenv("CHURN_PROFILE", "churn_assets.profiles.subscription")
+
+    settings = load_settings()
+
+    assert settings.features == {"recent_login_days": 14}
+
+
+def test_settings_cannot_be_changed() -> None:
+    """What was checked is what everybody gets: no value can be set afterwards."""
+    settings = load_settings()
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.timezone = "Asia/Tokyo"
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.training.seed = 7
+
+
+def test_loading_makes_nothing(here: Path) -> None:
+    """Reading the settings makes no folder and no file."""
+    load_settings()
+
+    assert list(here.iterdir()) == []
