@@ -54,12 +54,10 @@ def main() -> None:
             shutil.rmtree(given.work / "tables" / name / "_delta_log", ignore_errors=True)
         ours, theirs = timed(chain), timed(script)
         ratios.append(ours[0] / theirs[0])
-        print(
-            f"chain {ours[0]:6.1f} s {ours[1]:6.0f} MiB   script {theirs[0]:6.1f} s {theirs[1]:6.0f} MiB   {ratios[-1]:.2f}"
-        )
-    print(
-        f"{given.customers:,} customers: the chain takes {statistics.median(ratios):.2f} times the script's time (median)"
-    )
+        pair = {"chain": ours, "script": theirs}
+        told = [f"{name} {seconds:6.1f} s {peak:6.0f} MiB" for name, (seconds, peak) in pair.items()]
+        print(*told, f"ratio {ratios[-1]:.2f}", sep="   ")
+    print(f"{given.customers:,} customers: the chain takes {statistics.median(ratios):.2f} times the script's time")
 
 
 def prepare(work: Path, customers: int) -> dt.date:

@@ -48,6 +48,9 @@ def main() -> None:
     except ChurnError as error:
         present.complain(str(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except PermissionError as error:
+        present.complain(f"{error.filename}: uid {os.getuid()} may not read or write it; data_dir must belong to it")
+        sys.exit(2)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from churn_assets.assets.resources import Chain
+from churn_assets.core.estimators import build_pipeline
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings
 from churn_assets.storage.layout import Layout
@@ -19,6 +20,7 @@ def build_chain(settings: Settings) -> Chain:
         ProfileError, SettingsError: the profile or its feature parameters are not valid.
     """
     profile = load_profile(settings.profile)
+    build_pipeline(settings.training, [], [])  # refuses parameters that the estimator does not have
     return Chain(
         profile=profile,
         parameters=profile.feature_parameters(settings.features),

@@ -24,8 +24,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 def compose(chain: Chain, settings: Settings) -> dg.Definitions:
     """The definitions of a chain that is built already."""
     partitions = snapshot_dates(chain.start_date, chain.timezone)
-    nightly = nightly_job(partitions)
-    training = training_job(partitions)
+    nightly = nightly_job()
+    training = training_job()
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),

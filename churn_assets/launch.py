@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from churn_assets.assets.adapter import ACTOR_TAG
 from churn_assets.assets.resources import Chain
@@ -49,7 +50,11 @@ class Launcher:
             self.definitions = compose(self.chain, settings)
         except dg.DagsterInvalidDefinitionError as error:
             raise SettingsError(f"schedule or start_date: {error}") from error
-        self.instance = _instance(settings)
+        try:
+            self.instance = _instance(settings)
+        except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+            told = str(error).splitlines()[0]
+            raise InputError(f"Dagster's storage cannot be opened ({told}); see dagster.yaml and data_dir") from error
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
         """The days that were asked for, the source's latest where none were.

@@ -39,7 +39,7 @@ def _cron(expression: str) -> str:
 class _DatesAsText(yaml.SafeLoader):
     """YAML whose dates stay text, so that a day such as 2026-02-30 is a fault of its key."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers = {  # noqa: RUF012  # the base class declares it so
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -137,7 +137,13 @@ def load_settings() -> Settings:
         raise SettingsError(_in_words(error, path)) from error
     except UnreadableSettings as error:
         raise SettingsError(f"environment: {error}; nested values are JSON, or one variable each with __") from error
-    return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+    data_dir = settings.data_dir.absolute()
+    there = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    if not there.is_dir():
+        raise SettingsError(f"data_dir {data_dir}: {there} is a file; name a folder")
+    if not os.access(there, os.R_OK | os.X_OK):
+        raise SettingsError(f"data_dir {data_dir}: uid {os.getuid()} may not read {there}; give it access")
+    return settings.model_copy(update={"data_dir": data_dir})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,24 +13,22 @@ MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; the default launcher 
 CHAIN = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
 
 
-def nightly_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+def nightly_job() -> UnresolvedAssetJobDefinition:
     """A day's customers to its published scores, in one process."""
     return dg.define_asset_job(
         "nightly",
         selection=dg.AssetSelection.assets(*CHAIN),
-        partitions_def=partitions,
         executor_def=dg.in_process_executor,
         tags=MAX_RUNTIME,
         description="Land, validate, featurize, score, audit and publish one snapshot date.",
     )
 
 
-def training_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+def training_job() -> UnresolvedAssetJobDefinition:
     """A model version as of a day; the first that passes its gates becomes champion."""
     return dg.define_asset_job(
         "training",
         selection=dg.AssetSelection.assets("churn_model", "champion"),
-        partitions_def=partitions,
         executor_def=dg.in_process_executor,
         tags=MAX_RUNTIME,
         description="Train and judge a model as of one snapshot date; the history it needs lands on the way.",

@@ -149,6 +149,8 @@ def _cast_exactly(values: pa.Array, target: pa.DataType) -> pa.Array:
         if not values.equals(cast.cast(values.type)):
             raise pa.ArrowInvalid("a number other than 0 and 1 is no boolean")
         return cast
+    if pa.types.is_decimal(values.type) and pa.types.is_floating(target):
+        return values.cast(pa.string()).cast(target)  # Arrow's own way is wrong in the last bit
     if pa.types.is_timestamp(target) and pa.types.is_timestamp(values.type) and values.type.tz is None:
         values = values.cast(pa.timestamp(values.type.unit, tz="UTC"))
     if pa.types.is_timestamp(target) and target.tz and _is_text(values.type):

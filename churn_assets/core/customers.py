@@ -1,9 +1,9 @@
 """Raw rows into valid customers and quarantined rows: every fault of a row is found and kept.
 
-Faults are looked for cell by cell first, so that one bad cell hides no other: cells that did not
-fit their type, nulls, infinities, repeated ids, dates after the snapshot, and each column's own
-pandera checks on its sound cells. The survivors are then held against the whole schema, again
-until none falls. What is published has passed the schema as its author wrote it.
+Cells are looked at first: those that did not fit their type, nulls, infinities, unknown categories,
+repeated ids, dates after the snapshot. The rows they are in are taken out, so that one bad cell hides
+no other, and each column's own pandera checks judge their sound cells. The other rows are held against
+the whole schema, again until none falls: what is published has passed the schema as its author wrote it.
 """
 
 import datetime as dt
@@ -11,12 +11,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
 from churn_assets.core.casting import text_of
@@ -27,6 +29,8 @@ from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
 __all__ = ["FaultCount", "Tally", "Verdict", "audit_quarantine", "repeated_ids", "validate"]
+
+LONGEST_EXAMPLE = 60
 
 
 @dataclass(frozen=True, order=True)
@@ -102,16 +106,16 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         day: the snapshot date.
         repeated: ids of the partition that are not unique, from `repeated_ids`.
     """
-    faults = sorted(_cell_faults(raw, profile, day, repeated))
-    if not faults and _passes(raw, profile):
-        return Verdict(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
-    faults = sorted({*faults, *_column_check_faults(raw, profile)})
-    faults = _until_none_falls(raw, profile, faults)
-    by_row: dict[int, list[dict[str, str]]] = {}
-    for fault in faults:
-        by_row.setdefault(fault.row, []).append({"column": fault.column, "check": fault.check, "value": fault.value})
+    faults = set(_cell_faults(raw, profile, day, repeated))
+    faults |= set(_more_faults_of(sorted({fault.row for fault in faults}), raw, profile))
     kept = np.ones(raw.num_rows, dtype=bool)
-    kept[list(by_row)] = False
+    kept[[fault.row for fault in faults]] = False
+    faults |= _fallen(raw, profile, kept)
+    if not faults:
+        return Verdict(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
+    by_row: dict[int, list[dict[str, str]]] = {}
+    for fault in sorted(faults):
+        by_row.setdefault(fault.row, []).append({"column": fault.column, "check": fault.check, "value": fault.value})
     broken = raw.filter(pa.array(~kept)).append_column(
         pa.field(FAULTS, FAULT_TYPE), pa.array([by_row[row] for row in sorted(by_row)], FAULT_TYPE)
     )
@@ -133,7 +137,7 @@ def audit_quarantine(tally: Tally, raw_rows: int, max_share: float, where: str) 
     if tally.valid and share <= max_share:
         return
     worst = "; ".join(
-        f"column {fault.column}: {fault.check} broken in {fault.rows} rows (such as {fault.example})"
+        f"column {fault.column}: {fault.check} broken in {fault.rows} rows (such as {_shown(fault.example)})"
         for fault in tally.worst[:5]
     )
     limit = "no valid row is left" if not tally.valid else f"validation.max_quarantined_share is {max_share:g}"
@@ -141,6 +145,12 @@ def audit_quarantine(tally: Tally, raw_rows: int, max_share: float, where: str) 
         f"{where}: {tally.quarantined} of {raw_rows} rows are broken and {limit}: {worst or 'it holds no rows'}; "
         "nothing was published: mend the source, or the profile's schema if it is too strict"
     )
+
+
+def _shown(value: str) -> str:
+    """A value as one line of a sentence."""
+    short = value if len(value) <= LONGEST_EXAMPLE else f"{value[:LONGEST_EXAMPLE]}…"
+    return short if short.isprintable() else repr(short)
 
 
 def _drop_rescued(raw: pa.Table, profile: Profile) -> pa.Table:
@@ -153,21 +163,30 @@ def _cell_faults(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Arr
         for name, text in cells.items():
             yield Fault(row, name, f"type {raw.schema.field(name).type}", text)
     for name, column in profile.checks.columns.items():
-        values = raw.column(name)
-        if values.null_count and (not column.nullable or name == profile.id_column):
-            for row in pc.indices_nonzero(values.is_null()).to_pylist():
-                if name not in rescued.get(row, {}):
-                    yield Fault(row, name, "not_null", "null")
-        if pa.types.is_floating(values.type):
-            yield from _faults_where(pc.is_inf(values), values, name, "finite")
+        required = not column.nullable or name == profile.id_column
+        for fault in _value_faults(raw.column(name), name, column.dtype, required=required):
+            if fault.check != "not_null" or name not in rescued.get(fault.row, {}):
+                yield fault
     if len(repeated):
         ids = id_texts(raw.column(profile.id_column))
         yield from _faults_where(pc.is_in(ids, value_set=repeated), ids, profile.id_column, "unique")
     midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
     for name in profile.past_columns:
-        times = raw.column(name).cast(pa.timestamp("us", tz="UTC"))
-        after = pc.greater_equal(times, pa.scalar(midnight, pa.timestamp("us", tz="UTC")))
+        times = raw.column(name)
+        after = pc.greater_equal(times, pa.scalar(midnight, times.type))
         yield from _faults_where(after, times, name, "not_after_snapshot")
+
+
+def _value_faults(values: pa.ChunkedArray, name: str, dtype: Any, *, required: bool) -> Iterator[Fault]:
+    if required and values.null_count:
+        for row in pc.indices_nonzero(values.is_null()).to_pylist():
+            yield Fault(row, name, "not_null", "null")
+    if pa.types.is_floating(values.type):
+        yield from _faults_where(pc.is_inf(values), values, name, "finite")
+    categories = getattr(getattr(dtype, "type", None), "categories", None)
+    if categories is not None:
+        known = pc.is_in(values, value_set=pa.array(categories).cast(values.type))
+        yield from _faults_where(pc.and_(values.is_valid(), pc.invert(known)), values, name, "category")
 
 
 def _rescued_cells(raw: pa.Table) -> dict[int, dict[str, str]]:
@@ -184,43 +203,29 @@ def _faults_where(broken: pa.ChunkedArray, values: pa.ChunkedArray, column: str,
         yield Fault(row, column, check, text_of(value))
 
 
-def _passes(raw: pa.Table, profile: Profile) -> bool:
-    frame = to_customers(raw, profile.checks)
-    if any(frame[name].isna().sum() != raw.column(name).null_count for name in frame.select_dtypes("category")):
-        return False  # a category that the declared dtype does not have
-    try:
-        profile.checks.validate(frame, lazy=True)
-    except SchemaErrors:
-        return False
-    return True
-
-
-def _column_check_faults(raw: pa.Table, profile: Profile) -> Iterator[Fault]:
-    """Each column's own checks, on those of its cells that are there and finite."""
+def _more_faults_of(rows: list[int], raw: pa.Table, profile: Profile) -> Iterator[Fault]:
+    """What each column's own checks say of the other cells of rows that are broken already."""
+    broken = raw.take(pa.array(rows, pa.int64()))
     for name, column in profile.checks.columns.items():
-        values = raw.column(name)
+        values = broken.column(name)
         sound = values.is_valid()
         if pa.types.is_floating(values.type):
             sound = pc.and_(sound, pc.fill_null(pc.is_finite(values), fill_value=False))
-        rows = pc.indices_nonzero(sound).to_numpy()
-        series = column_to_pandas(values.filter(sound), column.dtype)
-        lost = series.isna().to_numpy()  # a category that the declared dtype does not have
-        for row, value in zip(rows[lost], values.take(pa.array(rows[lost])).to_pylist(), strict=True):
-            yield Fault(int(row), name, "category", str(value))
-        frame = series[~lost].to_frame(name).set_axis(rows[~lost], axis="index")
-        only = pandera.DataFrameSchema({name: column})
-        yield from _schema_faults(only, frame, name)
+        at = np.asarray(rows, dtype=int)[sound.to_numpy()]
+        series = column_to_pandas(values.filter(sound), column.dtype).set_axis(at, axis="index")
+        yield from _schema_faults(pandera.DataFrameSchema({name: column}), series.dropna().to_frame(name), name)
 
 
-def _until_none_falls(raw: pa.Table, profile: Profile, faults: list[Fault]) -> list[Fault]:
-    """Hold the rows without a fault against the whole schema, again until all of them pass."""
-    while True:
-        rows = np.setdiff1d(np.arange(raw.num_rows), [fault.row for fault in faults])
-        survivors = to_customers(raw.take(pa.array(rows)), profile.checks).set_axis(rows, axis="index")
-        fallen = sorted(set(_schema_faults(profile.checks, survivors, "")))
-        if not fallen:
-            return faults
-        faults = sorted({*faults, *fallen})
+def _fallen(raw: pa.Table, profile: Profile, kept: NDArray[np.bool_]) -> set[Fault]:
+    """Hold the kept rows against the whole schema, again until none falls; `kept` loses those that do."""
+    faults: set[Fault] = set()
+    rows = pa.array(np.flatnonzero(kept))
+    frame = to_customers(raw if kept.all() else raw.take(rows), profile.checks).set_axis(rows.to_numpy(), axis="index")
+    while fallen := set(_schema_faults(profile.checks, frame, "")):
+        faults |= fallen
+        kept[[fault.row for fault in fallen]] = False
+        frame = frame[kept[frame.index]]
+    return faults
 
 
 def _schema_faults(schema: pandera.DataFrameSchema, frame: pd.DataFrame, column: str) -> Iterator[Fault]:
@@ -236,12 +241,11 @@ def _schema_faults(schema: pandera.DataFrameSchema, frame: pd.DataFrame, column:
             f"profile: check {case['check']} of column {case['column'] or column or 'the frame'} gives no row-wise "
             f"answer ({case['failure_case']}); write it so that it judges each row"
         )
-    for context, name, check, value, row in zip(
-        cases["schema_context"], cases["column"], cases["check"], cases["failure_case"], cases["index"], strict=True
-    ):
-        if check == "field_uniqueness":
-            continue  # repeated ids are told from the whole partition
-        if context == "DataFrameSchema":  # a check over several columns: one fault a row, not one for each of its cells
-            yield Fault(int(row), "", str(check), "")
-        else:
-            yield Fault(int(row), str(name), str(check), str(value))
+    wide = cases["schema_context"] == "DataFrameSchema"
+    for check, row in zip(cases.loc[wide, "check"], cases.loc[wide, "index"], strict=True):
+        yield Fault(int(row), "", str(check), "")  # over several columns: one fault a row, not one for each cell
+    own = cases[~wide & (cases["check"] != "field_uniqueness")]  # repeated ids are told from the whole partition
+    for name, of_column in own.groupby("column", sort=False):
+        values = frame[str(name)].loc[of_column["index"]].astype("str")
+        for check, row, value in zip(of_column["check"], of_column["index"], values, strict=True):
+            yield Fault(int(row), str(name), str(check), value)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 from pandas.api.types import is_datetime64_any_dtype
+from pydantic import TypeAdapter, ValidationError
 
 from churn_assets.core.errors import ProfileError, SettingsError
 
@@ -134,7 +135,7 @@ class Profile:
             SettingsError: `configured` names a parameter that `add_features` does not have, or
                 lacks one that has no default.
         """
-        parameters = list(inspect.signature(self.add_features).parameters.values())[1:]
+        parameters = list(inspect.signature(self.add_features, eval_str=True).parameters.values())[1:]
         known = {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
         if unknown := sorted(configured.keys() - known.keys()):
             raise SettingsError(
@@ -144,9 +145,20 @@ class Profile:
         chosen = known | dict(configured)
         if unset := [name for name, value in chosen.items() if value is inspect.Parameter.empty]:
             raise SettingsError(f"features: set {', '.join(unset)}, which add_features needs")
-        return chosen
+        return {name: _checked(name, value, parameters) for name, value in chosen.items()}
 
     def feature_digest(self, parameters: Mapping[str, Any]) -> str:
         """Digest of the feature code and its parameters: equal digests mean equal features."""
         content = json.dumps([self.source_digest, self.feature_columns, sorted(parameters.items())], default=str)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _checked(name: str, value: Any, parameters: list[inspect.Parameter]) -> Any:
+    """The value as the type that the parameter is annotated with."""
+    annotation = next(p.annotation for p in parameters if p.name == name)
+    if annotation is inspect.Parameter.empty:
+        return value
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        raise SettingsError(f"features.{name} is {value!r}: {error.errors()[0]['msg']}") from error

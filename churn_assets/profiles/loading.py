@@ -22,7 +22,7 @@ def load_profile(name: str) -> Profile:
         module = importlib.import_module(name)
     except ProfileError as error:
         raise ProfileError(f"{name}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ProfileError(
             f"profile: module {name!r} cannot be imported ({type(error).__name__}: {error}); "
             "name one of churn_assets.profiles or a module on PYTHONPATH"

@@ -1,0 +1,364 @@
+"""Other businesses than the default one: labelled exports, a company's own module, other feature parameters."""
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_assets.profiles import kkbox, telco
+from churn_assets_tests.factories import kkbox_sample, made_up_customers
+from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, REPOSITORY, Installation
+
+pytestmark = pytest.mark.integration
+
+DAY = dt.date(2025, 6, 20)
+TELCO_EXPORT = REPOSITORY.parent / "shared" / "data" / "telco" / "telco_customer_churn.csv"
+TELCO = {"CHURN_PROFILE": "churn_assets.profiles.telco", "CHURN_SOURCE__PATH": "telco.csv"}
+KKBOX = {"CHURN_PROFILE": "churn_assets.profiles.kkbox", "CHURN_SOURCE__PATH": "members.parquet"}
+
+
+def new_installation(folder: Path, **environment: str) -> Installation:
+    """One without anything in it."""
+    new = Installation(folder / "installation", environment)
+    new.configure("")
+    new.data.mkdir()
+    return new
+
+
+def card_of(installation: Installation, version: str) -> dict[str, Any]:
+    """What a model's folder says of it."""
+    cards = [json.loads(path.read_text()) for path in (installation.data / "models" / version).glob("*.json")]
+    (card,) = [card for card in cards if "feature_columns" in card]
+    found: dict[str, Any] = card
+    return found
+
+
+# --- labelled exports, which have no time
+
+
+def telco_like(rows: int, seed: int) -> pd.DataFrame:
+    """Made-up customers of IBM's columns: the newer and the dearer, the likelier they leave."""
+    customers = made_up_customers(telco.PROFILE, rows, seed, DAY).drop(columns="snapshot_date")
+    risk = customers["MonthlyCharges"] / 10 - customers["tenure"] / 10
+    leaves = np.random.default_rng(seed).random(rows) < 1 / (1 + np.exp(-risk))
+    return customers.assign(Churn=np.where(leaves, "Yes", "No"))
+
+
+def test_a_labelled_export_is_scored(tmp_path: Path) -> None:
+    """One static CSV file with a label: the day says which day it stands for, and every customer gets a score."""
+    new = new_installation(tmp_path, **TELCO)
+    customers = telco_like(800, seed=3)
+    customers.to_csv(new.data / "telco.csv", index=False)
+
+    outcome = new.run("run", "--date", str(DAY), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert (outcome.json[0]["snapshot_date"], outcome.json[0]["scored"]) == (str(DAY), 800)
+    scores = new.rows("churn_scores", DAY)
+    assert scores.column("customer_id").to_pylist() == sorted(customers["customerID"])
+    card = card_of(new, outcome.json[0]["model_version"])
+    assert "Churn" not in card["feature_columns"]
+    assert "in-sample" in json.dumps(card)
+    assert "Churn" not in new.rows("customer_features", DAY).column_names
+
+
+def test_a_labelled_export_holds_out_a_fifth(tmp_path: Path) -> None:
+    """The model is judged on a stable fifth of the customers: the same ones in whatever order the file has them."""
+    first, second = new_installation(tmp_path / "a", **TELCO), new_installation(tmp_path / "b", **TELCO)
+    customers = telco_like(800, seed=3)
+    customers.to_csv(first.data / "telco.csv", index=False)
+    customers.sample(frac=1, random_state=1).to_csv(second.data / "telco.csv", index=False)
+
+    told = [each.run("run", "--date", str(DAY), "--json") for each in (first, second)]
+
+    assert [each.exit_code for each in told] == [0, 0]
+    models = [each.run("models", "--json").json for each in (first, second)]
+    assert models[0] == models[1]
+    assert models[0][0]["holdout_rows"] == pytest.approx(160, abs=40)
+    assert models[0][0]["train_rows"] + models[0][0]["holdout_rows"] == 800
+    assert first.score_bytes(DAY) == second.score_bytes(DAY)
+
+
+def test_a_labelled_export_needs_a_day(tmp_path: Path) -> None:
+    """A file without a date does not say which day it is of: that is asked for, and nothing starts."""
+    new = new_installation(tmp_path, **TELCO)
+    telco_like(50, seed=3).to_csv(new.data / "telco.csv", index=False)
+
+    outcome = new.run("run")
+
+    assert "--date" in outcome.error(2)
+
+
+def test_a_model_that_misses_its_gates_scores_nothing(tmp_path: Path) -> None:
+    """A label that nothing explains gives no model worth having: none is promoted, and no score is published."""
+    new = new_installation(tmp_path, **TELCO)
+    customers = telco_like(800, seed=3)
+    shuffled = customers.assign(Churn=np.random.default_rng(5).permutation(customers["Churn"]))
+    shuffled.to_csv(new.data / "telco.csv", index=False)
+
+    outcome = new.run("run", "--date", str(DAY), "--json")
+
+    assert "gates" in outcome.error(1)
+    assert [row["status"] for row in new.run("models", "--json").json] == ["rejected"]
+    assert new.current("churn_scores", DAY) == []
+
+
+@pytest.mark.skipif(not TELCO_EXPORT.is_file(), reason=f"IBM's export is not at {TELCO_EXPORT}")
+def test_the_real_telco_export_is_scored(tmp_path: Path) -> None:
+    """IBM's own file as it is, with its blank charges: all 7,043 customers, and a hold-out ROC-AUC of at least 0.83."""
+    new = new_installation(tmp_path, **{**TELCO, "CHURN_SOURCE__PATH": str(TELCO_EXPORT)})
+
+    outcome = new.run("run", "--date", str(DAY), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    night = outcome.json[0]
+    assert (night["raw"], night["quarantined"], night["scored"]) == (7043, 0, 7043)
+    (model,) = new.run("models", "--json").json
+    assert model["roc_auc"] >= 0.83
+    charges = new.rows("customers", DAY).column("TotalCharges")
+    assert charges.null_count == 11
+
+
+def test_kkbox_members_are_scored(tmp_path: Path) -> None:
+    """Few churners, dates in pairs, a gender that half of them never said: the profile works as it is shipped."""
+    new = new_installation(tmp_path, **KKBOX)
+    members = kkbox_sample(3000, seed=11)
+    members.to_parquet(new.data / "members.parquet", index=False)
+
+    outcome = new.run("run", "--date", str(DAY), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert (outcome.json[0]["scored"], outcome.json[0]["quarantined"]) == (3000, 0)
+    assert outcome.json[0]["mean_probability"] == pytest.approx(members["is_churn"].mean(), abs=0.03)
+    features = new.rows("customer_features", DAY)
+    assert set(kkbox.PROFILE.feature_columns) <= set(features.column_names)
+
+
+def test_a_chain_does_not_change_its_business(tmp_path: Path) -> None:
+    """Another profile over tables that are there already is refused in one sentence; the scores stay."""
+    new = new_installation(tmp_path, **TELCO)
+    telco_like(800, seed=3).to_csv(new.data / "telco.csv", index=False)
+    kkbox_sample(3000, seed=11).to_parquet(new.data / "members.parquet", index=False)
+    assert new.run("run", "--date", str(DAY)).exit_code == 0
+    before = new.published()
+
+    outcome = new.having(**KKBOX).run("run", "--date", str(DAY))
+
+    assert outcome.error(1)
+    assert new.published() == before
+
+
+# --- a company's own module
+
+OWN_PROFILE = '''
+"""A gym: its members are gone a week after they hand in their card."""
+
+import pandas as pd
+import pandera.pandas as pa
+
+from churn_assets.profiles import LabelRule, Profile
+
+
+class Members(pa.DataFrameModel):
+    """What the till exports."""
+
+    card: int = pa.Field(ge=1, description="Number of the card")
+    visits: int = pa.Field(ge=0, description="Visits in the last month")
+    joined: pd.Timestamp = pa.Field(description="Day of joining")
+    status: pd.CategoricalDtype = pa.Field(isin=["active", "frozen", "left"])
+
+
+def add_features(customers: pd.DataFrame, *, often: int = 8) -> pd.DataFrame:
+    return customers.assign(
+        comes_often=customers["visits"] >= often,
+        days=(customers["snapshot_date"] - customers["joined"]).dt.days,
+        status=customers["status"].astype(pd.CategoricalDtype(["active", "frozen", "left"])),
+    )
+
+
+def has_left(then: pd.DataFrame, later: pd.DataFrame) -> "pd.Series[bool]":
+    return (later["status"] == "left").fillna(value=False).astype(bool) | later["joined"].isna()
+
+
+PROFILE = Profile(
+    schema=Members,
+    add_features=add_features,
+    feature_columns=("visits", "comes_often", "days", "status"),
+    label=LabelRule(horizon_days=7, churned=has_left),
+    id_column="card",
+    past_columns=("joined",),
+)
+'''
+
+
+OWN_CONFIG = """
+profile: gym_churn
+training: {window_days: 7}
+features: {often: 5}
+source: {path: "till/{snapshot_date}.csv"}
+"""
+
+
+def gym_days(rows: int) -> dict[dt.date, pd.DataFrame]:
+    """Five weeks of a gym whose members leave the sooner the less they come."""
+    rng = np.random.default_rng(1)
+    visits = rng.integers(0, 20, rows)
+    joined = pd.Timestamp(DAY) - pd.to_timedelta(rng.integers(100, 900, rows), unit="D")
+    leaves_after = rng.exponential(4 + 3 * visits)
+    days = [DAY - dt.timedelta(days=35 - more) for more in range(36)]
+    return {
+        day: pd.DataFrame(
+            {
+                "card": np.arange(1, rows + 1),
+                "visits": visits,
+                "joined": joined.as_unit("us"),
+                "status": np.where(leaves_after < age, "left", "active"),
+            }
+        )[leaves_after > age - 7]
+        for age, day in enumerate(days)
+    }
+
+
+def test_a_company_brings_its_own_module(tmp_path: Path) -> None:
+    """A module on PYTHONPATH, with its own key, label and parameters, needs no change in the product."""
+    (tmp_path / "company").mkdir()
+    (tmp_path / "company" / "gym_churn.py").write_text(OWN_PROFILE)
+    new = new_installation(tmp_path, PYTHONPATH=str(tmp_path / "company"))
+    new.configure(OWN_CONFIG)
+    (new.data / "till").mkdir()
+    days = gym_days(1500)
+    for day, members in days.items():
+        members.to_csv(new.data / "till" / f"{day}.csv", index=False)
+
+    outcome = new.shell("run", "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    night = outcome.json[0]
+    assert (night["snapshot_date"], night["scored"]) == (str(DAY), len(days[DAY]))
+    ids = new.rows("churn_scores", DAY).column("customer_id").to_pylist()
+    assert ids == sorted(map(str, days[DAY]["card"]), key=str.encode)
+    features = new.rows("customer_features", DAY)
+    assert features.column("card").to_pylist() == [int(each) for each in ids]
+    visits = features.column("visits").to_pylist()
+    assert features.column("comes_often").to_pylist() == [each >= 5 for each in visits]
+    assert card_of(new, night["model_version"])["feature_parameters"] == {"often": 5}
+
+
+# --- feature parameters
+
+WEEKLY = "training: {window_days: 14}\nfeatures: {recent_login_days: 7}\n"
+
+
+def test_a_changed_parameter_makes_the_features_again(installation: Installation) -> None:
+    """`recent_login_days` of 7 gives `customer_features` a new version in which a login is recent for a week."""
+    day = NIGHTS[0]
+    before = installation.current("customer_features", day)
+    installation.configure(WEEKLY)
+
+    outcome = installation.run("run", "--date", str(day), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert installation.current("customer_features", day) != before
+    features = installation.rows("customer_features", day)
+    logins = features.column("days_since_login").to_pylist()
+    assert features.column("is_recent").to_pylist() == [login < 7 for login in logins]
+    assert any(7 <= login < 30 for login in logins)
+
+
+def test_a_model_is_served_with_the_parameters_it_was_trained_with(installation: Installation) -> None:
+    """The champion saw 30 days, so its scores stay the same bytes when the configuration says 7."""
+    day = NIGHTS[0]
+    scores, history = installation.score_bytes(day), installation.current("churn_scores", day)
+    version = installation.run("models", "--json").json[0]["model_version"]
+    installation.configure(WEEKLY)
+
+    outcome = installation.run("run", "--date", str(day), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert card_of(installation, version)["feature_parameters"] == {"recent_login_days": 30}
+    assert outcome.json[0]["model_version"] == version
+    assert installation.score_bytes(day) == scores
+    assert installation.current("churn_scores", day) == history
+
+
+def test_a_new_model_is_trained_and_served_with_the_new_parameters(installation: Installation) -> None:
+    """Training with 7 makes another version, whose features are made again for every day it learns from."""
+    day = NIGHTS[0]
+    old = installation.run("models", "--json").json[0]["model_version"]
+    installation.configure(WEEKLY)
+
+    trained = installation.run("train", "--as-of", str(FIRST_NIGHT), "--json")
+    new = trained.json["model_version"]
+    result = installation.materialize(day, "churn_scores", churn_scores={"model_version": new})
+
+    assert trained.exit_code == 0, trained.stderr
+    assert new != old
+    assert card_of(installation, new)["feature_parameters"] == {"recent_login_days": 7}
+    assert card_of(installation, new)["feature_digest"] != card_of(installation, old)["feature_digest"]
+    assert result.success
+    assert set(installation.rows("churn_scores", day).column("model_version").to_pylist()) == {new}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"CHURN_FEATURES": '{"recent_login_days": 7}'}, {"CHURN_FEATURES__RECENT_LOGIN_DAYS": "7"}],
+    ids=["as JSON", "as a variable of its own"],
+)
+def test_the_environment_sets_parameters_too(installation: Installation, environment: dict[str, str]) -> None:
+    """A number in the environment is the number that it is in the file."""
+    day = NIGHTS[0]
+
+    outcome = installation.having(**environment).run("run", "--date", str(day))
+
+    assert outcome.exit_code == 0, outcome.stderr
+    features = installation.rows("customer_features", day)
+    logins = features.column("days_since_login").to_pylist()
+    assert features.column("is_recent").to_pylist() == [login < 7 for login in logins]
+
+
+def test_the_environment_sets_the_estimators_parameters_too(installation: Installation) -> None:
+    """`CHURN_TRAINING__PARAMETERS__MAX_ITER=20` is the 20 of `training: {parameters: {max_iter: 20}}`."""
+    by_environment = installation.having(CHURN_TRAINING__PARAMETERS__MAX_ITER="20")
+
+    outcome = by_environment.run("train", "--as-of", str(FIRST_NIGHT), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert card_of(installation, outcome.json["model_version"])["recipe"]["parameters"] == {"max_iter": 20}
+
+
+def test_a_parameter_that_the_profile_lacks_is_refused(installation: Installation) -> None:
+    """A mistyped parameter is refused by its name, before anything starts."""
+    outcome = installation.having(CHURN_FEATURES='{"recent_logins": 7}').run("run", "--date", str(NIGHTS[0]))
+
+    assert "recent_logins" in outcome.error(2)
+
+
+def test_a_model_that_was_tampered_with_scores_nothing(installation: Installation) -> None:
+    """An artefact whose digest is not its card's is never loaded: one sentence, and the scores stay."""
+    version = installation.run("models", "--json").json[0]["model_version"]
+    (artefact,) = (installation.data / "models" / version).glob("*.joblib")
+    artefact.chmod(0o644)
+    artefact.write_bytes(artefact.read_bytes() + b"\0")
+    before = installation.published("churn_scores")
+
+    outcome = installation.run("run", "--date", str(NIGHTS[-1] + dt.timedelta(days=1)))
+
+    assert version in outcome.error(1)
+    assert installation.published("churn_scores") == before
+
+
+def test_a_model_that_is_gone_scores_nothing(installation: Installation) -> None:
+    """No default model stands in for a champion whose folder is missing."""
+    version = installation.run("models", "--json").json[0]["model_version"]
+    shutil.rmtree(installation.data / "models" / version)
+    before = installation.published("churn_scores")
+
+    outcome = installation.run("run", "--date", str(NIGHTS[-1] + dt.timedelta(days=1)))
+
+    assert version in outcome.error(1)
+    assert installation.published("churn_scores") == before
