@@ -1,6 +1,6 @@
 """Dagster's own state below `data_dir`, whatever the settings say that is; `dagster.yaml` names these classes."""
 
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -13,50 +13,33 @@ from churn_assets.storage.layout import Layout
 __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir"]
 
 
-class SqliteInDataDir(DagsterSqliteStorage):
+class _InDataDir:
+    """A storage with nothing to configure: its place follows from `data_dir`."""
+
+    below: ClassVar[str] = ""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """The empty schema of its configuration."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
+        """The storage below this process's `data_dir`."""
+        folder = Layout(load_settings().data_dir).dagster / cls.below
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(base_dir=str(folder), inst_data=inst_data, **config_value)  # type: ignore[call-arg]  # a mixin
+
+
+class SqliteInDataDir(_InDataDir, DagsterSqliteStorage):
     """Runs, events and schedules."""
 
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Nothing to configure: the place follows from `data_dir`."""
-        return {}
 
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """The storage below this process's `data_dir`."""
-        del config_value
-        return cls.from_local(_folder(), inst_data)
-
-
-class ArtifactsInDataDir(LocalArtifactStorage):
+class ArtifactsInDataDir(_InDataDir, LocalArtifactStorage):
     """Files of runs."""
 
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Nothing to configure: the place follows from `data_dir`."""
-        return {}
 
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """The storage below this process's `data_dir`."""
-        del config_value
-        return cls(_folder(), inst_data)
-
-
-class ComputeLogsInDataDir(LocalComputeLogManager):
+class ComputeLogsInDataDir(_InDataDir, LocalComputeLogManager):
     """What runs print."""
 
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Nothing to configure: the place follows from `data_dir`."""
-        return {}
-
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """The storage below this process's `data_dir`."""
-        del config_value
-        return cls(f"{_folder()}/logs", inst_data=inst_data)
-
-
-def _folder() -> str:
-    return str(Layout(load_settings().data_dir).dagster)
+    below = "logs"
