@@ -34,6 +34,7 @@ def partition_metadata(table: Table, published: Published, rows: int, **more: An
     """Metadata that every partitioned table carries on a materialization."""
     return {
         "dagster/partition_row_count": rows,
+        "dagster/row_count": table.rows(),
         "dagster/table_name": table.name,
         "path": dg.MetadataValue.path(str(table.root)),
         "version": published.version,

@@ -52,6 +52,14 @@ class Table:
             return []
         return sorted({dt.date.fromisoformat(partition[SNAPSHOT_DATE]) for partition in table.partitions()})
 
+    def rows(self) -> int:
+        """How many rows all current partitions hold."""
+        table = self._open()
+        if table is None:
+            return 0
+        counts = pa.table(table.get_add_actions()).column("num_records")
+        return sum(counts.to_pylist())
+
     def current(self, day: dt.date) -> str | None:
         """The current version of `day`, None where it was never published."""
         return _current(self._open(), day)

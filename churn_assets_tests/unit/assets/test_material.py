@@ -1,0 +1,162 @@
+"""Training looks only at what was known on its day, and at pinned versions."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from churn_assets.assets.adapter import Made
+from churn_assets.assets.history import available_days, land_history, newest_events
+from churn_assets.assets.material import load_material, plan_training
+from churn_assets.assets.resources import Chain, Work
+from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.source import FileSource
+from churn_assets_tests.factories import MEMBERS, member_columns
+
+AS_OF = dt.date(2026, 4, 30)
+HORIZON = dt.timedelta(days=30)
+WORK = Work("tester")
+
+
+def export(folder: Path, day: dt.date, customers: int = 40, **changes: list[object]) -> None:
+    """Write a day's members to the source."""
+    path = folder / "source" / f"snapshot_date={day}" / "members.parquet"
+    path.parent.mkdir(parents=True)
+    visited = [f"{day - dt.timedelta(days=1)}"] * customers
+    pq.write_table(pa.table(member_columns(customers, last_visit=visited, **changes)), path)
+
+
+def chain_over(folder: Path, **changes: object) -> Chain:
+    """A chain of members whose source lies below `folder`."""
+    given: dict[str, object] = {
+        "profile": MEMBERS,
+        "parameters": {"few_visits": 3},
+        "source": FileSource("source/snapshot_date={snapshot_date}/*.parquet", folder),
+        "layout": Layout(folder),
+        "validation": Validation(),
+        "recipe": Recipe(window_days=14),
+        "gates": GateBounds(),
+        "decisions": Decisions(),
+        "start_date": dt.date(2025, 7, 1),
+        "timezone": "UTC",
+        "code_revision": "unknown",
+    }
+    return Chain(**(given | changes))  # type: ignore[arg-type]  # each is of its field's type
+
+
+def ignore(made: Made, day: dt.date) -> None:
+    """Take note of nothing."""
+
+
+@pytest.fixture
+def daily(tmp_path: Path) -> Path:
+    """Ninety days of members up to the training day."""
+    for back in range(91):
+        export(tmp_path, AS_OF - dt.timedelta(days=back))
+    return tmp_path
+
+
+def test_no_partition_after_the_training_day_is_read(daily: Path) -> None:
+    """Every pinned input, later snapshots included, is of the training day or before."""
+    export(daily, AS_OF + dt.timedelta(days=1))
+    chain = chain_over(daily)
+
+    plan = plan_training(chain, AS_OF, WORK, ignore)
+
+    assert max(entry.snapshot_date for entry in plan.inputs) == AS_OF
+    assert max(plan.served) + HORIZON == AS_OF
+
+
+def test_the_backtest_knows_no_more_than_its_own_day(daily: Path) -> None:
+    """The labels of the days that train the backtest's model were known on the backtest's day."""
+    plan = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+
+    assert plan.backtest == AS_OF - HORIZON
+    assert all(day + HORIZON <= plan.backtest for day in plan.judged)
+
+
+def test_days_without_a_source_are_skipped_and_listed(daily: Path) -> None:
+    """A day of the grid that the source lacks is left out of the training, and told."""
+    missing = AS_OF - HORIZON - dt.timedelta(days=7)
+    (daily / "source" / f"snapshot_date={missing}" / "members.parquet").unlink()
+
+    plan = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+
+    assert missing in plan.skipped
+    assert missing not in plan.served
+
+
+def test_too_short_a_history_is_told(daily: Path) -> None:
+    """A day for which no backtest is possible cannot be trained; the sentence names the days that lack."""
+    early = AS_OF - dt.timedelta(days=60)
+
+    with pytest.raises(TrainingImpossible, match="twice the horizon of 30 days"):
+        plan_training(chain_over(daily), early, WORK, ignore)
+
+
+def test_history_lands_once(daily: Path) -> None:
+    """What has landed for one training is not made again for the next."""
+    chain = chain_over(daily)
+    made: list[tuple[str, dt.date]] = []
+    plan_training(chain, AS_OF, WORK, ignore)
+
+    plan_training(chain, AS_OF, WORK, lambda each, day: made.append((each.asset, day)))
+
+    assert made == []
+
+
+def test_features_of_other_parameters_are_made_again(daily: Path) -> None:
+    """Training never mixes feature digests: stale features get a new version, and the old ones stay."""
+    before = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+    changed = chain_over(daily, parameters={"few_visits": 5})
+
+    after = plan_training(changed, AS_OF, WORK, ignore)
+
+    digests = {event.commit.details["feature_digest"] for event in newest_events(changed.features.events()).values()}
+    day = after.served[0]
+    assert digests == {changed.feature_digest}
+    assert before.version("customer_features", day) != after.version("customer_features", day)
+    assert changed.features.version(day, before.version("customer_features", day)).rows == 40
+
+
+def test_who_is_gone_has_churned_and_who_is_quarantined_later_is_left_out(tmp_path: Path) -> None:
+    """Absent a horizon later is churned; broken then is neither, and is counted."""
+    for back in range(91):
+        day = AS_OF - dt.timedelta(days=back)
+        if back:
+            export(tmp_path, day)
+        else:
+            export(tmp_path, day, customers=39, visits=["-1", *["1"] * 38])
+    chain = chain_over(tmp_path)
+    plan = plan_training(chain, AS_OF, WORK, ignore)
+
+    material = load_material(chain, plan)
+
+    ids = material.holdout.features.column("customer_id").to_pylist()
+    churned = [name for name, gone in zip(ids, material.holdout.churned, strict=True) if gone]
+    assert churned == ["c00039"]
+    assert "c00000" not in ids
+    assert material.left_out == 1
+
+
+def test_days_before_the_first_partition_do_not_exist(daily: Path) -> None:
+    """`start_date` bounds what training may look at, whatever the source holds."""
+    chain = chain_over(daily, start_date=AS_OF - dt.timedelta(days=10))
+
+    found = available_days(chain, [AS_OF - dt.timedelta(days=back) for back in (0, 10, 11)])
+
+    assert found == {AS_OF, AS_OF - dt.timedelta(days=10)}
+
+
+def test_every_partition_that_lands_is_reported(daily: Path) -> None:
+    """What training makes on the way is told, partition by partition, for the UI."""
+    made: list[tuple[str, dt.date]] = []
+
+    land_history(chain_over(daily), {AS_OF}, {AS_OF}, WORK, lambda each, day: made.append((each.asset, day)))
+
+    names = ["raw_customers", "customers", "quarantined_customers", "customer_features"]
+    assert made == [(name, AS_OF) for name in names]
