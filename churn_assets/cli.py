@@ -193,6 +193,26 @@ def rollback(
         present.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
 
 
+@app.command()
+def trace(
+    customer: str,
+    date: Date = None,
+    version: Annotated[str | None, typer.Option("--version", help="A score version; else the current one.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell what a score was made of: model, features, valid and raw row, versions, source files, code."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.trace import trace_score
+
+    told = trace_score(Layout(load_settings().data_dir), customer, _date(date), version)
+    if json:
+        present.print_json(told)
+    else:
+        inputs = told["model"].pop("inputs")
+        told["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
+        present.print_tree(f"{customer}, {told['snapshot_date']}", told)
+
+
 def _run_nights(launcher: "Launcher", days: list[dt.date], *, json: bool) -> None:
     nights = []
     try:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.tree import Tree
 
-__all__ = ["complain", "note", "print_json", "print_table", "progress"]
+__all__ = ["complain", "note", "print_json", "print_table", "print_tree", "progress"]
 
 PIPED_WIDTH = 160
 LONGEST_NAME = 34  # what is longer is prose, and may wrap
@@ -36,6 +37,13 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any
     for row in body:
         table.add_row(*[_cell(value) for value in row])
     _out.print(table)
+
+
+def print_tree(title: str, value: Mapping[str, Any]) -> None:
+    """Nested values with their names, as a tree."""
+    tree = Tree(title)
+    _grow(tree, value)
+    _out.print(tree)
 
 
 def note(text: str) -> None:
@@ -74,6 +82,18 @@ class _Progress(logging.Handler):
             note(record.getMessage())
         else:
             self.update(record.getMessage())
+
+
+def _grow(branch: Tree, value: Mapping[str, Any]) -> None:
+    for name, each in value.items():
+        if isinstance(each, Mapping):
+            _grow(branch.add(name), each)
+        elif isinstance(each, list) and each and isinstance(each[0], Mapping):
+            entries = branch.add(name)
+            for entry in each:
+                entries.add(", ".join(f"{key} {_cell(part)}" for key, part in entry.items()))
+        else:
+            branch.add(f"{name}: {', '.join(map(_cell, each)) if isinstance(each, list) else _cell(each)}")
 
 
 def _cell(value: Any) -> str:

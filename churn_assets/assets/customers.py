@@ -107,7 +107,7 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
         chain.customers.discard(staged)
         raise AuditFailed(f"{error} ({_source_of(raw, chain.raw.history(day))})") from error
     aside = chain.quarantined.write(day, quarantine_schema(chain.profile), key, broken)
-    commit = work.commit("validate", raw_version=raw.version)
+    commit = work.commit("validate", raw_version=raw.version, id_column=key)
     quarantined = chain.quarantined.publish(aside, expected[1], commit)
     valid = chain.customers.publish(staged, expected[0], commit)
     logger.debug("%s customers: %d valid, %d quarantined", day, tally.valid, tally.quarantined)

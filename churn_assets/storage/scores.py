@@ -41,6 +41,20 @@ class PublishedScores:
             raise UnknownVersion(f"no scores of {day}; they run from {days[0]} to {days[-1]}")
         return self.table.version(day or days[-1])
 
+    def version(self, day: dt.date | None, version: str | None) -> PartitionVersion:
+        """A version of a day's scores, also one that was rolled back; the current one where none is named.
+
+        Raises:
+            UnknownVersion: there is none.
+        """
+        scored = self.day(day)
+        if version is None:
+            return scored
+        if version not in {event.version for event in self.table.history(scored.day)}:
+            listed = f"`churn-assets scores history --date {scored.day}` lists them"
+            raise UnknownVersion(f"no score version {version} on {scored.day}; {listed}")
+        return self.table.version(scored.day, version)
+
     def show(self, customer: str, day: dt.date | None) -> dict[str, Any]:
         """One customer's score.
 

@@ -1,0 +1,41 @@
+"""A chain over real files below a folder, for tests only."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from churn_assets.assets.resources import Chain
+from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.source import FileSource
+from churn_assets_tests.factories import MEMBERS, member_columns
+
+__all__ = ["chain_over", "export"]
+
+
+def export(folder: Path, day: dt.date, customers: int = 40, **changes: list[object]) -> None:
+    """Write a day's members to the source."""
+    path = folder / "source" / f"snapshot_date={day}" / "members.parquet"
+    path.parent.mkdir(parents=True)
+    visited = [f"{day - dt.timedelta(days=1)}"] * customers
+    pq.write_table(pa.table(member_columns(customers, last_visit=visited, **changes)), path)
+
+
+def chain_over(folder: Path, **changes: object) -> Chain:
+    """A chain of members whose source lies below `folder`."""
+    given: dict[str, object] = {
+        "profile": MEMBERS,
+        "parameters": {"few_visits": 3},
+        "source": FileSource("source/snapshot_date={snapshot_date}/*.parquet", folder),
+        "layout": Layout(folder),
+        "validation": Validation(),
+        "recipe": Recipe(window_days=14),
+        "gates": GateBounds(),
+        "decisions": Decisions(),
+        "start_date": dt.date(2025, 7, 1),
+        "timezone": "UTC",
+        "code_revision": "unknown",
+    }
+    return Chain(**(given | changes))  # type: ignore[arg-type]  # each is of its field's type
