@@ -2,6 +2,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 UV := .tools/bin/uv
+UV_STAMP := .tools/uv-$(UV_VERSION)
 BIN := .venv/bin
 
 export UV_PYTHON_DOWNLOADS := never
@@ -35,10 +36,11 @@ image-test: setup  ## build the Dockerfile without a container engine, and run t
 clean:  ## remove the environment; data/ stays
 	rm -rf .venv .tools
 
-$(UV):
+$(UV_STAMP):
 	$(PYTHON) -m venv .tools
 	.tools/bin/pip install --quiet uv==$(UV_VERSION)
+	@touch $@
 
-.venv/.synced: pyproject.toml uv.lock | $(UV)
+.venv/.synced: pyproject.toml uv.lock $(UV_STAMP)
 	$(UV) sync --locked --quiet --compile-bytecode --python $(PYTHON)
 	@touch $@

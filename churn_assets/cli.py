@@ -48,9 +48,13 @@ def main() -> None:
     except ChurnError as error:
         present.complain(str(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
-    except PermissionError as error:
-        present.complain(f"{error.filename}: uid {os.getuid()} may not read or write it; data_dir must belong to it")
-        sys.exit(2)
+    except KeyboardInterrupt:
+        present.complain("interrupted; what had been published stays")
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  # a broken disk or file: one sentence, as for every failure
+        told = str(error).splitlines()[0] if str(error) else "no message"
+        present.complain(f"{type(error).__name__}: {told}; uid {os.getuid()} was at work, see that it may and can")
+        sys.exit(1)
 
 
 @app.command()
@@ -58,7 +62,7 @@ def sample(
     customers: Annotated[int, typer.Option(min=1, help="Customers on a day, about.")] = 6000,
     days: Annotated[int, typer.Option(min=1, help="Daily snapshots.")] = 150,
     until: Annotated[datetime | None, _day("--until", text="The last day; yesterday where none is given.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same customers.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same customers.")] = 7,
 ) -> None:
     """Write daily snapshots of a simulated subscription business to the source."""
     from churn_assets.samples import write_sample
@@ -91,13 +95,13 @@ def quickstart() -> None:
     latest = launcher.latest()
     held = set(launcher.chain.source.days())
     week = [latest - dt.timedelta(days=back) for back in reversed(range(QUICKSTART_DAYS))]
-    _run_nights(launcher, [day for day in week if day in held], json=False)
+    _run_nights(launcher, [day for day in week if day in held and day >= settings.start_date], json=False)
     customer = _published(settings).riskiest(latest)
     present.note(
         "Next:\n"
-        "  make ui                                              see it all at http://127.0.0.1:3000\n"
-        f"  .venv/bin/churn-assets scores show {customer:<18}  what the app reads of a customer\n"
-        "  .venv/bin/churn-assets train                         a newer model; `models` and `promote` come after it"
+        "  make ui                                            see it all at http://127.0.0.1:3000\n"
+        f"  .venv/bin/churn-assets scores show {customer:<14}  what the app reads of a customer\n"
+        "  .venv/bin/churn-assets train                       a newer model; `models` and `promote` come after it"
     )
 
 
@@ -135,13 +139,13 @@ def promote(
 ) -> None:
     """Make a model version champion: its scores are published from the next run on."""
     settings = load_settings()
-    promotion = _registry(settings).promote(version, actor=_person(), reason=reason, force=force)
-    told = {name: str(value) for name, value in (promotion or {}).items()}
+    promotion = _registry(settings).promote(version, actor=_person(), reason=_said(reason), force=force) or {}
     _announce(settings, "champion", None, {"model_version": version, "actor": _person(), "reason": reason})
     if json:
         present.print_json(promotion)
     else:
-        present.note(f"{told['to_version']} is champion; it was {told['from_version']}")
+        before = promotion["from_version"]
+        present.note(f"{version} is champion" + (f"; it was {before}" if before else ", the first"))
 
 
 @scores.command("show")
@@ -183,10 +187,15 @@ def rollback(
     """Make the version before the current one current again, at once; again to go further back."""
     settings = load_settings()
     table = _published(settings)
-    moved = table.rollback(_rollback_days(table, _date(date), _date(first), _date(last)), to, _person(), reason)
-    for each in moved:
+    days = table.days(_date(date), _date(first), _date(last))
+
+    def report(each: dict[str, Any]) -> None:
         told = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
+        told |= {"actor": _person(), "model_version": each["model_version"]}
+        told |= {"dagster/partition_row_count": each["rows"]}
         _announce(settings, "churn_scores", each["snapshot_date"].isoformat(), told)
+
+    moved = table.rollback(days, to, _person(), _said(reason), report)
     if json:
         present.print_json(moved[0] if date else moved)
     else:
@@ -232,19 +241,6 @@ def _run_nights(launcher: "Launcher", days: list[dt.date], *, json: bool) -> Non
             present.print_table("Nights", list(shown[0]), [list(night.values()) for night in shown])
 
 
-def _rollback_days(
-    published: "PublishedScores", date: dt.date | None, first: dt.date | None, last: dt.date | None
-) -> list[dt.date]:
-    if date and not (first or last):
-        return [date]
-    if date or not (first and last) or first > last:
-        raise InputError("give either --date D, or --from D --to-date D with the earlier day first")
-    days = [day for day in published.table.days() if first <= day <= last]
-    if not days:
-        raise InputError(f"no day from {first} to {last} has scores")
-    return days
-
-
 def _show_models(settings: Settings, *, json: bool, only: str | None = None) -> None:
     rows = [each.row() for each in _registry(settings).registered()]
     rows = [row for row in rows if only in {None, row["model_version"]}]
@@ -269,7 +265,7 @@ def _registry(settings: Settings) -> "Registry":
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.registry import Registry
 
-    return Registry(Layout(settings.data_dir))
+    return Registry(Layout(settings.data_dir), settings.gates)
 
 
 def _published(settings: Settings) -> "PublishedScores":
@@ -279,11 +275,17 @@ def _published(settings: Settings) -> "PublishedScores":
     return PublishedScores(Layout(settings.data_dir))
 
 
-def _announce(settings: Settings, asset: str, partition: str | None, metadata: dict[str, str]) -> None:
+def _announce(settings: Settings, asset: str, partition: str | None, metadata: dict[str, Any]) -> None:
     from churn_assets.launch import announce
 
     if trouble := announce(settings, asset, partition, metadata):
         present.note(f"warning: done, but Dagster's storage could not be reached ({trouble}): its UI does not show it")
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise InputError("--reason is empty: say why, for whoever reads the record")
+    return reason
 
 
 def _date(given: datetime | None) -> dt.date | None:

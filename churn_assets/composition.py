@@ -38,7 +38,10 @@ def build_chain(settings: Settings) -> Chain:
 
 def _git_revision() -> str:
     """The commit this code was checked out from, with a mark where files differ from it."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    checkout = Path(__file__).parent.parent
+    if not (checkout / ".git").exists():  # installed somewhere, perhaps within another project's checkout
+        return "unknown"
+    command = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603  # fixed words
     except (OSError, subprocess.SubprocessError):

@@ -52,8 +52,8 @@ class Launcher:
             raise SettingsError(f"schedule or start_date: {error}") from error
         try:
             self.instance = _instance(settings)
-        except (dg.DagsterError, SQLAlchemyError, OSError) as error:
-            told = str(error).splitlines()[0]
+        except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({told}); see dagster.yaml and data_dir") from error
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
@@ -112,8 +112,11 @@ class Launcher:
         Raises:
             RunError: the run failed.
         """
-        assets = ["churn_model", "champion"] if promote_first else ["churn_model"]
-        return self._run("training", as_of, assets)["churn_model"]
+        told = self._run("training", as_of, ["churn_model"])["churn_model"]
+        if promote_first and not self.chain.registry.has_champion():
+            first = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
+            self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": first}}})
+        return told
 
     def night(self, day: dt.date) -> Night:
         """Run the nightly chain of a day.
@@ -136,16 +139,21 @@ class Launcher:
             seconds=round((dt.datetime.now(dt.UTC) - started).total_seconds(), 3),
         )
 
-    def _run(self, job: str, day: dt.date, assets: list[str] | None = None) -> dict[str, dict[str, Any]]:
+    def _run(
+        self, job: str, day: dt.date, assets: list[str] | None = None, config: Mapping[str, Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
         """The metadata of every asset that the run materialized for `day`, by asset."""
-        result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            partition_key=day.isoformat(),
-            asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
-            run_config=QUIET,
-            tags={ACTOR_TAG: self.actor},
-            raise_on_error=False,
-        )
+        try:
+            result = self.definitions.resolve_job_def(job).execute_in_process(
+                instance=self.instance,
+                partition_key=day.isoformat() if assets != ["champion"] else None,
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+                run_config={**QUIET, **(config or {})},
+                tags={ACTOR_TAG: self.actor},
+                raise_on_error=False,
+            )
+        except SQLAlchemyError as error:
+            raise RunError(f"Dagster's storage failed during the run ({str(error).splitlines()[0]})") from error
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
         told: dict[str, dict[str, Any]] = {}
@@ -165,7 +173,8 @@ def announce(settings: Settings, asset: str, partition: str | None, metadata: Ma
     """Leave a materialization event in Dagster; why it could not be left, where it could not."""
     try:
         with _instance(settings) as instance:
-            event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata)
+            tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
+            event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
             instance.report_runless_asset_event(event)
     except Exception as error:  # noqa: BLE001  # whatever keeps Dagster from answering, the change itself stands
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
@@ -194,6 +203,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
             if told.user_failure_data and told.user_failure_data.description:
                 return str(told.user_failure_data.description)
             error = told.error
+            if error and error.cls_name == "DagsterExecutionInterruptedError":
+                return f"{event.step_key}: interrupted; nothing more was published"
             cause = error.cause if error and error.cause else error
             return f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
     return "the run failed before its first step"

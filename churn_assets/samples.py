@@ -1,7 +1,7 @@
 """Write a simulated subscription business to the source, as its warehouse would export it."""
 
 import datetime as dt
-import uuid
+import tempfile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,10 +38,14 @@ def write_sample(
         raise InputError(
             f"the sample would begin on {first}, before start_date {settings.start_date}: lower start_date"
         )
-    for day, frame in simulate(customers, days, last, seed):
-        path = settings.data_dir / template.replace(PLACEHOLDER, day.isoformat()).replace("*", "customers")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{uuid.uuid4().hex}")
-        frame.to_parquet(partial, index=False)
-        Path(partial).replace(path)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sample-", dir=settings.data_dir) as aside:
+        written = {}
+        for day, frame in simulate(customers, days, last, seed):
+            written[day] = Path(aside) / f"{day}.parquet"
+            frame.to_parquet(written[day], index=False)
+        for day, file in written.items():  # all of it or nothing: a part would look like a source with little history
+            path = settings.data_dir / template.replace(PLACEHOLDER, day.isoformat()).replace("*", "customers")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(path)
     return first, last

@@ -69,10 +69,18 @@ class _Environment(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """What the environment sets."""
         told = super().__call__()
-        for group in (told.get("features") or {}, (told.get("training") or {}).get("parameters") or {}):
-            for name, value in group.items():
-                group[name] = yaml.safe_load(value) if isinstance(value, str) else value
+        training = told.get("training")
+        parameters = training.get("parameters") if isinstance(training, dict) else None
+        for group in (each for each in (told.get("features"), parameters) if isinstance(each, dict)):
+            group.update({name: _read_value(value) for name, value in group.items() if isinstance(value, str)})
         return told
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:  # no YAML: text, as it stands
+        return text
 
 
 class Settings(BaseSettings):

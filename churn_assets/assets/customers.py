@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,11 +22,10 @@ from churn_assets.core.customers import Tally, audit_quarantine, repeated_ids, v
 from churn_assets.core.errors import AuditFailed, SourceFault
 from churn_assets.core.landing import check_columns, in_id_order, land_batch
 from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
-from churn_assets.storage.history import Event
 from churn_assets.storage.source import SourceFile
 from churn_assets.storage.versions import PartitionVersion, Published
 
-__all__ = ["customer_assets", "land_customers", "validate_customers"]
+__all__ = ["customer_assets", "land_customers", "validate_customers", "validation_inputs"]
 
 OWNERS = ["team:customer-data"]
 
@@ -45,17 +45,22 @@ def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
         where = str(file.path)
         batches += [land_batch(batch, schema, day, where) for batch in _file_batches(chain, file, schema, unknown)]
     rows = sum(batch.num_rows for batch in batches)
+    if chain.source.files(day) != files:
+        raise SourceFault(f"{', '.join(str(file.path) for file in files)} changed while it was read; run {day} again")
     if not rows:
         raise SourceFault(f"{', '.join(str(file.path) for file in files)} holds no rows; export {day} again")
     if unknown:
         logger.warning("%s: columns the profile does not know were not landed: %s", day, ", ".join(sorted(unknown)))
     ordered = in_id_order(pa.concat_tables(batches), chain.profile.id_column)
     staged = chain.raw.write(day, schema, chain.profile.id_column, [ordered])
-    written = sum(batch.num_rows for batch in staged.batches([chain.profile.id_column]))
-    if written != rows:
+    if staged.rows != rows:
         chain.raw.discard(staged)
-        raise AuditFailed(f"raw_customers {day}: {rows} rows were read and {written} written; nothing was published")
-    told = [{"path": str(file.path), "bytes": file.size, "sha256": file.sha256} for file in files]
+        raise AuditFailed(
+            f"raw_customers {day}: {rows} rows were read and {staged.rows} written; nothing was published"
+        )
+    told = [
+        {"path": _below(file.path, chain.layout.data_dir), "bytes": file.size, "sha256": file.sha256} for file in files
+    ]
     batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]
     details: dict[str, Any] = {"batch_id": batch_id, "files": told, "unknown_columns": sorted(unknown)}
     published = chain.raw.publish(staged, expected, work.commit("land", **details))
@@ -63,6 +68,11 @@ def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     metadata = partition_metadata(chain.raw, published, rows, **details)
     metadata["dagster/column_schema"] = column_schema(schema)
     return Made("raw_customers", published, rows, metadata)
+
+
+def _below(path: Path, folder: Path) -> str:
+    """The path from `folder`, where it lies below it: the record survives a move of the whole installation."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def _file_batches(chain: Chain, file: SourceFile, schema: pa.Schema, unknown: set[str]) -> Iterator[pa.RecordBatch]:
@@ -105,9 +115,13 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
         audit_quarantine(tally, raw.rows, chain.validation.max_quarantined_share, f"customers {day}")
     except AuditFailed as error:
         chain.customers.discard(staged)
-        raise AuditFailed(f"{error} ({_source_of(raw, chain.raw.history(day))})") from error
+        raise AuditFailed(f"{error} ({_source_of(chain, raw)})") from error
     aside = chain.quarantined.write(day, quarantine_schema(chain.profile), key, broken)
-    commit = work.commit("validate", raw_version=raw.version, id_column=key)
+    if (staged.rows, aside.rows) != (tally.valid, tally.quarantined):
+        chain.customers.discard(staged)
+        chain.quarantined.discard(aside)
+        raise AuditFailed(f"customers {day}: the files hold other rows than were written; nothing was published")
+    commit = work.commit("validate", **validation_inputs(chain, raw.version), id_column=key)
     quarantined = chain.quarantined.publish(aside, expected[1], commit)
     valid = chain.customers.publish(staged, expected[0], commit)
     logger.debug("%s customers: %d valid, %d quarantined", day, tally.valid, tally.quarantined)
@@ -115,6 +129,11 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
         Made("customers", valid, tally.valid, _valid_metadata(chain, valid, tally, raw)),
         Made("quarantined_customers", quarantined, tally.quarantined, _broken_metadata(chain, quarantined, tally, raw)),
     )
+
+
+def validation_inputs(chain: Chain, raw_version: str) -> dict[str, str]:
+    """What `customers` of a day are made of: equal inputs mean equal rows."""
+    return {"raw_version": raw_version, "profile_digest": chain.profile.source_digest}
 
 
 def _valid_metadata(chain: Chain, published: Published, tally: Tally, raw: PartitionVersion) -> dict[str, Any]:
@@ -135,10 +154,10 @@ def _broken_metadata(chain: Chain, published: Published, tally: Tally, raw: Part
     }
 
 
-def _source_of(raw: PartitionVersion, history: list[Event]) -> str:
+def _source_of(chain: Chain, raw: PartitionVersion) -> str:
     """The files that a landed version was read from."""
-    landed = next(event for event in reversed(history) if event.version == raw.version)
-    return ", ".join(file["path"] for file in landed.commit.details["files"])
+    landed = next(event for event in reversed(chain.raw.history(raw.day)) if event.version == raw.version)
+    return ", ".join(str(chain.layout.data_dir / file["path"]) for file in landed.commit.details["files"])
 
 
 def customer_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:

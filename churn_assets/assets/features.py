@@ -44,7 +44,7 @@ def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     first = next(batches)
     key = chain.profile.id_column
     staged = chain.features.write(day, first.schema, key, chained([first], batches))
-    rows = sum(batch.num_rows for batch in staged.batches([key]))
+    rows = staged.rows
     if rows != customers.rows:
         chain.features.discard(staged)
         raise AuditFailed(f"customer_features {day}: {customers.rows} customers became {rows} rows; nothing published")

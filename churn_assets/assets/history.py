@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 
 from churn_assets.assets.adapter import Made
-from churn_assets.assets.customers import land_customers, validate_customers
+from churn_assets.assets.customers import land_customers, validate_customers, validation_inputs
 from churn_assets.assets.features import featurize_customers, is_fresh
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.storage.history import Event
@@ -23,13 +23,18 @@ def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
 
 def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], work: Work, report: Report) -> None:
     """See that every one of `days` has valid customers, and those of `with_features` fresh features."""
-    landed, validated = set(chain.raw.days()), newest_events(chain.customers.events())
+    landed, validated = newest_events(chain.raw.events()), newest_events(chain.customers.events())
     featurized = newest_events(chain.features.events())
     for count, day in enumerate(sorted(days), start=1):
-        version = validated[day].version if day in validated else None
-        if version is None:
-            if day not in landed:
-                report(land_customers(chain, day, work), day)
+        if day in landed:
+            raw_version = landed[day].version
+        else:
+            raw = land_customers(chain, day, work)
+            report(raw, day)
+            raw_version = raw.published.version
+        if day in validated and _is_made_of(validated[day], validation_inputs(chain, raw_version)):
+            version = validated[day].version
+        else:
             made = validate_customers(chain, day, work)
             report(made.valid, day)
             report(made.quarantined, day)
@@ -43,3 +48,7 @@ def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], 
 def newest_events(events: Iterable[Event]) -> dict[dt.date, Event]:
     """The event that made each day's version current; `events` are oldest first."""
     return {event.day: event for event in events}
+
+
+def _is_made_of(event: Event, inputs: dict[str, str]) -> bool:
+    return inputs.items() <= event.commit.details.items()

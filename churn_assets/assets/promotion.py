@@ -42,9 +42,10 @@ def _promote(chain: Chain, config: PromotionConfig, work: Work) -> dg.Materializ
         reason = config.reason or work.reason
         registry.promote(config.model_version, actor=work.actor, reason=reason, force=config.force)
     elif not registry.has_champion():
-        passed = [each.card for each in registry.registered() if each.status == "challenger"]
+        ours = [each for each in registry.registered() if each.card.profile == chain.profile.name]
+        passed = [each.card for each in ours if each.status == "challenger"]
         if not passed:
-            missed = "; ".join(finding for each in registry.registered() for finding in each.card.missed)
+            missed = "; ".join(finding for each in ours for finding in registry.missed(each.card))
             raise NoChampion(
                 f"no model has passed its gates ({missed or 'none is trained'}): look at its metrics with "
                 "`churn-assets models`; `churn-assets promote VERSION --force --reason TEXT` overrides the gates"

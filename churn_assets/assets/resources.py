@@ -64,7 +64,7 @@ class Chain:
     @cached_property
     def registry(self) -> Registry:
         """The model versions and their promotions."""
-        return Registry(self.layout)
+        return Registry(self.layout, self.gates)
 
     @property
     def feature_digest(self) -> str:

@@ -53,8 +53,8 @@ def score_customers(chain: Chain, day: dt.date, wanted: str | None, work: Work) 
     Raises:
         AuditFailed, PartitionConflict, ModelFault, NoChampion, UnknownVersion: nothing was published.
     """
-    events = chain.scores.history(day)
     expected = chain.scores.current(day)
+    events = chain.scores.history(day)
     model = Model(*chain.registry.models.load(_resolve(chain, day, wanted, events)))
     _refuse_other_profile(chain, model.card)
     customers = chain.customers.version(day)

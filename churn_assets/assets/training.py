@@ -16,8 +16,9 @@ from churn_assets.assets.history import Report
 from churn_assets.assets.material import Material, Plan, load_material, plan_training
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.card import Metrics, ModelCard, model_version
-from churn_assets.core.evaluation import gate_names, judge, measure
+from churn_assets.core.evaluation import measure
 from churn_assets.core.frames import id_texts
+from churn_assets.core.gates import gate_names, judge
 from churn_assets.core.model import predict_in_blocks
 from churn_assets.core.profile import LabelColumn
 from churn_assets.core.training import fit
@@ -55,7 +56,7 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     libraries = {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
     version = model_version(
         as_of,
-        profile_digest=chain.profile.source_digest,
+        profile_digest=f"{chain.profile.name} {chain.profile.source_digest}",
         feature_digest=chain.feature_digest,
         label=chain.profile.label_text,
         recipe=chain.recipe,
@@ -74,8 +75,8 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     in_sample = isinstance(chain.profile.label, LabelColumn)
     served = judged if in_sample else fit(material.served, chain.recipe, columns)
     card = _card(chain, as_of, plan, material, metrics, version=version, libraries=libraries)
+    _record_evaluation(chain, card, material)
     kept = chain.registry.models.save(served, card)
-    _record_evaluation(chain, kept, material)
     logger.info("%s churn_model: %s, ROC-AUC %.3f in its backtest", as_of, version, metrics.roc_auc)
     return _trained(chain, kept, created=True)
 
@@ -128,20 +129,24 @@ def _record_evaluation(chain: Chain, card: ModelCard, material: Material) -> Non
     """Keep how the model was judged, beside the scores that were really published on the backtest's day."""
     published = _published_then(chain, card, material)
     chain.registry.evaluations.append(
-        lambda _: {
-            "evaluated_at": dt.datetime.now(dt.UTC),
-            "model_version": card.model_version,
-            "backtest_date": card.backtest_date,
-            "rows": card.metrics.rows,
-            "base_rate": card.metrics.base_rate,
-            "roc_auc": card.metrics.roc_auc,
-            "average_precision": card.metrics.average_precision,
-            "brier": card.metrics.brier,
-            "published_version": published[0] if published else None,
-            "published_roc_auc": published[1] if published else None,
-            "passed": not card.missed,
-            "missed": "; ".join(card.missed),
-        }
+        lambda rows: (
+            None
+            if any(row["model_version"] == card.model_version for row in rows)
+            else {
+                "evaluated_at": dt.datetime.now(dt.UTC),
+                "model_version": card.model_version,
+                "backtest_date": card.backtest_date,
+                "rows": card.metrics.rows,
+                "base_rate": card.metrics.base_rate,
+                "roc_auc": card.metrics.roc_auc,
+                "average_precision": card.metrics.average_precision,
+                "brier": card.metrics.brier,
+                "published_version": published[0] if published else None,
+                "published_roc_auc": published[1] if published else None,
+                "passed": not card.missed,
+                "missed": "; ".join(card.missed),
+            }
+        )
     )
 
 
@@ -184,7 +189,7 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         return dg.MaterializeResult(
             metadata=_model_metadata(trained),
             data_version=dg.DataVersion(trained.card.model_version),
-            check_results=gate_results(trained.card.gates, gates),
+            check_results=gate_results(judge(trained.card.metrics, chain.gates)),
         )
 
     return [churn_model]

@@ -1,14 +1,13 @@
-"""How good a model was on outcomes it could not know, and whether that is enough."""
+"""How good a model was on outcomes it could not know."""
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from churn_assets.core.card import Gate, Metrics
+from churn_assets.core.card import Metrics
 from churn_assets.core.errors import TrainingImpossible
-from churn_assets.core.options import GateBounds
 
-__all__ = ["gate_names", "judge", "measure"]
+__all__ = ["measure"]
 
 
 def measure(churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> Metrics:
@@ -30,30 +29,3 @@ def measure(churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> Met
         average_precision=float(average_precision_score(churned, probability)),
         brier=float(brier_score_loss(churned, probability)),
     )
-
-
-def judge(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
-    """Every gate, met or missed, with the number and the bound."""
-    gates = [
-        Gate(
-            name="min_roc_auc",
-            passed=metrics.roc_auc >= bounds.min_roc_auc,
-            finding=f"ROC-AUC {metrics.roc_auc:.4f}, at least {bounds.min_roc_auc:g} wanted (gates.min_roc_auc)",
-        )
-    ]
-    if bounds.brier_below_base_rate:
-        gates.append(
-            Gate(
-                name="brier_below_base_rate",
-                passed=metrics.brier < metrics.base_rate_brier,
-                finding=f"Brier {metrics.brier:.4f}, below the base rate's {metrics.base_rate_brier:.4f} wanted "
-                "(gates.brier_below_base_rate)",
-            )
-        )
-    return gates
-
-
-def gate_names(bounds: GateBounds) -> list[str]:
-    """The gates that `judge` looks at under these bounds."""
-    nothing = Metrics(rows=1, churners=0, roc_auc=0, average_precision=0, brier=0)
-    return [gate.name for gate in judge(nothing, bounds)]

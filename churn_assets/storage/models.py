@@ -65,7 +65,13 @@ class ModelStore:
                 f"{path} has SHA-256 {digest[:12]}…, its card says {card.artefact_sha256[:12]}…; it was not loaded: "
                 "restore the folder, or promote another version"
             )
-        return joblib.load(path), card
+        try:
+            return joblib.load(path), card
+        except Exception as error:
+            raise ModelFault(
+                f"{path} cannot be opened by the installed libraries ({type(error).__name__}: {error}); "
+                "train the model again with them, or install those its card names"
+            ) from error
 
     def save(self, pipeline: Any, card: ModelCard) -> ModelCard:
         """Keep a new version; one that is there already stays as it is.

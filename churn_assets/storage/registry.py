@@ -7,6 +7,8 @@ from typing import Any, Literal
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import EVALUATIONS, PROMOTIONS
 from churn_assets.core.errors import InputError, NoChampion, RunError, UnknownVersion
+from churn_assets.core.gates import judge
+from churn_assets.core.options import GateBounds
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.ledger import Ledger, Row
 from churn_assets.storage.models import ModelStore
@@ -40,7 +42,9 @@ class Registered:
 class Registry:
     """Which models there are, and which one's scores are published."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, gates: GateBounds | None = None) -> None:
+        """Below `layout`; a model is rejected by `gates`, by those of its training where None."""
+        self.gates = gates
         self.models = ModelStore(layout.models)
         self.promotions = Ledger(layout.table("promotions"), PROMOTIONS)
         self.evaluations = Ledger(layout.table("evaluations"), EVALUATIONS)
@@ -74,9 +78,15 @@ class Registry:
                 return "champion"
             if card.model_version in once:
                 return "retired"
-            return "rejected" if card.missed else "challenger"
+            return "rejected" if self.missed(card) else "challenger"
 
         return [Registered(card, status(card)) for card in map(self.models.card, self.models.versions())]
+
+    def missed(self, card: ModelCard) -> list[str]:
+        """What a model misses of the gates in force, in words."""
+        if self.gates is None:
+            return card.missed
+        return [gate.finding for gate in judge(card.metrics, self.gates) if not gate.passed]
 
     def newest_as_of(self, day: dt.date) -> str:
         """The newest version that was trained as of `day` or before and was not rejected.
@@ -107,8 +117,9 @@ class Registry:
             RunError: somebody else promoted a model at the same time.
         """
         card = self.models.card(version)
-        if card.missed and not force:
-            raise InputError(f"model {version} missed its gates: {'; '.join(card.missed)}; --force promotes it anyway")
+        missed = self.missed(card)
+        if missed and not force:
+            raise InputError(f"model {version} missed its gates: {'; '.join(missed)}; --force promotes it anyway")
         seen = _champion(self.promotions.rows())
         if first and seen is not None:
             return None
@@ -128,7 +139,7 @@ class Registry:
                 "to_version": version,
                 "actor": actor,
                 "reason": reason,
-                "forced": bool(card.missed),
+                "forced": bool(missed),
             }
 
         return self.promotions.append(record)

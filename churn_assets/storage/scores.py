@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,30 @@ class PublishedScores:
             partial.unlink(missing_ok=True)
         return scored.rows
 
-    def rollback(self, days: list[dt.date], to: str | None, actor: str, reason: str) -> list[dict[str, Any]]:
-        """Make the version before the current one (or `to`) current again on each of `days`.
+    def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
+        """The day that is named, or the scored days of a range.
+
+        Raises:
+            InputError: neither or both are given, or the range holds no scores.
+        """
+        if date and not (first or last):
+            return [date]
+        if date or not (first and last) or first > last:
+            raise InputError("give either --date D, or --from D --to-date D with the earlier day first")
+        days = [day for day in self.table.days() if first <= day <= last]
+        if not days:
+            raise InputError(f"no day from {first} to {last} has scores")
+        return days
+
+    def rollback(
+        self,
+        days: list[dt.date],
+        to: str | None,
+        actor: str,
+        reason: str,
+        report: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> list[dict[str, Any]]:
+        """Make the version before the current one (or `to`) current again on each of `days`; `report` is told of each.
 
         Every day is looked at before the first is moved.
 
@@ -135,11 +157,14 @@ class PublishedScores:
         for day in days:
             started = time.perf_counter()
             _, target = self.table.rollback_target(day, to)
-            model = next(event.commit for event in reversed(self.table.history(day)) if event.version == target)
-            commit = Commit("rollback", actor, reason, model_version=model.model_version, details=model.details)
-            before, now = self.table.rollback(day, to, commit)
+            made = next(event for event in reversed(self.table.history(day)) if event.version == target)
+            model = made.commit.model_version
+            commit = Commit("rollback", actor, reason, model_version=model, details=made.commit.details)
+            before, now = self.table.rollback(day, target, commit)
             seconds = round(time.perf_counter() - started, 3)
-            moved.append({SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds})
+            told = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
+            moved.append(told | {"model_version": model, "rows": made.rows})
+            report(moved[-1])
         return moved
 
 

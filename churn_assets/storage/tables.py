@@ -5,6 +5,7 @@ Delta commit. Commits are a compare-and-swap: the partition must still be as its
 """
 
 import datetime as dt
+import errno
 import json
 import random
 import shutil
@@ -75,8 +76,10 @@ class Table:
         if chosen is None:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
         files = parts_of(self.root / version_folder(day, chosen))
-        if not files:
-            raise UnknownVersion(f"{self.name} {day}: the files of version {chosen} are not there")
+        if not files or (version is None and len(files) != len(_files(self._open(), day))):
+            raise UnknownVersion(
+                f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
+            )
         return PartitionVersion(day, chosen, tuple(files))
 
     def events(self) -> list[Event]:
@@ -121,12 +124,15 @@ class Table:
         self._refuse_other_columns(table, staged.schema)
         final = self.root / version_folder(staged.day, staged.version)
         final.parent.mkdir(parents=True, exist_ok=True)
-        if _same_files(final, staged.folder):  # the same content was written before
-            self.discard(staged)
-        else:
-            if final.exists():  # it lost files since: what is staged takes its place
+        try:
+            staged.folder.rename(final)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                raise
+            if digest_files(parts_of(final)) == staged.version:  # the same content was written before
+                self.discard(staged)
+            else:  # it was damaged since: what is staged takes its place
                 final.rename(staged.folder.with_name(uuid.uuid4().hex))
-            with suppress(OSError):  # somebody else moved the same content there just now
                 staged.folder.rename(final)
         fsync_folder(final.parent)
         return self._commit(staged.day, staged.version, expected, commit)
@@ -172,9 +178,9 @@ class Table:
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
             current = _current(table, day)
-            if current == version:
+            if current == version and self._says_the_same(day, commit):
                 return Published(version, changed=attempt > 0)
-            if current != expected:
+            if current not in {expected, version}:
                 raise PartitionConflict(
                     f"{self.name} {day}: version {current} was published while {version} was being made from "
                     f"{expected or 'nothing'}; nothing was published: run the day again"
@@ -191,8 +197,14 @@ class Table:
             except CommitFailedError:  # somebody committed to the table: look again
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
                 continue
-            return Published(version, changed=True)
+            return Published(version, changed=current != version)
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
+
+    def _says_the_same(self, day: dt.date, commit: Commit) -> bool:
+        """Whether the newest commit of `day` names the same model and inputs as `commit` would."""
+        newest = self.history(day)[-1].commit
+        told = json.loads(json.dumps(commit.details, default=str))
+        return (newest.model_version, newest.details) == (commit.model_version, told)
 
     def _add_action(self, day: dt.date, path: Path) -> AddAction:
         told = path.stat()
@@ -259,21 +271,20 @@ class Table:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _same_files(one: Path, other: Path) -> bool:
-    """Whether two folders hold parts of the same names and sizes."""
-    sizes = [[(path.name, path.stat().st_size) for path in parts_of(folder)] for folder in (one, other)]
-    return sizes[0] == sizes[1]
-
-
 def _plain(schema: pa.Schema) -> list[pa.Field]:
     return [pa.field(field.name, field.type) for field in schema]
+
+
+def _files(table: DeltaTable | None, day: dt.date) -> list[str]:
+    if table is None:
+        return []
+    return table.file_uris(file_pruning_predicate=[(SNAPSHOT_DATE, "=", day.isoformat())])
 
 
 def _current(table: DeltaTable | None, day: dt.date) -> str | None:
     if table is None:
         return None
-    uris = table.file_uris(file_pruning_predicate=[(SNAPSHOT_DATE, "=", day.isoformat())])
-    versions = {Path(uri).parent.name for uri in uris}
+    versions = {Path(uri).parent.name for uri in _files(table, day)}
     if len(versions) > 1:
         raise RunError(f"{table.table_uri} {day}: more than one version is current: {', '.join(sorted(versions))}")
     return versions.pop() if versions else None

@@ -45,6 +45,11 @@ class Staged:
     folder: Path
     schema: pa.Schema
 
+    @property
+    def rows(self) -> int:
+        """How many rows can be read back."""
+        return sum(batch.num_rows for batch in self.batches())
+
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows as they were written, read back for the audit."""
         return read_batches(parts_of(self.folder), columns)

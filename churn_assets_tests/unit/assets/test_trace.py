@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-from pathlib import Path
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_a_score_leads_to_its_model_its_rows_and_its_source_file(scored: Chain) 
     told = trace_score(scored.layout, "c00007", AS_OF)
 
     [file] = told["source"]["files"]
-    assert hashlib.sha256(Path(file["path"]).read_bytes()).hexdigest() == file["sha256"]
+    assert hashlib.sha256((scored.layout.data_dir / file["path"]).read_bytes()).hexdigest() == file["sha256"]
     assert told["score"]["row"]["model_version"] == told["model"]["model_version"] == scored.registry.champion()
     assert {told[stage]["row"]["customer_id"] for stage in ("score", "features", "customer", "raw")} == {"c00007"}
     assert told["score"]["run_id"] == "run-1"

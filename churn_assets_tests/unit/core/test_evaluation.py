@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from churn_assets.core.card import Metrics
 from churn_assets.core.errors import TrainingImpossible
-from churn_assets.core.evaluation import gate_names, judge, measure
+from churn_assets.core.evaluation import measure
+from churn_assets.core.gates import gate_names, judge
 from churn_assets.core.options import GateBounds
 
 

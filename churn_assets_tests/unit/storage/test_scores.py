@@ -254,7 +254,7 @@ def test_a_rollback_tells_what_it_moved(scores: PublishedScores) -> None:
     moved = scores.rollback([DAY], None, "ana", "bad night")
 
     seconds = moved[0].pop("seconds")
-    assert moved == [{"snapshot_date": DAY, "from": second, "to": first}]
+    assert moved == [{"snapshot_date": DAY, "from": second, "to": first, "model_version": "m1", "rows": 5}]
     assert 0 <= seconds < 10
     commit = scores.table.history(DAY)[-1].commit
     assert (commit.kind, commit.actor, commit.reason, commit.model_version, commit.details) == (
