@@ -93,7 +93,7 @@ def _grow(branch: Tree, value: Mapping[str, Any]) -> None:
             for entry in each:
                 entries.add(", ".join(f"{key} {_cell(part)}" for key, part in entry.items()))
         else:
-            branch.add(f"{name}: {', '.join(map(_cell, each)) if isinstance(each, list) else _cell(each)}")
+            branch.add(f"{name}: {', '.join(map(str, each)) if isinstance(each, list) else each}")
 
 
 def _cell(value: Any) -> str:

@@ -176,5 +176,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _in_words(error: ValidationError, path: Path) -> str:
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    faults = [f"{'.'.join(map(str, fault['loc']))}: {_plainly(fault['msg'])}" for fault in error.errors()]
     return f"{path} and the environment have {len(faults)} fault(s): " + "; ".join(faults)
+
+
+def _plainly(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such key")

@@ -63,10 +63,12 @@ def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> P
     served = tuple(day for day in days.served if day in usable)
     judged = tuple(day for day in days.judged if day in usable)
     if days.backtest not in usable or not judged:
+        needed_days = (as_of, days.backtest, days.backtest - horizon)
+        lacking = ", ".join(str(day) for day in needed_days if day not in available)
         raise TrainingImpossible(
             f"training as of {as_of} needs snapshots of {as_of}, {days.backtest} (the backtest) and "
-            f"{days.backtest - horizon} or weeks before it: the source must reach back twice the horizon of "
-            f"{label.horizon_days} days, and start_date with it; choose a later day, or export earlier ones"
+            f"{days.backtest - horizon} or weeks before it, and lacks {lacking}: the source must reach back twice the "
+            f"horizon of {label.horizon_days} days, and start_date with it; choose a later day, or export those"
         )
     needed = {days.backtest, *served, *judged}
     later = {day + horizon for day in needed}

@@ -21,7 +21,7 @@ from churn_assets.core.frames import id_texts
 from churn_assets.core.model import Model
 from churn_assets.core.scoring import ScoreAudit, score_rows
 from churn_assets.storage.history import Event, version_before
-from churn_assets.storage.versions import PartitionVersion
+from churn_assets.storage.versions import PartitionVersion, Published
 
 __all__ = ["ScoreConfig", "Scored", "score_customers", "scoring_assets"]
 
@@ -44,11 +44,7 @@ class Scored:
 def score_customers(chain: Chain, day: dt.date, wanted: str | None, work: Work) -> Scored:
     """Score the day's valid customers, audit the files, and publish them.
 
-    Args:
-        chain: the chain.
-        day: the snapshot date.
-        wanted: None for the champion, a model version, `previous` or `as_of`.
-        work: who scores.
+    `wanted` is None for the champion, a model version, `previous` or `as_of`.
 
     Raises:
         AuditFailed, PartitionConflict, ModelFault, NoChampion, UnknownVersion: nothing was published.
@@ -76,6 +72,7 @@ def score_customers(chain: Chain, day: dt.date, wanted: str | None, work: Work) 
         "decisions": chain.decisions.model_dump(mode="json"),
     }
     published = chain.scores.publish(staged, expected, work.commit("score", model.card.model_version, **details))
+    _warn_of_rollback(day, events, published)
     logger.debug("%s churn_scores: %d rows scored by %s", day, audit.rows, model.card.model_version)
     metadata = partition_metadata(
         chain.scores,
@@ -91,6 +88,13 @@ def score_customers(chain: Chain, day: dt.date, wanted: str | None, work: Work) 
     metadata["dagster/column_schema"] = column_schema(SCORES)
     metadata["dagster/column_lineage"] = _lineage(chain, model.card)
     return Scored(Made("churn_scores", published, audit.rows, metadata), audit, customers.rows)
+
+
+def _warn_of_rollback(day: dt.date, events: list[Event], published: Published) -> None:
+    """Say that a person had taken this day back, which publishing it anew undoes."""
+    if published.changed and events and events[-1].commit.kind == "rollback":
+        before = events[-1].commit
+        logger.warning("%s had been rolled back by %s (%s) and is published anew", day, before.actor, before.reason)
 
 
 def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: list[Event]) -> str:

@@ -86,7 +86,7 @@ def version_before(events: Sequence[Event], where: str) -> str:
     stack = undo_stack(events)
     if len(stack) < 2:  # noqa: PLR2004  # the current one and one before it
         raise UnknownVersion(
-            f"{where}: no earlier version is left to go back to; `churn-assets scores history` lists every version, "
-            "and --to names one"
+            f"{where}: no earlier version is left to go back to: correct the day's export and run it again, or name "
+            "one of `churn-assets scores history` with --to"
         )
     return stack[-2]

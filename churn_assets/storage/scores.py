@@ -130,7 +130,9 @@ class PublishedScores:
         if date and not (first or last):
             return [date]
         if date or not (first and last) or first > last:
-            raise InputError("give either --date D, or --from D --to-date D with the earlier day first")
+            raise InputError(
+                "give either --date D, or --from D --to-date D with the earlier day first (--to names a version)"
+            )
         days = [day for day in self.table.days() if first <= day <= last]
         if not days:
             raise InputError(f"no day from {first} to {last} has scores")
