@@ -3,6 +3,7 @@
 import datetime as dt
 import platform
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
@@ -14,8 +15,10 @@ from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.checks import gate_checks, gate_results
 from churn_assets.assets.history import Report
 from churn_assets.assets.material import Material, Plan, load_material, plan_training
+from churn_assets.assets.metadata import column_lineage
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.card import Metrics, ModelCard, model_version
+from churn_assets.core.errors import TrainingImpossible, UnknownVersion
 from churn_assets.core.evaluation import measure
 from churn_assets.core.frames import id_texts
 from churn_assets.core.gates import gate_names, judge
@@ -155,12 +158,13 @@ def _published_then(chain: Chain, card: ModelCard, material: Material) -> tuple[
     for event in reversed(chain.scores.history(card.backtest_date)):
         if event.commit.details.get("hindsight", True) or card.in_sample:
             continue
-        scores = chain.scores.version(event.day, event.version).read(["customer_id", "churn_probability"])
-        ids = id_texts(material.holdout.features.column(chain.profile.id_column))
-        at = pc.index_in(ids, value_set=scores.column("customer_id").combine_chunks())
-        both = at.is_valid()
-        probability = scores.column("churn_probability").take(at.drop_null()).to_numpy()
-        return event.version, measure(material.holdout.churned[both.to_numpy()], probability).roc_auc
+        with suppress(UnknownVersion, TrainingImpossible):  # vacuumed since, or nothing to tell apart: no comparison
+            scores = chain.scores.version(event.day, event.version).read(["customer_id", "churn_probability"])
+            ids = id_texts(material.holdout.features.column(chain.profile.id_column))
+            at = pc.index_in(ids, value_set=scores.column("customer_id").combine_chunks())
+            both = at.is_valid()
+            probability = scores.column("churn_probability").take(at.drop_null()).to_numpy()
+            return event.version, measure(material.holdout.churned[both.to_numpy()], probability).roc_auc
     return None
 
 
@@ -219,5 +223,9 @@ def _model_metadata(trained: Trained) -> dict[str, Any]:
         "training_dates": [day.isoformat() for day in card.training_dates],
         "skipped_dates": [day.isoformat() for day in card.skipped_dates],
         "dagster/row_count": card.train_rows,
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(name) for name in card.feature_columns]),
+        "dagster/column_lineage": column_lineage(
+            {name: [("customer_features", name)] for name in card.feature_columns}
+        ),
         **({"published_roc_auc": trained.published_roc_auc} if trained.published_roc_auc is not None else {}),
     }
