@@ -21,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 from pandera.errors import SchemaErrors
 
+from churn_assets.core.options import GateBounds
 from churn_assets.profiles.simulation import simulate
 from churn_assets.profiles.subscription import PROFILE
 from churn_assets.storage.layout import Layout
@@ -88,7 +89,7 @@ def timed(command: list[str]) -> tuple[float, float]:
 
 def cron_script(work: Path, day: dt.date) -> None:
     """What a user would write: pandas, pandera, predict_proba, to_parquet."""
-    registry = Registry(Layout(work))
+    registry = Registry(Layout(work), GateBounds())
     pipeline, card = registry.models.load(registry.champion())
     customers = pd.read_parquet(work / "source" / f"snapshot_date={day}" / "customers.parquet")
     customers = customers.astype(dict.fromkeys(("plan", "country", "channel", "age_band"), "category"))

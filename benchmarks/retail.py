@@ -38,18 +38,24 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="an empty folder, or one this was run in before")
     parser.add_argument("--as-of", type=dt.date.fromisoformat, default=dt.date(2011, 8, 31))
     given = parser.parse_args()
-    source = given.work / "source"
+    build_source(given.script, given.work)
+    command = [Path(sys.executable).parent / "churn-assets", "run", "--date", given.as_of.isoformat()]
+    subprocess.run(command, check=True, env=environment(given.work))
+    judge(given.work, given.as_of)
+
+
+def build_source(script: Path, work: Path) -> None:
+    """Write the shop's daily snapshots to the source below `work`, where they are not there yet."""
+    source = work / "source"
     if not source.is_dir():
         days = ["--start", "2010-05-31", "--end", "2011-12-01"]
-        subprocess.run([sys.executable, given.script, source, *days], check=True)
-    environment = os.environ | {
-        "CHURN_DATA_DIR": str(given.work.absolute()),
-        "CHURN_PROFILE": PROFILE,
-        "CHURN_START_DATE": "2010-05-31",
-    }
-    command = [Path(sys.executable).parent / "churn-assets", "run", "--date", given.as_of.isoformat()]
-    subprocess.run(command, check=True, env=environment)
-    judge(given.work, given.as_of)
+        subprocess.run([sys.executable, script, source, *days], check=True)
+
+
+def environment(work: Path) -> dict[str, str]:
+    """The variables under which the product runs on the shop."""
+    told = {"CHURN_DATA_DIR": str(work.absolute()), "CHURN_PROFILE": PROFILE, "CHURN_START_DATE": "2010-05-31"}
+    return os.environ | told
 
 
 def judge(work: Path, day: dt.date) -> None:

@@ -1,6 +1,6 @@
 """Nightly churn scores as versioned tables.
 
-    cli            thin commands            launch       the chain through Dagster, from a process
+    cli/           thin commands            launch       the chain through Dagster, from a process
     present        what commands print      samples      a simulated business for the source
     definitions    the code location        composition  settings -> chain
     instance       Dagster's own state      settings     the only reader of environment and config.yaml

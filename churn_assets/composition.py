@@ -3,8 +3,12 @@
 import subprocess
 from pathlib import Path
 
+from sklearn.model_selection import ParameterGrid
+
 from churn_assets.assets.resources import Chain
+from churn_assets.core.errors import SettingsError
 from churn_assets.core.estimators import build_pipeline
+from churn_assets.core.profile import Profile
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings
 from churn_assets.storage.layout import Layout
@@ -20,7 +24,7 @@ def build_chain(settings: Settings) -> Chain:
         ProfileError, SettingsError: the profile or its feature parameters are not valid.
     """
     profile = load_profile(settings.profile)
-    build_pipeline(settings.training, [], [])  # refuses parameters that the estimator does not have
+    _check_recipe(settings, profile)
     return Chain(
         profile=profile,
         parameters=profile.feature_parameters(settings.features),
@@ -30,10 +34,24 @@ def build_chain(settings: Settings) -> Chain:
         recipe=settings.training,
         gates=settings.gates,
         decisions=settings.decisions,
+        audit=settings.audit,
         start_date=settings.start_date,
         timezone=settings.timezone,
         code_revision=settings.code_revision or _git_revision(),
     )
+
+
+def _check_recipe(settings: Settings, profile: Profile) -> None:
+    """Refuse, before anything runs, an estimator that could not be built and rules that are not there."""
+    recipe = settings.training
+    if profile.rules is None and (recipe.is_rules or settings.gates.fallback == "rules"):
+        key = "training.estimator" if recipe.is_rules else "gates.fallback"
+        raise SettingsError(f"{key} is rules, and profile {profile.name} has none: give it `rules=`, or change the key")
+    if not recipe.is_rules and not recipe.candidates:
+        build_pipeline(recipe, [], [])
+    for candidate in recipe.candidates:
+        for point in ParameterGrid(candidate.search):
+            build_pipeline(recipe.chosen(candidate.estimator, {**candidate.parameters, **point}), [], [])
 
 
 def _git_revision() -> str:

@@ -3,10 +3,12 @@
 import dagster as dg
 
 from churn_assets.assets.automation import nightly_job, nightly_schedule, training_job, training_schedule
+from churn_assets.assets.challenger import challenger_assets
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.promotion import promotion_assets
+from churn_assets.assets.quality import quality_assets
 from churn_assets.assets.resources import Chain
 from churn_assets.assets.scoring import scoring_assets
 from churn_assets.assets.training import training_assets
@@ -33,6 +35,8 @@ def compose(chain: Chain, settings: Settings) -> dg.Definitions:
             *training_assets(chain, partitions),
             *promotion_assets(chain),
             *scoring_assets(chain, partitions),
+            *challenger_assets(chain, partitions),
+            *quality_assets(chain, partitions),
         ],
         jobs=[nightly, training],
         schedules=[

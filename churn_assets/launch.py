@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from churn_assets.assets.adapter import ACTOR_TAG
+from churn_assets.assets.adapter import ACTOR_TAG, REASON_TAG
 from churn_assets.assets.resources import Chain
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
@@ -36,7 +36,10 @@ class Night:
     high_risk: int
     mean_probability: float
     model_version: str
+    models: dict[str, int]
     score_version: str
+    published: bool
+    accepted_shift: list[str]
     seconds: float
 
 
@@ -106,26 +109,48 @@ class Launcher:
                 f"choose a day before {self._today()}"
             )
 
-    def train(self, as_of: dt.date, *, promote_first: bool) -> Mapping[str, Any]:
+    def train(self, as_of: dt.date) -> Mapping[str, Any]:
         """Run the training of a day; the metadata of `churn_model`.
 
         Raises:
             RunError: the run failed.
         """
-        told = self._run("training", as_of, ["churn_model"])["churn_model"]
-        if promote_first and not self.chain.registry.has_champion():
-            first = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
-            self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": first}}})
-        return told
+        return self._run("training", as_of, ["churn_model"])["churn_model"]
 
-    def night(self, day: dt.date) -> Night:
+    def first_champion(self, as_of: dt.date) -> str:
+        """Train the first model and promote it; the configured fallback where none can be trained or passes.
+
+        Raises:
+            RunError: neither is possible.
+        """
+        ruled = self.chain.gates.fallback == "rules"
+        wanted: dict[str, Any] = {"as_of": as_of.isoformat()}
+        try:
+            told = self.train(as_of)
+        except RunError:
+            if not ruled:
+                raise
+        else:
+            if not (ruled and told["missed"]):
+                wanted = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
+        config = {"ops": {"champion": {"config": wanted}}}
+        return str(self._run("training", as_of, ["champion"], config)["champion"]["model_version"])
+
+    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True) -> Night:
         """Run the nightly chain of a day.
+
+        Args:
+            day: the snapshot date.
+            accept_shift: why a shift that the audit found is accepted; empty where it is not.
+            publish: whether the scores are published, or the work ends with their audit.
 
         Raises:
             RunError: the run failed; nothing was published by the step that did.
         """
         started = dt.datetime.now(dt.UTC)
-        told = self._run("nightly", day)
+        wanted = {"accept_shift": bool(accept_shift), "publish": publish}
+        config = {"ops": {"churn_scores": {"config": wanted}}}
+        told = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
         return Night(
             snapshot_date=day,
             raw=told["raw_customers"]["dagster/partition_row_count"],
@@ -135,12 +160,20 @@ class Launcher:
             high_risk=told["churn_scores"]["high_risk"],
             mean_probability=told["churn_scores"]["mean_probability"],
             model_version=told["churn_scores"]["model_version"],
+            models=told["churn_scores"]["models"],
             score_version=told["churn_scores"]["version"],
+            published=publish,
+            accepted_shift=told["churn_scores"].get("accepted_shift", []),
             seconds=round((dt.datetime.now(dt.UTC) - started).total_seconds(), 3),
         )
 
     def _run(
-        self, job: str, day: dt.date, assets: list[str] | None = None, config: Mapping[str, Any] | None = None
+        self,
+        job: str,
+        day: dt.date,
+        assets: list[str] | None = None,
+        config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dict[str, dict[str, Any]]:
         """The metadata of every asset that the run materialized for `day`, by asset."""
         try:
@@ -149,7 +182,7 @@ class Launcher:
                 partition_key=day.isoformat() if assets != ["champion"] else None,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
-                tags={ACTOR_TAG: self.actor},
+                tags={ACTOR_TAG: self.actor, **(tags or {})},
                 raise_on_error=False,
             )
         except SQLAlchemyError as error:
@@ -157,12 +190,10 @@ class Launcher:
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
         told: dict[str, dict[str, Any]] = {}
-        for event in result.get_asset_materialization_events():
-            materialization = event.step_materialization_data.materialization
-            if materialization.partition in {day.isoformat(), None}:
-                told[materialization.asset_key.to_user_string()] = {
-                    name: value.value for name, value in materialization.metadata.items()
-                }
+        for event in result.all_events:
+            seen = _seen(event)
+            if seen is not None and seen.partition in {day.isoformat(), None}:
+                told[seen.asset_key.to_user_string()] = {name: value.value for name, value in seen.metadata.items()}
         return told
 
     def _today(self) -> dt.date:
@@ -193,6 +224,15 @@ def _instance(settings: Settings) -> dg.DagsterInstance:
         home = Layout(settings.data_dir).dagster
         home.mkdir(parents=True, exist_ok=True)
     return dg.DagsterInstance.from_config(str(home))
+
+
+def _seen(event: dg.DagsterEvent) -> dg.AssetMaterialization | dg.AssetObservation | None:
+    """What an asset told of itself: of a partition it made, or of one that was not to be published."""
+    if event.is_step_materialization:
+        return event.step_materialization_data.materialization
+    if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION:
+        return event.asset_observation_data.asset_observation
+    return None
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-__all__ = ["complain", "note", "print_json", "print_table", "print_tree", "progress"]
+__all__ = ["complain", "note", "print_json", "print_table", "print_text", "print_tree", "progress"]
 
 PIPED_WIDTH = 160
 LONGEST_NAME = 34  # what is longer is prose, and may wrap
@@ -25,12 +25,17 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))  # noqa: T201  # plain, whatever the terminal
 
 
+def print_text(text: str) -> None:
+    """Text as it stands, on standard output."""
+    print(text)  # noqa: T201  # plain, whatever the terminal
+
+
 def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table with numbers to the right."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(headings))
     body = [list(row) for row in rows]
     for at, heading in enumerate(headings):
-        numbers = all(isinstance(row[at], int | float) for row in body)
+        numbers = all(isinstance(row[at], int | float | None) for row in body)
         prose = any(len(_cell(row[at])) > LONGEST_NAME for row in body)
         side: Literal["left", "right"] = "right" if numbers else "left"
         table.add_column(heading.replace("_", " "), justify=side, no_wrap=not (numbers or prose), overflow="fold")
@@ -93,7 +98,8 @@ def _grow(branch: Tree, value: Mapping[str, Any]) -> None:
             for entry in each:
                 entries.add(", ".join(f"{key} {_cell(part)}" for key, part in entry.items()))
         else:
-            branch.add(f"{name}: {', '.join(map(str, each)) if isinstance(each, list) else each}")
+            told = ", ".join(map(str, each)) if isinstance(each, list) else each
+            branch.add(f"{name}: {f'{told:.6g}' if isinstance(told, float) else told}")
 
 
 def _cell(value: Any) -> str:

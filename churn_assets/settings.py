@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
 
 __all__ = ["Schedule", "Settings", "SourceSettings", "load_settings"]
 
@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     training: Recipe = Recipe()
     gates: GateBounds = GateBounds()
     decisions: Decisions = Decisions()
+    audit: AuditBounds = AuditBounds()
     schedule: Schedule = Schedule()
     code_revision: str = ""
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn_assets.assets.resources import Chain
-from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.source import FileSource
 from churn_assets_tests.factories import MEMBERS, member_columns
@@ -34,6 +34,7 @@ def chain_over(folder: Path, **changes: object) -> Chain:
         "recipe": Recipe(window_days=14),
         "gates": GateBounds(),
         "decisions": Decisions(),
+        "audit": AuditBounds(),
         "start_date": dt.date(2025, 7, 1),
         "timezone": "UTC",
         "code_revision": "unknown",

@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
-from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
 
-from churn_assets.core.card import InputVersion, Metrics, ModelCard
+from churn_assets.core.card import InputVersion, ModelCard
 from churn_assets.core.casting import cast_batch
+from churn_assets.core.figures import Metrics
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import LabelRule, Profile
 from churn_assets.core.schemas import customers_schema, raw_schema
@@ -21,12 +19,12 @@ from churn_assets.core.training import LabelledRows
 __all__ = [
     "MEMBERS",
     "SNAPSHOT",
-    "boosted_probabilities",
     "customers_of",
     "kkbox_sample",
     "labelled_rows",
     "made_up_card",
     "made_up_customers",
+    "made_up_metrics",
     "member_columns",
     "member_features",
     "member_has_gone",
@@ -37,20 +35,6 @@ __all__ = [
 SNAPSHOT = date(2026, 1, 31)
 
 KKBOX_DAYS = pd.date_range("2017-01-01", "2017-02-28", unit="us")
-
-
-def boosted_probabilities(
-    features: pd.DataFrame, churned: "pd.Series[bool]", later_features: pd.DataFrame
-) -> NDArray[np.float64]:
-    """What a small boosting model, fitted to the first rows, says of the others; on one thread.
-
-    OpenMP's threads wait for each other in a busy loop: beside other test workers they take a
-    hundred times as long.
-    """
-    with threadpool_limits(1):
-        model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, random_state=0)
-        probabilities: NDArray[np.float64] = model.fit(features, churned).predict_proba(later_features)[:, 1]
-    return probabilities
 
 
 def kkbox_sample(rows: int, seed: int) -> pd.DataFrame:
@@ -214,17 +198,34 @@ def labelled_rows(rows: int, seed: int, plans: tuple[str | None, ...] = ("a", "b
         }
     )
     churned = rng.random(rows) < 1 / (1 + np.exp(1.5 - 1.5 * np.nan_to_num(spend)))
-    return LabelledRows(features, churned)
+    return LabelledRows(features, churned, np.full(rows, np.datetime64(SNAPSHOT)))
+
+
+def made_up_metrics(**changes: Any) -> Metrics:
+    """The metrics of a good model: a tenth of 1,000 customers churned, so the base rate alone costs 0.09."""
+    given: dict[str, Any] = {
+        "rows": 1000,
+        "churners": 100,
+        "roc_auc": 0.8,
+        "average_precision": 0.3,
+        "brier": 0.08,
+        "calibration_error": 0.01,
+        "calibration_chance": 0.005,
+    }
+    return Metrics(**(given | changes))
 
 
 def made_up_card(**changes: Any) -> ModelCard:
-    """The card of a model that was never trained."""
+    """The card of a model that was never trained; its name is not made of its content."""
     given: dict[str, Any] = {
         "model_version": "20260131-0123abcd",
         "trained_as_of": SNAPSHOT,
         "profile": "members",
         "profile_digest": "0" * 64,
         "recipe": Recipe(),
+        "chosen": Recipe(),
+        "selection": "one recipe was configured",
+        "leaderboard": (),
         "feature_columns": ("spend", "active", "plan"),
         "feature_parameters": {},
         "feature_digest": "0123456789ab",
@@ -239,10 +240,12 @@ def made_up_card(**changes: Any) -> ModelCard:
         "train_rows": 10,
         "train_churners": 2,
         "left_out_rows": 0,
-        "metrics": Metrics(rows=10, churners=2, roc_auc=0.8, average_precision=0.5, brier=0.1),
-        "gates": (),
+        "metrics": made_up_metrics(),
+        "intervals": {},
+        "slices": (),
+        "importance": {},
         "in_sample": False,
         "limitations": (),
-        "artefact_sha256": "",
+        "files": {},
     }
     return ModelCard(**(given | changes))

@@ -14,14 +14,17 @@ import pandas as pd  # noqa: F401  # pyarrow and deltalake load these two at fir
 import pyarrow as pa
 import pyarrow.dataset  # here it is once, in the server that forks, and not in each process
 
-from churn_assets.core.card import Gate, Metrics, ModelCard
+from churn_assets.core.card import ModelCard, digest_of_version
 from churn_assets.core.columns import PROMOTIONS, SCORES
 from churn_assets.core.errors import ChurnError
-from churn_assets.core.options import Recipe
+from churn_assets.core.evidence import Evidence
+from churn_assets.core.figures import Histogram, Metrics, Reference
+from churn_assets.core.options import GateBounds, Recipe
 from churn_assets.storage import parquet
 from churn_assets.storage.history import Commit
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.ledger import Ledger, Row
+from churn_assets.storage.models import Kept
 from churn_assets.storage.registry import Registry
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import Published, Staged
@@ -29,10 +32,15 @@ from churn_assets.storage.versions import Published, Staged
 __all__ = [
     "DAY",
     "KEY",
+    "TRAINED",
     "append_records",
     "append_to_new_ledgers",
     "delta_version",
+    "evaluation",
+    "keep_model",
     "make_card",
+    "make_evidence",
+    "make_kept",
     "promote_at_once",
     "publish",
     "publish_day",
@@ -49,6 +57,7 @@ __all__ = [
 ]
 
 DAY = dt.date(2026, 10, 31)
+TRAINED = dt.date(2026, 10, 1)
 KEY = "customer_id"
 PATIENCE = 60
 
@@ -85,36 +94,97 @@ def delta_version(table: Table) -> int:
     return len(list((table.root / "_delta_log").glob("*.json"))) - 1
 
 
-def make_card(version: str = "20261001-3f9a1c2b", *, missed: str = "") -> ModelCard:
-    """The card of a model version; `missed` is the finding of a gate it did not pass."""
-    as_of = dt.datetime.strptime(version[:8], "%Y%m%d").replace(tzinfo=dt.UTC).date()
+def make_card(as_of: dt.date = TRAINED, **changes: Any) -> ModelCard:
+    """The card of a model as of a day, by the name that its content makes; `changes` replace fields."""
     earlier = as_of - dt.timedelta(days=30)
-    return ModelCard(
-        model_version=version,
-        trained_as_of=as_of,
-        profile="churn_assets.profiles.subscription",
-        profile_digest="0" * 64,
-        recipe=Recipe(),
-        feature_columns=("spend",),
-        feature_parameters={"recent_login_days": 30},
-        feature_digest="1" * 16,
-        label="gone after 30 days",
-        training_dates=(earlier,),
-        backtest_date=earlier,
-        backtest_training_dates=(earlier - dt.timedelta(days=30),),
-        skipped_dates=(),
-        inputs=(),
-        libraries={"scikit-learn": "1.8"},
-        code_revision="abc",
-        train_rows=1000,
-        train_churners=90,
-        left_out_rows=3,
-        metrics=Metrics(rows=400, churners=40, roc_auc=0.75, average_precision=0.4, brier=0.08),
-        gates=(Gate(name="min_roc_auc", passed=not missed, finding=missed or "ROC-AUC 0.75, at least 0.6 wanted"),),
-        in_sample=False,
-        limitations=(),
-        artefact_sha256="",
+    given: dict[str, Any] = {
+        "model_version": "",
+        "trained_as_of": as_of,
+        "profile": "churn_assets.profiles.subscription",
+        "profile_digest": "0" * 64,
+        "recipe": Recipe(),
+        "chosen": Recipe(),
+        "selection": "one recipe was configured",
+        "leaderboard": (),
+        "feature_columns": ("spend",),
+        "feature_parameters": {"recent_login_days": 30},
+        "feature_digest": "1" * 16,
+        "label": "gone after 30 days",
+        "training_dates": (earlier,),
+        "backtest_date": earlier,
+        "backtest_training_dates": (earlier - dt.timedelta(days=30),),
+        "skipped_dates": (),
+        "inputs": (),
+        "libraries": {"scikit-learn": "1.8"},
+        "code_revision": "abc",
+        "train_rows": 1000,
+        "train_churners": 90,
+        "left_out_rows": 3,
+        "metrics": make_evidence().metrics,
+        "intervals": {},
+        "slices": (),
+        "importance": {"spend": 0.1},
+        "in_sample": False,
+        "limitations": (),
+        "files": {},
+    }
+    card = ModelCard(**given | changes)
+    return card.model_copy(update={"model_version": digest_of_version(card)})
+
+
+def make_kept(probability: float = 0.25, page: str = "# A model\n", figure: bytes = b"\x89PNG") -> Kept:
+    """What is kept beside an artefact: a single golden row, a reference of ten rows, a page and a picture."""
+    golden = pa.table({"customer_id": ["c1"], "spend": [9.5], "churn_probability": [probability]})
+    reference = Reference(
+        features={"spend": Histogram(edges=(5.0,), counts=(4, 6))}, scores=Histogram(edges=(0.5,), counts=(9, 1))
     )
+    return Kept(golden.replace_schema_metadata({"snapshot_date": "2026-10-01"}), reference, page, figure)
+
+
+def make_evidence(roc_auc: float = 0.75, **changes: Any) -> Evidence:
+    """What a good model's backtest found on 400 customers, of whom a tenth churned."""
+    metrics = Metrics(
+        rows=400,
+        churners=40,
+        roc_auc=roc_auc,
+        average_precision=0.4,
+        brier=0.08,
+        calibration_error=0.01,
+        calibration_chance=0.01,
+    )
+    return Evidence(**{"metrics": metrics} | changes)
+
+
+def evaluation(version: str, evidence: str | None) -> Row:
+    """A row of `evaluations` with `evidence` as it is written there; the registry decides on nothing else of it."""
+    return {
+        "evaluated_at": dt.datetime.now(dt.UTC),
+        "model_version": version,
+        "backtest_date": TRAINED - dt.timedelta(days=30),
+        "rows": 400,
+        "base_rate": 0.1,
+        "roc_auc": 0.75,
+        "average_precision": 0.4,
+        "brier": 0.08,
+        "published_version": None,
+        "published_roc_auc": None,
+        "passed": True,
+        "missed": "",
+        "calibration_error": 0.01,
+        "compared_with": None,
+        "compared_version": None,
+        "roc_auc_difference": None,
+        "difference_low": None,
+        "difference_high": None,
+        "evidence": evidence,
+    }
+
+
+def keep_model(registry: Registry, card: ModelCard, evidence: Evidence | None = None) -> str:
+    """Record how a model was judged (well, without `evidence`) and keep it, as a training does; its version."""
+    told = (evidence or make_evidence()).model_dump_json()
+    registry.evaluations.append(recording(evaluation(card.model_version, told)))
+    return registry.models.save({"model": card.model_version}, card, make_kept()).model_version
 
 
 def record(to_version: str, at: dt.datetime | None = None) -> Row:
@@ -236,7 +306,7 @@ def promote_at_once(data_dirs: list[Path], version: str, barrier: Any, answers: 
     """Promote `version` in each data folder, at the same moment as somebody else promotes another."""
     told = []
     for at, data_dir in enumerate(data_dirs):
-        registry = Registry(Layout(data_dir))
+        registry = Registry(Layout(data_dir), GateBounds())
         barrier.wait()
         outcome = _outcome(partial(registry.promote, version, actor=version, reason="race"))
         told.append((at, version, outcome))

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.resources import Work
+from churn_assets.assets.resources import Chain, Work
 from churn_assets.core.errors import ChurnError
 from churn_assets.storage.versions import Published
 
@@ -35,11 +35,11 @@ class Made:
         )
 
 
-def work_of(context: dg.AssetExecutionContext) -> Work:
-    """Who runs this, by the run's tags: a person's name, the schedule's, or `dagster`."""
+def work_of(context: dg.AssetExecutionContext, chain: Chain) -> Work:
+    """Who runs this, by the run's tags: a person's name, the schedule's, or `dagster`; and with which code."""
     tags = context.run.tags
     actor = tags.get(ACTOR_TAG) or tags.get("user") or tags.get("dagster/schedule_name") or "dagster"
-    return Work(actor, context.run.run_id, tags.get(REASON_TAG, ""))
+    return Work(actor, context.run.run_id, tags.get(REASON_TAG, ""), chain.code_revision)
 
 
 def failing_in_words(do: Callable[[], Any]) -> Any:

@@ -10,7 +10,15 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 __all__ = ["MAX_RUNTIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
 
 MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; the default launcher does not notice a dead worker
-CHAIN = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
+CHAIN = (
+    "raw_customers",
+    "customers",
+    "quarantined_customers",
+    "customer_features",
+    "churn_scores",
+    "challenger_scores",
+    "score_quality",
+)
 
 
 def nightly_job() -> UnresolvedAssetJobDefinition:
@@ -20,7 +28,8 @@ def nightly_job() -> UnresolvedAssetJobDefinition:
         selection=dg.AssetSelection.assets(*CHAIN),
         executor_def=dg.in_process_executor,
         tags=MAX_RUNTIME,
-        description="Land, validate, featurize, score, audit and publish one snapshot date.",
+        description="Land, validate, featurize, score, audit and publish one snapshot date; then the challenger, "
+        "unseen, and the quality of the scores whose outcomes are known by then.",
     )
 
 

@@ -3,12 +3,13 @@
 Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from churn_assets.core.card import Gate
+from churn_assets.core.audit import Finding
+from churn_assets.core.evidence import Gate
 
 __all__ = [
     "CUSTOMER_CHECKS",
@@ -25,7 +26,9 @@ CUSTOMER_CHECKS = [
 ]
 SCORE_CHECKS = [
     dg.AssetCheckSpec("rows_conserved", asset="churn_scores", description="valid = scored"),
+    dg.AssetCheckSpec("no_shift", asset="churn_scores", description="Of the same kind as the last day's scores"),
     dg.AssetCheckSpec("no_hindsight", asset="churn_scores", description="The model knew no more than the day"),
+    dg.AssetCheckSpec("no_fallback", asset="churn_scores", description="A trained model scored, where one is wanted"),
 ]
 
 
@@ -39,12 +42,25 @@ def customer_results(raw: int, valid: int, quarantined: int, max_share: float) -
     ]
 
 
-def score_results(valid: int, scored: int, model_version: str, *, hindsight: bool) -> list[dg.AssetCheckResult]:
-    """The results of `SCORE_CHECKS` for a published day; hindsight is allowed, and said."""
-    told = {"model_version": model_version}
+def score_results(
+    valid: int, scored: int, told: Mapping[str, Any], findings: Sequence[Finding]
+) -> list[dg.AssetCheckResult]:
+    """The results of `SCORE_CHECKS` for an audited day; hindsight and an accepted shift are allowed, and said.
+
+    Args:
+        valid: the day's valid customers.
+        scored: how many of them were scored.
+        told: the metadata of the scores.
+        findings: of the audit against the last day and the reference.
+    """
+    model = {"model_version": told["model_version"]}
+    shift = {finding.words: f"{finding.value:.4f}, at most {finding.bound:.4f}" for finding in findings}
+    warn = dg.AssetCheckSeverity.WARN
     return [
         _result("churn_scores", "rows_conserved", valid == scored, {"valid": valid, "scored": scored}),
-        _result("churn_scores", "no_hindsight", not hindsight, told, dg.AssetCheckSeverity.WARN),
+        _result("churn_scores", "no_shift", all(finding.passed for finding in findings), shift, warn),
+        _result("churn_scores", "no_hindsight", not told["hindsight"], model, warn),
+        _result("churn_scores", "no_fallback", not told["fallback"], model, warn),
     ]
 
 

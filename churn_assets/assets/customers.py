@@ -176,7 +176,7 @@ def _raw_asset(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.Ass
     )
     def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         day = dt.date.fromisoformat(context.partition_key)
-        return materialized(lambda: land_customers(chain, day, work_of(context)))
+        return materialized(lambda: land_customers(chain, day, work_of(context, chain)))
 
     return raw_customers
 
@@ -206,7 +206,7 @@ def _validated_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
     )
     def customers(context: dg.AssetExecutionContext) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        made: Validated = failing_in_words(lambda: validate_customers(chain, day, work_of(context)))
+        made: Validated = failing_in_words(lambda: validate_customers(chain, day, work_of(context, chain)))
         yield materialized(lambda: made.valid)
         yield materialized(lambda: made.quarantined)
         yield from customer_results(

@@ -90,6 +90,6 @@ def feature_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
     )
     def customer_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         day = dt.date.fromisoformat(context.partition_key)
-        return materialized(lambda: featurize_customers(chain, day, work_of(context)))
+        return materialized(lambda: featurize_customers(chain, day, work_of(context, chain)))
 
     return [customer_features]

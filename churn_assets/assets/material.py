@@ -1,12 +1,14 @@
 """What a model is trained and judged on: pinned partition versions, and the labelled rows they hold."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from churn_assets.assets.features import feature_batches
 from churn_assets.assets.history import Report, available_days, land_history, newest_events
 from churn_assets.assets.resources import Chain, Work
 from churn_assets.core.card import InputVersion
@@ -15,14 +17,23 @@ from churn_assets.core.labels import Outcomes, held_out, label_from_column, labe
 from churn_assets.core.profile import LabelColumn, LabelRule
 from churn_assets.core.training import LabelledRows, training_days
 
-__all__ = ["Material", "Plan", "load_material", "plan_training"]
+__all__ = [
+    "Holdout",
+    "Material",
+    "Plan",
+    "load_holdout",
+    "load_material",
+    "plan_outcomes",
+    "plan_rules",
+    "plan_training",
+]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The days, newest first, and the versions of their partitions."""
+    """The days, newest first, and the versions of their partitions; no backtest where no outcome is known."""
 
-    backtest: dt.date
+    backtest: dt.date | None
     served: tuple[dt.date, ...]
     judged: tuple[dt.date, ...]
     skipped: tuple[dt.date, ...]
@@ -34,12 +45,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Holdout:
+    """The customers of the backtest's day whose outcome is known: as they are, and as the model sees them."""
+
+    customers: pa.Table
+    rows: LabelledRows
+
+
+@dataclass(frozen=True)
 class Material:
-    """Rows to train what is served, rows to train the backtest's model, and rows to judge that one on."""
+    """Rows to train what is served, rows to train the backtest's model, and those to judge that one on."""
 
     served: LabelledRows
     judged: LabelledRows
-    holdout: LabelledRows
+    holdout: Holdout
     left_out: int
 
 
@@ -76,32 +95,75 @@ def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> P
     return Plan(days.backtest, served, judged, tuple(sorted(wanted - usable)), _pin(chain, needed, later))
 
 
-def load_material(chain: Chain, plan: Plan) -> Material:
-    """Read the labelled rows of a plan's pinned versions."""
+def plan_rules(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Plan:
+    """As `plan_training` for a profile's rules: they need no history, and are judged where outcomes are known."""
+    label = chain.profile.label
+    if isinstance(label, LabelColumn):
+        land_history(chain, {as_of}, set(), work, report)
+        return Plan(as_of, (), (), (), _pin(chain, [], [as_of]))
+    backtest = as_of - dt.timedelta(days=label.horizon_days)
+    known = available_days(chain, [backtest]) and as_of in available_days(chain, [as_of])
+    land_history(chain, {backtest, as_of} if known else {as_of}, set(), work, report)
+    return Plan(backtest if known else None, (), (), (), _pin(chain, [], [backtest, as_of] if known else [as_of]))
+
+
+def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> Plan | None:
+    """The customers of `day` and of the day on which their outcomes are `known`; None where one was never landed."""
+    days = set(chain.customers.days())
+    return Plan(day, (), (), (), _pin(chain, [], [day, known])) if {day, known} <= days else None
+
+
+def load_material(chain: Chain, plan: Plan, parameters: Mapping[str, Any] | None = None) -> Material:
+    """Read the labelled rows of a plan's pinned versions; with other feature `parameters` where they are given."""
     if isinstance(chain.profile.label, LabelColumn):
-        rows, outcomes = _labelled(chain, plan, plan.backtest)
-        held = held_out(rows.features.column(chain.profile.id_column))
+        customers, outcomes = _judged_customers(chain, plan, plan.served[0])
+        rows = _labelled(chain, plan, plan.served[0], outcomes, parameters)
+        held = held_out(rows.ids)
         training = rows.keep(outcomes.known & ~held)
-        return Material(training, training, rows.keep(outcomes.known & held), outcomes.left_out)
+        mask = outcomes.known & held
+        return Material(
+            training, training, Holdout(customers.filter(pa.array(mask)), rows.keep(mask)), outcomes.left_out
+        )
     by_day: dict[dt.date, LabelledRows] = {}
     left_out = 0
-    for day in {plan.backtest, *plan.served, *plan.judged}:
-        rows, outcomes = _labelled(chain, plan, day)
-        by_day[day] = rows.keep(outcomes.known)
+    holdout = None
+    for day in {*([plan.backtest] if plan.backtest else []), *plan.served, *plan.judged}:
+        customers, outcomes = _judged_customers(chain, plan, day)
+        by_day[day] = _labelled(chain, plan, day, outcomes, parameters).keep(outcomes.known)
         left_out += outcomes.left_out if day in plan.served else 0
-    return Material(
-        LabelledRows.join([by_day[day] for day in plan.served]),
-        LabelledRows.join([by_day[day] for day in plan.judged]),
-        by_day[plan.backtest],
-        left_out,
-    )
+        if day == plan.backtest:
+            holdout = Holdout(customers.filter(pa.array(outcomes.known)), by_day[day])
+    if holdout is None:
+        raise TrainingImpossible("the plan has no backtest to judge a model on")
+    served = LabelledRows.join([by_day[day] for day in plan.served])
+    return Material(served, LabelledRows.join([by_day[day] for day in plan.judged]), holdout, left_out)
 
 
-def _labelled(chain: Chain, plan: Plan, day: dt.date) -> tuple[LabelledRows, Outcomes]:
-    features = chain.features.version(day, plan.version("customer_features", day)).read()
-    then = chain.customers.version(day, plan.version("customers", day)).read()
-    outcomes = _outcomes(chain, plan, day, then)
-    return LabelledRows(features, np.asarray(outcomes.churned)), outcomes
+def load_holdout(chain: Chain, plan: Plan) -> Holdout | None:
+    """The customers that a profile's rules are judged on, None where no outcome is known."""
+    if plan.backtest is None:
+        return None
+    customers, outcomes = _judged_customers(chain, plan, plan.backtest)
+    known = customers.filter(pa.array(outcomes.known))
+    days = np.full(known.num_rows, np.datetime64(plan.backtest))
+    return Holdout(known, LabelledRows(known.select([chain.profile.id_column]), outcomes.churned[outcomes.known], days))
+
+
+def _judged_customers(chain: Chain, plan: Plan, day: dt.date) -> tuple[pa.Table, Outcomes]:
+    customers = chain.customers.version(day, plan.version("customers", day)).read()
+    return customers, _outcomes(chain, plan, day, customers)
+
+
+def _labelled(
+    chain: Chain, plan: Plan, day: dt.date, outcomes: Outcomes, parameters: Mapping[str, Any] | None
+) -> LabelledRows:
+    if parameters is None:
+        features = chain.features.version(day, plan.version("customer_features", day)).read()
+    else:
+        customers = chain.customers.version(day, plan.version("customers", day))
+        features = pa.concat_tables(feature_batches(chain, customers, parameters))
+    days = np.full(features.num_rows, np.datetime64(day))
+    return LabelledRows(features, np.asarray(outcomes.churned), days)
 
 
 def _outcomes(chain: Chain, plan: Plan, day: dt.date, then: pa.Table) -> Outcomes:

@@ -1,22 +1,39 @@
-"""The champion: whose scores are published, since when, by whom and why."""
+"""The champion: whose scores are published, since when, by whom and why; and what serves where no model passes."""
+
+import dataclasses
+import datetime as dt
+from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.adapter import failing_in_words, work_of
+from churn_assets.assets.adapter import Made, failing_in_words, work_of
+from churn_assets.assets.history import Report
 from churn_assets.assets.metadata import column_schema
-from churn_assets.assets.resources import Chain, Work
+from churn_assets.assets.resources import Chain, Work, logger
+from churn_assets.assets.training import train_model
+from churn_assets.core.changelog import changes_between
 from churn_assets.core.columns import PROMOTIONS
-from churn_assets.core.errors import NoChampion
+from churn_assets.core.errors import ChurnError, NoChampion
+from churn_assets.core.options import Recipe
+from churn_assets.core.page import markdown_table
+from churn_assets.storage.registry import Registered, Registry
 
-__all__ = ["PromotionConfig", "promotion_assets"]
+__all__ = ["PromotionConfig", "promote_first", "promotion_assets", "record_of_promotions"]
+
+FALLBACK = "fallback: "
 
 
 class PromotionConfig(dg.Config):
-    """What to promote; where nothing is named and there is no champion, the newest model that passed its gates."""
+    """What to promote.
+
+    Where nothing is named and there is no champion, or only the fallback: the newest model that passed
+    its gates; else the configured fallback, as of `as_of`, the run's partition where null.
+    """
 
     model_version: str | None = None
     reason: str = ""
     force: bool = False
+    as_of: str | None = None
 
 
 def promotion_assets(chain: Chain) -> list[dg.AssetsDefinition]:
@@ -27,41 +44,111 @@ def promotion_assets(chain: Chain) -> list[dg.AssetsDefinition]:
         group_name="training",
         kinds={"delta"},
         owners=["team:data-science"],
-        description="The record of promotions: whose scores are published, since when, by whom and why.",
+        description="The record of promotions: whose scores are published, since when, by whom and why; and what "
+        "changed from one champion to the next.",
     )
     def champion(context: dg.AssetExecutionContext, config: PromotionConfig) -> dg.MaterializeResult:
-        promoted: dg.MaterializeResult = failing_in_words(lambda: _promote(chain, config, work_of(context)))
-        return promoted
+        work = work_of(context, chain)
+        as_of = config.as_of or context.run.tags.get("dagster/partition")
+
+        def report(made: Made, day: dt.date) -> None:
+            context.log_event(made.event(day.isoformat()))
+
+        failing_in_words(lambda: _promote(chain, config, as_of, work, report))
+        told = record_of_promotions(chain.registry)
+        return dg.MaterializeResult(metadata=told, data_version=dg.DataVersion(told["model_version"]))
 
     return [champion]
 
 
-def _promote(chain: Chain, config: PromotionConfig, work: Work) -> dg.MaterializeResult:
+def record_of_promotions(registry: Registry) -> dict[str, Any]:
+    """The metadata of `champion`: the newest promotion, all of them, and the changelog of models."""
+    promotions = registry.promotions.rows()
+    newest = promotions[-1]
+    ends = [str(row["promoted_at"])[:16] for row in promotions[1:]] + ["today"]
+    lived = [
+        [
+            row["to_version"],
+            str(row["promoted_at"])[:16],
+            until,
+            row["actor"],
+            row["reason"],
+            "yes" if row["forced"] else "",
+        ]
+        for row, until in zip(promotions, ends, strict=True)
+    ]
+    table = markdown_table(["Model", "Live from (UTC)", "Until", "Who", "Why", "Forced"], reversed(lived))
+    canary = registry.canary()
+    return {
+        "dagster/row_count": len(promotions),
+        "model_version": newest["to_version"],
+        "promoted_at": newest["promoted_at"].isoformat(),
+        "actor": newest["actor"],
+        "reason": newest["reason"],
+        "canary": f"{canary.model_version} for {canary.share:.1%} of the customers" if canary else "none",
+        "live": dg.MetadataValue.md(table),
+        "changelog": dg.MetadataValue.md(_changelog(registry, promotions)),
+        "dagster/column_schema": column_schema(PROMOTIONS),
+    }
+
+
+def _changelog(registry: Registry, promotions: list[dict[str, Any]]) -> str:
+    parts = []
+    for row in reversed(promotions):
+        if row["from_version"] is None:
+            parts.append(f"### {row['to_version']}\n\nThe first champion.")
+            continue
+        try:
+            before, after = (registry.models.card(row[name]) for name in ("from_version", "to_version"))
+            told = "\n".join(f"- {each}" for each in changes_between(before, after))
+        except ChurnError as error:  # a folder is gone: the record of its promotion stays
+            told = str(error)
+        parts.append(f"### {row['to_version']}, after {row['from_version']}\n\n{told}")
+    return "\n\n".join(parts)
+
+
+def promote_first(chain: Chain, work: Work) -> bool:
+    """Promote the newest trained model that passed its gates, where no trained model is champion yet."""
+    passed = [each for each in _ours(chain) if each.status == "challenger" and not each.card.is_rules]
+    if not passed:
+        return False
+    newest = max(passed, key=lambda each: (each.card.trained_as_of, each.card.model_version)).card.model_version
+    first = not chain.registry.has_champion()
+    reason = work.reason or ("the first model that passed its gates" if first else "it takes over from the fallback")
+    chain.registry.promote(newest, actor=work.actor, reason=reason, first=first)
+    return True
+
+
+def _promote(chain: Chain, config: PromotionConfig, as_of: str | None, work: Work, report: Report) -> None:
     registry = chain.registry
     if config.model_version:
         reason = config.reason or work.reason
         registry.promote(config.model_version, actor=work.actor, reason=reason, force=config.force)
-    elif not registry.has_champion():
-        ours = [each for each in registry.registered() if each.card.profile == chain.profile.name]
-        passed = [each.card for each in ours if each.status == "challenger"]
-        if not passed:
-            missed = "; ".join(finding for each in ours for finding in registry.missed(each.card))
-            raise NoChampion(
-                f"no model has passed its gates ({missed or 'none is trained'}): look at its metrics with "
-                "`churn-assets models`; `churn-assets promote VERSION --force --reason TEXT` overrides the gates"
-            )
-        reason = work.reason or "the first model that passed its gates"
-        registry.promote(passed[-1].model_version, actor=work.actor, reason=reason, first=True)
-    promotions = registry.promotions.rows()
-    newest = promotions[-1]
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(promotions),
-            "model_version": newest["to_version"],
-            "promoted_at": newest["promoted_at"].isoformat(),
-            "actor": newest["actor"],
-            "reason": newest["reason"],
-            "dagster/column_schema": column_schema(PROMOTIONS),
-        },
-        data_version=dg.DataVersion(newest["to_version"]),
-    )
+        return
+    if registry.has_champion() and not _fallback_serves(registry):
+        return
+    if promote_first(chain, work) or registry.has_champion():
+        return
+    missed = "; ".join(f"{each.card.model_version}: {finding}" for each in _ours(chain) for finding in each.missed)
+    if chain.gates.fallback == "none" or as_of is None:
+        raise NoChampion(
+            f"no model has passed its gates ({missed or 'none is trained'}): look at its metrics with "
+            "`churn-assets models`; `churn-assets promote VERSION --force --reason TEXT` overrides the gates"
+        )
+    _promote_rules(chain, dt.date.fromisoformat(as_of), work, report, missed or "no model could be trained")
+
+
+def _promote_rules(chain: Chain, as_of: dt.date, work: Work, report: Report, why: str) -> None:
+    """The configured fallback: a person decided in advance that rules serve rather than nothing."""
+    ruled = dataclasses.replace(chain, recipe=Recipe(estimator="rules", window_days=chain.recipe.window_days))
+    version = train_model(ruled, as_of, work, report).card.model_version
+    logger.warning("%s: the rules %s serve as the fallback: %s", as_of, version, why)
+    chain.registry.promote(version, actor=work.actor, reason=FALLBACK + why, force=True, first=True)
+
+
+def _fallback_serves(registry: Registry) -> bool:
+    return str(registry.promotions.rows()[-1]["reason"]).startswith(FALLBACK)
+
+
+def _ours(chain: Chain) -> list[Registered]:
+    return [each for each in chain.registry.registered() if each.card.profile == chain.profile.name]

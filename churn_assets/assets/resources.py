@@ -2,20 +2,25 @@
 
 import datetime as dt
 import logging
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import version as installed
 from typing import Any
 
-from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
 from churn_assets.core.profile import Profile
 from churn_assets.storage.history import Commit, Kind
 from churn_assets.storage.layout import Layout
+from churn_assets.storage.monitoring import Monitoring
 from churn_assets.storage.registry import Registry
 from churn_assets.storage.source import Source
 from churn_assets.storage.tables import Table
 
-__all__ = ["Chain", "Work", "logger"]
+__all__ = ["Chain", "Work", "installed_libraries", "logger"]
+
+LIBRARIES = ("churn-assets", "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 logger = logging.getLogger("churn_assets")
 
@@ -32,6 +37,7 @@ class Chain:
     recipe: Recipe
     gates: GateBounds
     decisions: Decisions
+    audit: AuditBounds
     start_date: dt.date
     timezone: str
     code_revision: str
@@ -62,6 +68,16 @@ class Chain:
         return Table(self.layout.table("churn_scores"))
 
     @cached_property
+    def challenger_scores(self) -> Table:
+        """`challenger_scores`."""
+        return Table(self.layout.table("challenger_scores"))
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """The records of what was compared and what came true."""
+        return Monitoring(self.layout)
+
+    @cached_property
     def registry(self) -> Registry:
         """The model versions and their promotions."""
         return Registry(self.layout, self.gates)
@@ -72,14 +88,21 @@ class Chain:
         return self.profile.feature_digest(self.parameters)
 
 
+@cache
+def installed_libraries() -> dict[str, str]:
+    """The versions of what a model's numbers depend on."""
+    return {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
+
+
 @dataclass(frozen=True)
 class Work:
-    """Who is at work, for the commits' metadata."""
+    """Who is at work, with which code, for the commits' metadata."""
 
     actor: str
     run_id: str = ""
     reason: str = ""
+    code_revision: str = ""
 
     def commit(self, kind: Kind, model_version: str = "", **details: Any) -> Commit:
         """The metadata of a commit made by this work."""
-        return Commit(kind, self.actor, self.reason, self.run_id, model_version, details)
+        return Commit(kind, self.actor, self.reason, self.run_id, model_version, self.code_revision, details)

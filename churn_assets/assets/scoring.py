@@ -1,149 +1,167 @@
 """The stage `scoring`: score, audit and publish in one asset, so that no reader meets what failed."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.checks import SCORE_CHECKS, score_results
-from churn_assets.assets.features import feature_batches, is_fresh
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
-from churn_assets.core.batches import BLOCK_ROWS, ordered_map, rechunk
+from churn_assets.assets.serving import Serving, champion_and_canary, stage_scores
+from churn_assets.core.audit import Finding, ScoreSummary, audit_shift
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
-from churn_assets.core.errors import AuditFailed, ModelFault
-from churn_assets.core.frames import id_texts
-from churn_assets.core.model import Model
-from churn_assets.core.scoring import ScoreAudit, score_rows
-from churn_assets.storage.history import Event, version_before
-from churn_assets.storage.versions import PartitionVersion, Published
+from churn_assets.core.errors import AuditFailed
+from churn_assets.core.scoring import ScoreAudit
+from churn_assets.storage.history import Commit, Event
+from churn_assets.storage.versions import Published, Staged
 
 __all__ = ["ScoreConfig", "Scored", "score_customers", "scoring_assets"]
 
 
 class ScoreConfig(dg.Config):
-    """Which model scores: the champion where `model_version` is null, else a version, `previous` or `as_of`."""
+    """Which model scores: the champion where `model_version` is null, else a version, `previous` or `as_of`.
+
+    `accept_shift` publishes scores that lie further from the last day's than the audit allows;
+    where `publish` is false the work ends with the audit.
+    """
 
     model_version: str | None = None
+    accept_shift: bool = False
+    publish: bool = True
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A published score partition and the audit it passed."""
+    """An audited score partition; published, unless it was not to be."""
 
     made: Made
-    audit: ScoreAudit
     valid_rows: int
+    findings: tuple[Finding, ...]
+    is_published: bool
 
 
-def score_customers(chain: Chain, day: dt.date, wanted: str | None, work: Work) -> Scored:
+def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work) -> Scored:
     """Score the day's valid customers, audit the files, and publish them.
-
-    `wanted` is None for the champion, a model version, `previous` or `as_of`.
 
     Raises:
         AuditFailed, PartitionConflict, ModelFault, NoChampion, UnknownVersion: nothing was published.
     """
     expected = chain.scores.current(day)
-    events = chain.scores.history(day)
-    model = Model(*chain.registry.models.load(_resolve(chain, day, wanted, events)))
-    _refuse_other_profile(chain, model.card)
+    events = chain.scores.events()
+    todays = [event for event in events if event.day == day]
+    serving = champion_and_canary(chain, day, config.model_version, todays)
     customers = chain.customers.version(day)
-    batches, made_from = _features_for(chain, customers, model.card)
-    staged = chain.scores.write(day, SCORES, "customer_id", _score(chain, model, batches))
-    audit = ScoreAudit(f"churn_scores {day}")
+    reference = chain.registry.models.reference(serving.model.card).scores
+    fallback = serving.model.card.is_rules and not chain.recipe.is_rules
+    if fallback:
+        logger.warning(
+            "%s is scored by the rules %s: no trained model is champion", day, serving.model.card.model_version
+        )
+    staged, audit, made_from = stage_scores(chain, chain.scores, serving, customers, reference.edges)
     try:
-        for batch in staged.batches():
-            audit.look(batch)
-        audit.finish(customers.rows)
+        last = _last_day(chain, day, events, reference.edges)
+        same_model = last is not None and last[0] == serving.model.card.model_version
+        found = audit_shift(audit.summary(), last[1] if last else None, reference, chain.audit, same_model=same_model)
+        accepted = _accepted(day, found, config, work)
     except AuditFailed:
         chain.scores.discard(staged)
         raise
     details = {
         **made_from,
         "customers_version": customers.version,
-        "hindsight": model.card.trained_as_of > day,
-        "pinned": wanted or "",
+        "hindsight": serving.model.card.trained_as_of > day,
+        "pinned": config.model_version or "",
         "decisions": chain.decisions.model_dump(mode="json"),
+        **_canary_details(serving, audit),
+        **({"accepted_shift": accepted} if accepted else {}),
     }
-    published = chain.scores.publish(staged, expected, work.commit("score", model.card.model_version, **details))
-    _warn_of_rollback(day, events, published)
-    logger.debug("%s churn_scores: %d rows scored by %s", day, audit.rows, model.card.model_version)
-    metadata = partition_metadata(
-        chain.scores,
-        published,
-        audit.rows,
-        model_version=model.card.model_version,
-        high_risk=audit.tiers["high"],
-        tiers=audit.tiers,
-        mean_probability=audit.mean_probability,
-        **details,
-        **_compared(events, expected, published.version, model.card, details),
-    )
-    metadata["dagster/column_schema"] = column_schema(SCORES)
-    metadata["dagster/column_lineage"] = _lineage(chain, model.card)
-    return Scored(Made("churn_scores", published, audit.rows, metadata), audit, customers.rows)
+    commit = work.commit("score", serving.model.card.model_version, **details)
+    published = _publish(chain, staged, expected, commit, publish=config.publish)
+    _warn_of_rollback(day, todays, published)
+    logger.debug("%s churn_scores: %d rows scored by %s", day, audit.rows, serving.model.card.model_version)
+    metadata = _metadata(chain, published, audit, serving, details)
+    metadata |= _compared(todays, expected, published.version, serving.model.card, details)
+    metadata["fallback"] = fallback
+    metadata["audit"] = {finding.words: "within bounds" if finding.passed else "beyond" for finding in found}
+    return Scored(Made("churn_scores", published, audit.rows, metadata), customers.rows, tuple(found), config.publish)
 
 
-def _warn_of_rollback(day: dt.date, events: list[Event], published: Published) -> None:
+def _publish(chain: Chain, staged: Staged, expected: str | None, commit: Commit, *, publish: bool) -> Published:
+    if publish:
+        return chain.scores.publish(staged, expected, commit)
+    chain.scores.discard(staged)
+    return Published(staged.version, changed=False)
+
+
+def _last_day(
+    chain: Chain, day: dt.date, events: Sequence[Event], edges: tuple[float, ...]
+) -> tuple[str, ScoreSummary] | None:
+    """The model and the aggregates of the newest scored day before `day`."""
+    before = {event.day: event for event in events if event.day < day}
+    if not before:
+        return None
+    newest = before[max(before)]
+    counted = ScoreAudit(f"churn_scores {newest.day}", edges)
+    for batch in chain.scores.version(newest.day).batches(ScoreAudit.COUNTED):
+        counted.count(batch)
+    return newest.commit.model_version, counted.summary()
+
+
+def _accepted(day: dt.date, found: Sequence[Finding], config: ScoreConfig, work: Work) -> list[str]:
+    """What a person accepts of a shift, in words.
+
+    Raises:
+        AuditFailed: there is a shift, and nobody accepts it.
+    """
+    beyond = [f"{each.words} (audit.{each.name})" for each in found if not each.passed]
+    if beyond and not config.accept_shift:
+        raise AuditFailed(
+            f"churn_scores {day}: {'; '.join(beyond)}; nothing was published and the scores before stay: look at the "
+            f"day's customers, or accept it with `churn-assets run --date {day} --accept-shift --reason TEXT`"
+        )
+    if beyond:
+        logger.warning("%s: %s accepted a shift (%s): %s", day, work.actor, work.reason, "; ".join(beyond))
+    return beyond
+
+
+def _canary_details(serving: Serving, audit: ScoreAudit) -> dict[str, Any]:
+    if serving.canary is None:
+        return {}
+    return {"canary": serving.canary.model_version, "canary_share": serving.canary.share, "models": audit.models}
+
+
+def _warn_of_rollback(day: dt.date, events: Sequence[Event], published: Published) -> None:
     """Say that a person had taken this day back, which publishing it anew undoes."""
     if published.changed and events and events[-1].commit.kind == "rollback":
         before = events[-1].commit
         logger.warning("%s had been rolled back by %s (%s) and is published anew", day, before.actor, before.reason)
 
 
-def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: list[Event]) -> str:
-    if wanted is None:
-        return chain.registry.champion()
-    if wanted == "previous":
-        before = version_before(events, f"churn_scores {day}")
-        return next(event.commit.model_version for event in reversed(events) if event.version == before)
-    if wanted == "as_of":
-        return chain.registry.newest_as_of(day)
-    return wanted
-
-
-def _refuse_other_profile(chain: Chain, card: ModelCard) -> None:
-    if card.profile != chain.profile.name:
-        raise ModelFault(
-            f"model {card.model_version} was trained for profile {card.profile}, the chain runs {chain.profile.name}; "
-            "train and promote a model for it"
-        )
-
-
-def _features_for(
-    chain: Chain, customers: PartitionVersion, card: ModelCard
-) -> tuple[Iterator[pa.Table], dict[str, Any]]:
-    """The model's features of these customers: read where they are the same, else computed."""
-    day = customers.day
-    newest = next(reversed(chain.features.history(day)), None)
-    if newest is not None and is_fresh(newest, customers.version, card.feature_digest):
-        version = chain.features.version(day, newest.version)
-        return version.batches(), {"features_version": version.version, "feature_code_changed": False}
-    changed = chain.profile.feature_digest(card.feature_parameters) != card.feature_digest
-    if changed:
-        logger.warning("%s: the feature code has changed since model %s was trained", day, card.model_version)
-    batches = feature_batches(chain, customers, card.feature_parameters)
-    return batches, {"features_version": "", "feature_code_changed": changed}
-
-
-def _score(chain: Chain, model: Model, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Score rows in fixed blocks of the sorted partition, so that the arithmetic never depends on the batches."""
-
-    def score(block: pa.Table) -> pa.Table:
-        ids = id_texts(block.column(chain.profile.id_column).combine_chunks())
-        return score_rows(ids, model.predict(block), model.card.model_version, chain.decisions)
-
-    return ordered_map(score, rechunk(batches, BLOCK_ROWS))
+def _metadata(
+    chain: Chain, published: Published, audit: ScoreAudit, serving: Serving, details: dict[str, Any]
+) -> dict[str, Any]:
+    metadata = partition_metadata(
+        chain.scores,
+        published,
+        audit.rows,
+        model_version=serving.model.card.model_version,
+        high_risk=audit.tiers["high"],
+        tiers=audit.tiers,
+        mean_probability=audit.mean_probability,
+        **details | {"models": audit.models},
+    )
+    metadata["dagster/column_schema"] = column_schema(SCORES)
+    metadata["dagster/column_lineage"] = _lineage(chain, serving.model.card)
+    return metadata
 
 
 def _compared(
-    events: list[Event], expected: str | None, version: str, card: ModelCard, details: dict[str, Any]
+    events: Sequence[Event], expected: str | None, version: str, card: ModelCard, details: dict[str, Any]
 ) -> dict[str, Any]:
     """What differs from the version that was current before: told, so that nothing is replaced unnoticed."""
     if expected is None:
@@ -154,10 +172,10 @@ def _compared(
         return told
     now = {"model_version": card.model_version, **details}
     then = {"model_version": before.commit.model_version, **before.commit.details}
-    watched = ("model_version", "customers_version", "decisions", "hindsight")
+    watched = ("model_version", "customers_version", "decisions", "hindsight", "canary", "canary_share")
     return told | {
         "differs_from_previous": {
-            name: f"{then.get(name)} -> {now[name]}" for name in watched if then.get(name) != now[name]
+            name: f"{then.get(name)} -> {now.get(name)}" for name in watched if then.get(name) != now.get(name)
         }
     }
 
@@ -181,20 +199,18 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         "Run config `model_version`: null (the champion), a version, `previous`, or `as_of`.",
         metadata={"dagster/column_schema": column_schema(SCORES)},
         check_specs=SCORE_CHECKS,
+        output_required=False,  # a run that is not to publish ends with the audit
     )
-    def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> dg.MaterializeResult:
+    def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        scored: Scored = failing_in_words(lambda: score_customers(chain, day, config.model_version, work_of(context)))
+        scored: Scored = failing_in_words(lambda: score_customers(chain, day, config, work_of(context, chain)))
         made = scored.made
-        return dg.MaterializeResult(
-            metadata=made.metadata,
-            data_version=dg.DataVersion(made.published.version),
-            check_results=score_results(
-                scored.valid_rows,
-                made.rows,
-                made.metadata["model_version"],
-                hindsight=made.metadata["hindsight"],
-            ),
-        )
+        results = score_results(scored.valid_rows, made.rows, made.metadata, scored.findings)
+        if scored.is_published:
+            version = dg.DataVersion(made.published.version)
+            yield dg.MaterializeResult(metadata=made.metadata, data_version=version, check_results=results)
+            return
+        context.log_event(dg.AssetObservation("churn_scores", partition=context.partition_key, metadata=made.metadata))
+        yield from results
 
     return [churn_scores]

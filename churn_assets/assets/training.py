@@ -1,50 +1,49 @@
 """The stage `training`: a model as of a day, from what was known on that day, judged by a backtest."""
 
 import datetime as dt
-import platform
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from typing import Any
 
 import dagster as dg
-import pyarrow.compute as pc
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.checks import gate_checks, gate_results
+from churn_assets.assets.evaluation import find_baseline, record_evaluation
 from churn_assets.assets.history import Report
-from churn_assets.assets.material import Material, Plan, load_material, plan_training
+from churn_assets.assets.making import MadeModel, freeze, make_rules, make_trained
+from churn_assets.assets.material import Plan, plan_rules, plan_training
 from churn_assets.assets.metadata import column_lineage
-from churn_assets.assets.resources import Chain, Work, logger
-from churn_assets.core.card import Metrics, ModelCard, model_version
-from churn_assets.core.errors import TrainingImpossible, UnknownVersion
-from churn_assets.core.evaluation import measure
-from churn_assets.core.frames import id_texts
+from churn_assets.assets.resources import Chain, Work, installed_libraries, logger
+from churn_assets.core.card import ModelCard, model_version
+from churn_assets.core.changelog import changes_between
+from churn_assets.core.errors import ChurnError
+from churn_assets.core.evidence import Gate
 from churn_assets.core.gates import gate_names, judge
-from churn_assets.core.model import predict_in_blocks
+from churn_assets.core.limitations import limitations_of
+from churn_assets.core.model import Model
+from churn_assets.core.page import card_page, leaderboard_table, with_picture
+from churn_assets.core.plots import card_figure
 from churn_assets.core.profile import LabelColumn
-from churn_assets.core.training import fit
+from churn_assets.storage.models import Kept
 
 __all__ = ["Trained", "train_model", "training_assets"]
-
-LIBRARIES = ("churn-assets", "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
-IN_SAMPLE = (
-    "The export has no time: four fifths of the scored customers were trained on, so their scores are in-sample."
-)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model's card, whether it was made just now, and the ROC-AUC of what was published on its backtest's day."""
+    """A model's card, how it stands to the gates, and whether it was made just now."""
 
     card: ModelCard
+    gates: tuple[Gate, ...]
     created: bool
     published_roc_auc: float | None
 
 
 def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Trained:
     """Train the recipe as of `as_of`, unless the same data, code and configuration made that version before.
+
+    It is judged anew where what it must not fall behind has changed since: then only the record grows.
 
     Args:
         chain: the chain.
@@ -55,8 +54,8 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     Raises:
         TrainingImpossible: too little history, or too few outcomes.
     """
-    plan = plan_training(chain, as_of, work, report)
-    libraries = {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
+    rules = chain.recipe.is_rules
+    plan = (plan_rules if rules else plan_training)(chain, as_of, work, report)
     version = model_version(
         as_of,
         profile_digest=f"{chain.profile.name} {chain.profile.source_digest}",
@@ -64,48 +63,60 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
         label=chain.profile.label_text,
         recipe=chain.recipe,
         inputs=plan.inputs,
-        libraries=libraries,
+        libraries=installed_libraries(),
     )
-    if version in chain.registry.models.versions():
+    baseline = None if rules else find_baseline(chain, plan.backtest)
+    created = version not in chain.registry.models.versions()
+    if not created:
         logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
-        return _trained(chain, chain.registry.models.card(version), created=False)
-    material = load_material(chain, plan)
-    logger.info("%s churn_model: backtest on %s, trained on %d days", as_of, plan.backtest, len(plan.judged))
-    columns = chain.profile.feature_columns
-    judged = fit(material.judged, chain.recipe, columns)
-    probability = predict_in_blocks(judged, material.holdout.features, columns)
-    metrics = measure(material.holdout.churned, probability)
-    in_sample = isinstance(chain.profile.label, LabelColumn)
-    served = judged if in_sample else fit(material.served, chain.recipe, columns)
-    card = _card(chain, as_of, plan, material, metrics, version=version, libraries=libraries)
-    _record_evaluation(chain, card, material)
-    kept = chain.registry.models.save(served, card)
-    logger.info("%s churn_model: %s, ROC-AUC %.3f in its backtest", as_of, version, metrics.roc_auc)
-    return _trained(chain, kept, created=True)
+        last = chain.registry.last_evaluation(version) if chain.registry.gates_of(version) else None
+        beside = (baseline.kind, baseline.version) if baseline else (None, None)
+        if last and beside in {(last["compared_with"], last["compared_version"]), (None, None)}:
+            return _trained(chain, chain.registry.models.card(version), created=False)
+    made = make_rules(chain, plan) if rules else make_trained(chain, plan, baseline)
+    card = _card(chain, as_of, plan, made, version)
+    record_evaluation(chain, card, made.evidence)
+    card = _keep(chain, card, made, plan) if created else chain.registry.models.card(version)
+    told = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
+    logger.info("%s churn_model: %s, %s", as_of, version, told)
+    return _trained(chain, card, created=created)
 
 
 def _trained(chain: Chain, card: ModelCard, *, created: bool) -> Trained:
-    judged = [row for row in chain.registry.evaluations.rows() if row["model_version"] == card.model_version]
-    return Trained(card, created, judged[-1]["published_roc_auc"] if judged else None)
+    judged = chain.registry.last_evaluation(card.model_version)
+    gates = tuple(chain.registry.gates_of(card.model_version))
+    return Trained(card, gates, created, judged["published_roc_auc"] if judged else None)
 
 
-def _card(
-    chain: Chain,
-    as_of: dt.date,
-    plan: Plan,
-    material: Material,
-    metrics: Metrics,
-    *,
-    version: str,
-    libraries: dict[str, str],
-) -> ModelCard:
-    in_sample = isinstance(chain.profile.label, LabelColumn)
-    return ModelCard(
+def _keep(chain: Chain, card: ModelCard, made: MadeModel, plan: Plan) -> ModelCard:
+    """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
+    as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
+    golden, reference = freeze(chain, Model(made.pipeline, card), made, as_of)
+    figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
+    champion, changes = _since_champion(chain, card)
+    page = card_page(card, judge(made.evidence, chain.gates), champion, changes, picture=bool(figure))
+    return chain.registry.models.save(made.pipeline, card, Kept(golden, reference, page, figure))
+
+
+def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
+    try:
+        champion = chain.registry.models.card(chain.registry.champion())
+    except ChurnError:  # there is none, or its folder is gone
+        return "", []
+    return champion.model_version, changes_between(champion, card)
+
+
+def _card(chain: Chain, as_of: dt.date, plan: Plan, made: MadeModel, version: str) -> ModelCard:
+    in_sample = isinstance(chain.profile.label, LabelColumn) and made.pipeline is not None
+    card = ModelCard(
         model_version=version,
         trained_as_of=as_of,
         profile=chain.profile.name,
         profile_digest=chain.profile.source_digest,
         recipe=chain.recipe,
+        chosen=made.chosen,
+        selection=made.selection,
+        leaderboard=made.leaderboard,
         feature_columns=chain.profile.feature_columns,
         feature_parameters=dict(chain.parameters),
         feature_digest=chain.feature_digest,
@@ -115,69 +126,32 @@ def _card(
         backtest_training_dates=plan.judged,
         skipped_dates=plan.skipped,
         inputs=plan.inputs,
-        libraries=libraries,
+        libraries=installed_libraries(),
         code_revision=chain.code_revision,
-        train_rows=len(material.served.churned),
-        train_churners=int(material.served.churned.sum()),
-        left_out_rows=material.left_out,
-        metrics=metrics,
-        gates=tuple(judge(metrics, chain.gates)),
+        train_rows=made.train_rows,
+        train_churners=made.train_churners,
+        left_out_rows=made.left_out,
+        metrics=made.evidence.metrics,
+        intervals=made.intervals(),
+        slices=made.evidence.slices,
+        importance=made.importance or {},
         in_sample=in_sample,
-        limitations=(IN_SAMPLE,) if in_sample else (),
-        artefact_sha256="",
+        limitations=(),
+        files={},
     )
-
-
-def _record_evaluation(chain: Chain, card: ModelCard, material: Material) -> None:
-    """Keep how the model was judged, beside the scores that were really published on the backtest's day."""
-    published = _published_then(chain, card, material)
-    chain.registry.evaluations.append(
-        lambda rows: (
-            None
-            if any(row["model_version"] == card.model_version for row in rows)
-            else {
-                "evaluated_at": dt.datetime.now(dt.UTC),
-                "model_version": card.model_version,
-                "backtest_date": card.backtest_date,
-                "rows": card.metrics.rows,
-                "base_rate": card.metrics.base_rate,
-                "roc_auc": card.metrics.roc_auc,
-                "average_precision": card.metrics.average_precision,
-                "brier": card.metrics.brier,
-                "published_version": published[0] if published else None,
-                "published_roc_auc": published[1] if published else None,
-                "passed": not card.missed,
-                "missed": "; ".join(card.missed),
-            }
-        )
-    )
-
-
-def _published_then(chain: Chain, card: ModelCard, material: Material) -> tuple[str, float] | None:
-    """The last score version of the backtest's day whose model knew no more, and its ROC-AUC on the same customers."""
-    for event in reversed(chain.scores.history(card.backtest_date)):
-        if event.commit.details.get("hindsight", True) or card.in_sample:
-            continue
-        with suppress(UnknownVersion, TrainingImpossible):  # vacuumed since, or nothing to tell apart: no comparison
-            scores = chain.scores.version(event.day, event.version).read(["customer_id", "churn_probability"])
-            ids = id_texts(material.holdout.features.column(chain.profile.id_column))
-            at = pc.index_in(ids, value_set=scores.column("customer_id").combine_chunks())
-            both = at.is_valid()
-            probability = scores.column("churn_probability").take(at.drop_null()).to_numpy()
-            return event.version, measure(material.holdout.churned[both.to_numpy()], probability).roc_auc
-    return None
+    return card.model_copy(update={"limitations": limitations_of(card)})
 
 
 def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
     """`churn_model`."""
     history = _training_window(chain)
-    gates = gate_names(chain.gates)
+    gates = gate_names(chain.gates, undersampled=chain.recipe.undersamples)
 
     @dg.asset(
         partitions_def=partitions,
         deps=[dg.AssetDep(name, partition_mapping=history) for name in ("customers", "customer_features")],
         group_name="training",
-        kinds={"scikitlearn", "joblib"},
+        kinds={"scikitlearn"},
         owners=["team:data-science"],
         code_version=chain.feature_digest,
         description="A model version as of the day, from labels known on that day only, judged by a backtest.",
@@ -189,11 +163,11 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         def report(made: Made, day: dt.date) -> None:
             context.log_event(made.event(day.isoformat()))
 
-        trained: Trained = failing_in_words(lambda: train_model(chain, as_of, work_of(context), report))
+        trained: Trained = failing_in_words(lambda: train_model(chain, as_of, work_of(context, chain), report))
         return dg.MaterializeResult(
-            metadata=_model_metadata(trained),
+            metadata=_model_metadata(chain, trained),
             data_version=dg.DataVersion(trained.card.model_version),
-            check_results=gate_results(judge(trained.card.metrics, chain.gates)),
+            check_results=gate_results(trained.gates),
         )
 
     return [churn_model]
@@ -208,24 +182,30 @@ def _training_window(chain: Chain) -> dg.TimeWindowPartitionMapping:
         return dg.TimeWindowPartitionMapping(start_offset=-reach, allow_nonexistent_upstream_partitions=True)
 
 
-def _model_metadata(trained: Trained) -> dict[str, Any]:
-    card = trained.card
-    return {
+def _model_metadata(chain: Chain, trained: Trained) -> dict[str, Any]:
+    card, store = trained.card, chain.registry.models
+    page = with_picture(store.page(card.model_version), store.figure(card.model_version))
+    figures = ("roc_auc", "average_precision", "brier", "base_rate", "calibration_error")
+    metadata: dict[str, Any] = {name: getattr(card.metrics, name) for name in figures} if card.metrics else {}
+    metadata |= {
         "model_version": card.model_version,
+        "card": dg.MetadataValue.md(page),
         "created": trained.created,
-        "roc_auc": card.metrics.roc_auc,
-        "average_precision": card.metrics.average_precision,
-        "brier": card.metrics.brier,
-        "base_rate": card.metrics.base_rate,
+        "estimator": card.chosen.estimator,
         "train_rows": card.train_rows,
-        "holdout_rows": card.metrics.rows,
-        "backtest_date": card.backtest_date.isoformat(),
+        "holdout_rows": card.metrics.rows if card.metrics else 0,
+        "backtest_date": str(card.backtest_date or ""),
         "training_dates": [day.isoformat() for day in card.training_dates],
         "skipped_dates": [day.isoformat() for day in card.skipped_dates],
+        "missed": [gate.finding for gate in trained.gates if not gate.passed],
         "dagster/row_count": card.train_rows,
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name) for name in card.feature_columns]),
         "dagster/column_lineage": column_lineage(
             {name: [("customer_features", name)] for name in card.feature_columns}
         ),
-        **({"published_roc_auc": trained.published_roc_auc} if trained.published_roc_auc is not None else {}),
     }
+    if card.leaderboard:
+        metadata["leaderboard"] = dg.MetadataValue.md(leaderboard_table(card))
+    if trained.published_roc_auc is not None:
+        metadata["published_roc_auc"] = trained.published_roc_auc
+    return metadata

@@ -8,41 +8,28 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from churn_assets.core.options import Recipe
+from churn_assets.core.figures import Interval, Metrics, Slice
+from churn_assets.core.options import Estimator, Recipe
 
-__all__ = ["Gate", "InputVersion", "Metrics", "ModelCard", "model_version"]
+__all__ = ["Contender", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
 
 
-class Metrics(BaseModel):
-    """Quality on `rows` customers, of whom `churners` churned."""
+class Contender(BaseModel):
+    """An estimator with its parameters, by its mean quality over the folds of a cross-validation.
+
+    `backtest` is its quality on the backtest's day, for the best parameters of each candidate.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    rows: int
-    churners: int
+    estimator: Estimator
+    parameters: dict[str, Any]
+    folds: int
     roc_auc: float
     average_precision: float
     brier: float
-
-    @property
-    def base_rate(self) -> float:
-        """Share of the customers who churned."""
-        return self.churners / self.rows
-
-    @property
-    def base_rate_brier(self) -> float:
-        """The Brier score of giving everybody the base rate."""
-        return self.base_rate * (1 - self.base_rate)
-
-
-class Gate(BaseModel):
-    """One condition of promotion and whether it is met, in words."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    passed: bool
-    finding: str
+    backtest: Metrics | None = None
+    chosen: bool = False
 
 
 class InputVersion(BaseModel):
@@ -56,7 +43,12 @@ class InputVersion(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """What a model version is; everything but `code_revision`, `artefact_sha256` and results is in its digest."""
+    """What a model version is. No clock, champion or gate stands in it: those are records beside it.
+
+    `recipe` is what was configured, `chosen` the one estimator that it came to; `files` are the
+    SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. A model of
+    rules has no training days and no rows, and no `metrics` as long as no outcome is known.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,12 +57,15 @@ class ModelCard(BaseModel):
     profile: str
     profile_digest: str
     recipe: Recipe
+    chosen: Recipe
+    selection: str
+    leaderboard: tuple[Contender, ...]
     feature_columns: tuple[str, ...]
     feature_parameters: dict[str, Any]
     feature_digest: str
     label: str
     training_dates: tuple[dt.date, ...]
-    backtest_date: dt.date
+    backtest_date: dt.date | None
     backtest_training_dates: tuple[dt.date, ...]
     skipped_dates: tuple[dt.date, ...]
     inputs: tuple[InputVersion, ...]
@@ -79,16 +74,19 @@ class ModelCard(BaseModel):
     train_rows: int
     train_churners: int
     left_out_rows: int
-    metrics: Metrics
-    gates: tuple[Gate, ...]
+    metrics: Metrics | None
+    intervals: dict[str, Interval]
+    slices: tuple[Slice, ...]
+    importance: dict[str, float]
     in_sample: bool
     limitations: tuple[str, ...]
-    artefact_sha256: str
+    files: dict[str, str]
+    seal: str = ""
 
     @property
-    def missed(self) -> list[str]:
-        """The findings of the gates that were not met."""
-        return [gate.finding for gate in self.gates if not gate.passed]
+    def is_rules(self) -> bool:
+        """Whether these are a profile's rules, which were not trained."""
+        return self.chosen.is_rules
 
 
 def model_version(
@@ -113,3 +111,22 @@ def model_version(
     ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{as_of:%Y%m%d}-{digest[:8]}"
+
+
+def sealed(card: ModelCard) -> ModelCard:
+    """The card with the digest of its own content, by which a changed one is told."""
+    content = card.model_copy(update={"seal": ""}).model_dump_json()
+    return card.model_copy(update={"seal": hashlib.sha256(content.encode()).hexdigest()})
+
+
+def digest_of_version(card: ModelCard) -> str:
+    """The name that the content of a card gives: another one than it bears where the card was changed."""
+    return model_version(
+        card.trained_as_of,
+        profile_digest=f"{card.profile} {card.profile_digest}",
+        feature_digest=card.feature_digest,
+        label=card.label,
+        recipe=card.recipe,
+        inputs=card.inputs,
+        libraries=card.libraries,
+    )

@@ -83,7 +83,7 @@ def _cast(values: pa.Array, target: pa.DataType) -> _Cast:
         misfit = None
     changed = _changed(given, cast)
     if changed is not None:
-        misfit = changed if misfit is None else pc.or_(misfit, changed)
+        misfit = changed if misfit is None else pc.or_kleene(misfit, changed)
     return _Cast(_nan_as_null(cast), []) if misfit is None else _set_aside(values, given, cast, misfit)
 
 

@@ -7,10 +7,13 @@ Nothing heavy is imported here: the command line and the app read scores by thes
 import pyarrow as pa
 
 __all__ = [
+    "CANARIES",
+    "COMPARISONS",
     "EVALUATIONS",
     "FAULTS",
     "FAULT_TYPE",
     "PROMOTIONS",
+    "QUALITY",
     "RESCUED",
     "SCORES",
     "SNAPSHOT_DATE",
@@ -74,5 +77,56 @@ EVALUATIONS = pa.schema(
         described("published_roc_auc", pa.float64(), "ROC-AUC of those scores on the same outcomes"),
         described("passed", pa.bool_(), "Whether every gate was passed"),
         described("missed", pa.string(), "The gates that were missed, in words"),
+        described("calibration_error", pa.float64(), "Mean distance of probability and churn rate, over quantile bins"),
+        described(
+            "compared_with", pa.string(), "published, champion or null: beside whose probabilities it was judged"
+        ),
+        described("compared_version", pa.string(), "The score version or the model version of those"),
+        described("roc_auc_difference", pa.float64(), "ROC-AUC less theirs, on the same customers"),
+        described("difference_low", pa.float64(), "Lower end of the 95 % interval of that difference"),
+        described("difference_high", pa.float64(), "Upper end of it"),
+        described("evidence", pa.string(), "JSON of all that the gates look at"),
+    ]
+)
+CANARIES = pa.schema(
+    [
+        described("set_at", UTC_TIMESTAMP, "When it was recorded"),
+        described("model_version", pa.string(), "The canary from then on, null for none"),
+        described("share", pa.float64(), "Share of the customers that it scores"),
+        described("actor", pa.string(), "Who set it"),
+        described("reason", pa.string(), "Why"),
+    ]
+)
+COMPARISONS = pa.schema(
+    [
+        described("compared_at", UTC_TIMESTAMP, "When it was recorded"),
+        described(SNAPSHOT_DATE, pa.date32(), "The day that both scored"),
+        described("published_version", pa.string(), "The version of churn_scores"),
+        described("champion", pa.string(), "The model version that was champion"),
+        described("challenger_version", pa.string(), "The version of challenger_scores"),
+        described("challenger", pa.string(), "The model version that scored unseen"),
+        described("customers", pa.int64(), "Customers that both scored"),
+        described("rank_correlation", pa.float64(), "Spearman's correlation of the probabilities"),
+        described("tier_changed", pa.float64(), "Share of customers whose tier would change"),
+        described("action_changed", pa.float64(), "Share of customers whose action would change"),
+        described("mean_shift", pa.float64(), "Mean probability of the challenger less that of the published scores"),
+        described("histogram_published", pa.list_(pa.int64()), "Rows by twentieths of the probability"),
+        described("histogram_challenger", pa.list_(pa.int64()), "Likewise of the challenger"),
+    ]
+)
+QUALITY = pa.schema(
+    [
+        described("judged_at", UTC_TIMESTAMP, "When it was recorded"),
+        described(SNAPSHOT_DATE, pa.date32(), "The day that was scored"),
+        described("outcome_date", pa.date32(), "The day on which the outcomes were known"),
+        described("scores", pa.string(), "published or challenger"),
+        described("score_version", pa.string(), "The version of the scores"),
+        described("model_version", pa.string(), "The model that gave them"),
+        described("rows", pa.int64(), "Scored customers with a known outcome"),
+        described("base_rate", pa.float64(), "Share of them who churned"),
+        described("roc_auc", pa.float64(), "Area under the ROC curve"),
+        described("average_precision", pa.float64(), "Average precision"),
+        described("brier", pa.float64(), "Brier score"),
+        described("calibration_error", pa.float64(), "Mean distance of probability and churn rate, over quantile bins"),
     ]
 )

@@ -84,3 +84,5 @@ def _estimator(recipe: Recipe) -> Any:
                 ("random_forest", RandomForestClassifier(n_estimators=200, min_samples_leaf=20, random_state=seed)),
             ]
             return VotingClassifier(members, voting="soft")
+        case "rules":
+            raise SettingsError("training.estimator: rules are not fitted; the profile gives them")

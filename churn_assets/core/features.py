@@ -12,20 +12,16 @@ from churn_assets.core.frames import to_customers, with_snapshot_date
 from churn_assets.core.profile import LabelColumn, Profile
 from churn_assets.core.schemas import features_schema
 
-__all__ = ["compute_features", "to_model_frame"]
+__all__ = ["compute_features", "shown_customers", "to_model_frame"]
 
 
 def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[str, Any], day: dt.date) -> pa.Table:
     """Rows of `customer_features` for rows of `customers`, in their order.
 
-    The label of a labelled export is taken out first: `add_features` cannot see it.
-
     Raises:
         ProfileError: `add_features` fails, loses rows, or lacks one of the feature columns.
     """
-    frame = with_snapshot_date(to_customers(customers, profile.checks), day)
-    if isinstance(profile.label, LabelColumn):
-        frame = frame.drop(columns=profile.label.name)
+    frame = shown_customers(customers, profile, day)
     try:
         features = profile.add_features(frame, **parameters)
     except Exception as error:
@@ -44,6 +40,14 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
     columns = [customers.column(profile.id_column)]
     columns += [_to_arrow(features[field.name], field.type) for field in list(schema)[1:]]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.DataFrame:
+    """What a profile's own code is shown of `customers`: their columns and `snapshot_date`, never the label."""
+    frame = with_snapshot_date(to_customers(customers, profile.checks), day)
+    if isinstance(profile.label, LabelColumn):
+        return frame.drop(columns=profile.label.name)
+    return frame
 
 
 def to_model_frame(features: pa.Table, columns: tuple[str, ...]) -> pd.DataFrame:

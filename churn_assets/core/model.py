@@ -1,34 +1,51 @@
-"""A fitted model with its card: features in, probabilities out."""
+"""A model with its card: customers or their features in, probabilities out."""
 
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn_assets.core.batches import BLOCK_ROWS, ordered_map, rechunk
 from churn_assets.core.card import ModelCard
-from churn_assets.core.errors import ModelFault
-from churn_assets.core.features import to_model_frame
+from churn_assets.core.errors import ModelFault, ProfileError
+from churn_assets.core.features import compute_features, shown_customers, to_model_frame
+from churn_assets.core.profile import Profile
 
-__all__ = ["Model", "predict", "predict_in_blocks"]
+__all__ = ["Model", "apply_rules", "predict", "predict_in_blocks"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline and what it is."""
+    """A fitted pipeline, or None for a profile's rules, and what it is."""
 
     pipeline: Any
     card: ModelCard
 
-    def predict(self, features: pa.Table) -> NDArray[np.float64]:
-        """Probability of churn for each row of `customer_features`, (n)."""
-        return predict(self.pipeline, features, self.card.feature_columns)
+    def score(self, profile: Profile, rows: pa.Table, day: dt.date) -> NDArray[np.float64]:
+        """Probability of churn for each of `rows`, (n): features, or customers for a model of rules."""
+        if self.card.is_rules:
+            return apply_rules(profile, rows, day)
+        return predict(self.pipeline, rows, self.card.feature_columns)
+
+    def score_customers(self, profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[np.float64]:
+        """Probability of churn for each of `customers`, (n), through the feature code of today."""
+        if self.card.is_rules:
+            return apply_rules(profile, customers, day)
+        return self.score(profile, compute_features(customers, profile, self.card.feature_parameters, day), day)
 
 
 def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDArray[np.float64]:
     """Probability of churn for each feature row, (n)."""
+    if missing := [name for name in columns if name not in features.column_names]:
+        raise ModelFault(
+            f"the model was trained on {', '.join(missing)}, which the profile's feature_columns no longer name; "
+            "train and promote a model of today's features"
+        )
     try:
         probability: NDArray[np.float64] = pipeline.predict_proba(to_model_frame(features, columns))[:, 1]
     except ValueError as error:
@@ -36,7 +53,27 @@ def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDAr
     return probability
 
 
-def predict_in_blocks(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDArray[np.float64]:
-    """As `predict`, over the blocks in which a partition is scored: the same arithmetic, the same numbers."""
-    blocks = rechunk([features], BLOCK_ROWS)
-    return np.concatenate([np.empty(0), *ordered_map(lambda block: predict(pipeline, block, columns), blocks)])
+def apply_rules(profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[np.float64]:
+    """What the profile's rules give each of `customers`, (n).
+
+    Raises:
+        ProfileError: there are no rules, they fail, or they give no probability for some row.
+    """
+    if profile.rules is None:
+        raise ProfileError(f"profile {profile.name} has no rules: give it `rules=`, or train a model")
+    frame = shown_customers(customers, profile, day)
+    try:
+        given = profile.rules(frame)
+        probability = np.asarray(pd.Series(given, index=frame.index).astype("float64"), dtype=np.float64)
+    except Exception as error:
+        raise ProfileError(
+            f"profile {profile.name}: rules failed on customers of {day} ({type(error).__name__}: {error})"
+        ) from error
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ProfileError(f"profile {profile.name}: rules must give every row a probability from 0 to 1")
+    return probability
+
+
+def predict_in_blocks(score: Callable[[pa.Table], NDArray[np.float64]], rows: pa.Table) -> NDArray[np.float64]:
+    """`score` over the blocks in which a partition is scored: the same arithmetic, the same numbers."""
+    return np.concatenate([np.empty(0), *ordered_map(score, rechunk([rows], BLOCK_ROWS))])

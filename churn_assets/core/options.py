@@ -4,10 +4,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Decisions", "GateBounds", "Recipe", "Validation"]
+__all__ = ["AuditBounds", "Candidate", "Decisions", "GateBounds", "Recipe", "Validation"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
 Estimator = Literal[
+    "rules",
     "hist_gradient_boosting",
     "logistic_regression",
     "gradient_boosting",
@@ -27,21 +30,79 @@ class Validation(_Options):
     max_quarantined_share: Share = 0.05
 
 
+class Candidate(_Options):
+    """One estimator that competes for a recipe; each combination of `search` is tried."""
+
+    estimator: Estimator
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    search: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+
+
 class Recipe(_Options):
-    """How a model is made: estimator, its parameters, seed, window and treatment of imbalance."""
+    """How a model is made: estimator, its parameters, seed, window, treatment of imbalance, calibration.
+
+    Where there are `candidates`, the best of them by `metric` takes the place of `estimator` and
+    `parameters`.
+    """
 
     estimator: Estimator = "hist_gradient_boosting"
     parameters: dict[str, Any] = Field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+    metric: Literal["roc_auc", "average_precision", "brier"] = "roc_auc"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 42
     window_days: Annotated[int, Field(ge=1)] = 365
     balance: Literal["none", "weights", "undersample"] = "none"
+    calibration: Literal["none", "sigmoid", "isotonic"] = "none"
+
+    @model_validator(mode="after")
+    def _rules_do_not_compete(self) -> Self:
+        if any(candidate.estimator == "rules" for candidate in self.candidates):
+            message = "candidates: rules are not trained and do not compete; every trained model must beat them anyway"
+            raise ValueError(message)
+        return self
+
+    @property
+    def is_rules(self) -> bool:
+        """Whether nothing is trained: the profile's rules are asked for."""
+        return self.estimator == "rules" and not self.candidates
+
+    @property
+    def undersamples(self) -> bool:
+        """Whether a model learns from rows that were thinned out."""
+        return self.balance == "undersample" and not self.is_rules
+
+    def chosen(self, estimator: Estimator, parameters: dict[str, Any]) -> "Recipe":
+        """This recipe with one estimator and no more candidates."""
+        return self.model_copy(update={"estimator": estimator, "parameters": parameters, "candidates": ()})
 
 
 class GateBounds(_Options):
-    """What a model must reach in its backtest before it may be promoted."""
+    """What a model must reach in its backtest before it may be promoted; null leaves a gate out.
 
+    `fallback` says what serves where no trained model passes.
+    """
+
+    min_rows: Count = 100
+    min_churners: Count = 10
     min_roc_auc: Share = 0.6
+    min_average_precision: Share = 0.0
     brier_below_base_rate: bool = True
+    max_calibration_error: Positive | None = 0.5
+    max_feature_roc_auc: Share | None = 0.97
+    max_roc_auc_loss: Share | None = 0.02
+    min_slice_roc_auc: Share | None = None
+    min_disparate_impact: Share | None = None
+    fallback: Literal["none", "rules"] = "none"
+
+
+class AuditBounds(_Options):
+    """How far a day's scores may lie from the last day's, and from the model's reference; null leaves one out."""
+
+    max_rows_change: Positive | None = 0.5
+    max_tier_change: Share | None = 0.2
+    max_mean_change: Share | None = 0.1
+    max_psi: Positive | None = 0.25
+    max_reference_psi: Positive | None = 0.5
 
 
 class Decisions(_Options):

@@ -56,6 +56,8 @@ class Profile:
         id_column: the key, unique within a snapshot.
         past_columns: date columns that cannot lie after the snapshot.
         slices: columns by which quality is compared between groups.
+        rules: a probability of churn for each row of customers (with `snapshot_date`), row by row;
+            a model without training, which every trained one must beat.
         name: the importable module, filled in when it is loaded.
         source_digest: digest of that module's source, filled in when it is loaded.
     """
@@ -67,6 +69,7 @@ class Profile:
     id_column: str = "customer_id"
     past_columns: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
+    rules: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
     name: str = field(default="", kw_only=True)
     source_digest: str = field(default="", kw_only=True)
 

@@ -1,14 +1,17 @@
 """Probabilities into score rows, and the audit that stands before every publish."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from churn_assets.core.audit import ScoreSummary
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
+from churn_assets.core.figures import Histogram
 from churn_assets.core.options import Decisions
 
 __all__ = ["ScoreAudit", "score_rows"]
@@ -17,9 +20,9 @@ TIERS = ("low", "medium", "high")
 
 
 def score_rows(
-    customer_ids: pa.Array, probability: NDArray[np.float64], model_version: str, decisions: Decisions
+    customer_ids: pa.Array, probability: NDArray[np.float64], model_version: str | pa.Array, decisions: Decisions
 ) -> pa.Table:
-    """Rows of `churn_scores`: tiers and actions by the configured thresholds.
+    """Rows of `churn_scores`: tiers and actions by the configured thresholds; one model version, or one a row.
 
     In the low-confidence band the action is `review`, also above the bound of the high tier.
     """
@@ -35,7 +38,9 @@ def score_rows(
             pa.array(probability, pa.float64()),
             pa.array(tier, pa.string()),
             pa.array(action, pa.string()),
-            pa.repeat(pa.scalar(model_version), len(probability)),
+            model_version
+            if isinstance(model_version, pa.Array)
+            else pa.repeat(pa.scalar(model_version), len(probability)),
         ],
         schema=SCORES,
     )
@@ -43,12 +48,20 @@ def score_rows(
 
 @dataclass
 class ScoreAudit:
-    """Looks at every row of a score partition as it was written, and refuses what an app must not read."""
+    """Looks at every row of a score partition as it was written, and refuses what an app must not read.
+
+    `edges` cut the bins in which probabilities are counted; `models` counts the rows of each model.
+    """
+
+    COUNTED: ClassVar = ("churn_probability", "risk_tier", "model_version")
 
     where: str
+    edges: tuple[float, ...] = ()
     rows: int = 0
     probability_sum: float = 0.0
+    models: dict[str, int] = field(default_factory=dict)
     tiers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIERS, 0))
+    _counts: NDArray[np.int64] | None = None
     _last_id: str | None = None
 
     def look(self, batch: pa.Table) -> None:
@@ -65,8 +78,16 @@ class ScoreAudit:
         if outside:
             raise AuditFailed(f"{self.where}: {outside} rows have no probability in [0, 1]; nothing was published")
         self._check_order(batch.column("customer_id").combine_chunks())
-        for counted in pc.value_counts(batch.column("risk_tier")).to_pylist():
-            self.tiers[counted["values"]] = self.tiers.get(counted["values"], 0) + counted["counts"]
+        self.count(batch)
+
+    def count(self, batch: pa.Table) -> None:
+        """Add one batch of the columns `COUNTED` to the aggregates; published scores are past their audit."""
+        probability = batch.column("churn_probability").to_numpy()
+        for column, counts in (("risk_tier", self.tiers), ("model_version", self.models)):
+            for counted in pc.value_counts(batch.column(column)).to_pylist():
+                counts[counted["values"]] = counts.get(counted["values"], 0) + counted["counts"]
+        here = np.bincount(np.searchsorted(self.edges, probability, side="right"), minlength=len(self.edges) + 1)
+        self._counts = here if self._counts is None else self._counts + here
         self.rows += batch.num_rows
         self.probability_sum += float(probability.sum())
 
@@ -82,6 +103,12 @@ class ScoreAudit:
             )
         if unknown := self.tiers.keys() - set(TIERS):
             raise AuditFailed(f"{self.where}: unknown risk tier {', '.join(sorted(unknown))}; nothing was published")
+
+    def summary(self) -> ScoreSummary:
+        """What was seen so far, in aggregates; the scores in the bins that `edges` cut."""
+        counts = [0] * (len(self.edges) + 1) if self._counts is None else self._counts.tolist()
+        scores = Histogram(edges=self.edges, counts=tuple(counts))
+        return ScoreSummary(self.rows, dict(self.tiers), self.mean_probability, scores)
 
     @property
     def mean_probability(self) -> float:

@@ -3,24 +3,31 @@
 import datetime as dt
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import SettingsError, TrainingImpossible
 from churn_assets.core.estimators import build_pipeline
 from churn_assets.core.features import to_model_frame
+from churn_assets.core.frames import id_texts
 from churn_assets.core.options import Recipe
 
 __all__ = ["LabelledRows", "TrainingDays", "fit", "training_days"]
 
 WEEK = 7
 MIN_CHURNERS = 2
+CALIBRATION_PARTS = 5
+MIN_CALIBRATION_CHURNERS = 10
+_SALT = "calibration rows"  # sixteen characters: those rows must not follow the hold-out's hash
 
 
 @dataclass(frozen=True)
@@ -41,28 +48,65 @@ def training_days(as_of: dt.date, horizon_days: int, window_days: int) -> Traini
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Feature rows with a known outcome: `features` (n rows) and `churned` (n)."""
+    """Feature rows with a known outcome: `features` (n rows), `churned` (n), and the `days` they stand for (n)."""
 
     features: pa.Table
     churned: NDArray[np.bool_]
+    days: NDArray[np.datetime64]
 
     @classmethod
     def join(cls, parts: "list[LabelledRows]") -> "LabelledRows":
         """The rows of all `parts`, in their order."""
-        return cls(pa.concat_tables(part.features for part in parts), np.concatenate([part.churned for part in parts]))
+        return cls(
+            pa.concat_tables(part.features for part in parts),
+            np.concatenate([part.churned for part in parts]),
+            np.concatenate([part.days for part in parts]),
+        )
+
+    @property
+    def ids(self) -> pa.ChunkedArray:
+        """The customers: the first column of their features."""
+        return self.features.column(0)
 
     def keep(self, rows: NDArray[np.bool_]) -> "LabelledRows":
         """Only the marked rows."""
-        return LabelledRows(self.features.filter(pa.array(rows)), self.churned[rows])
+        return LabelledRows(self.features.filter(pa.array(rows)), self.churned[rows], self.days[rows])
 
 
-def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Pipeline:
-    """A fitted pipeline. One thread throughout, so that the same data gives the same model on any machine.
+def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Any:
+    """A fitted estimator. One thread throughout, so that the same data gives the same model on any machine.
+
+    Where the recipe asks for a calibration, a fifth of the customers is kept from the fit, and the
+    probabilities are calibrated on their rows.
 
     Raises:
-        TrainingImpossible: one of the two classes is missing.
+        TrainingImpossible: one of the two classes is missing, or too rare to calibrate on.
         SettingsError: the estimator refuses the configured parameters.
     """
+    if recipe.calibration == "none":
+        return _fit(rows, recipe, feature_columns)
+    aside = _calibration_rows(rows)
+    kept = rows.keep(aside)
+    churners = int(kept.churned.sum())
+    if min(churners, len(kept.churned) - churners) < MIN_CALIBRATION_CHURNERS:
+        raise TrainingImpossible(
+            f"{len(kept.churned)} rows are kept for the calibration, of which {churners} churned: at least "
+            f"{MIN_CALIBRATION_CHURNERS} of each kind are needed; give more history, or set training.calibration: none"
+        )
+    fitted = FrozenEstimator(_fit(rows.keep(~aside), recipe, feature_columns))
+    calibrated = CalibratedClassifierCV(fitted, method=recipe.calibration)
+    with threadpool_limits(1):
+        return calibrated.fit(to_model_frame(kept.features, feature_columns), kept.churned)
+
+
+def _calibration_rows(rows: LabelledRows) -> NDArray[np.bool_]:
+    """All rows of a fifth of the customers."""
+    texts = np.asarray(id_texts(rows.ids).to_pylist(), dtype=object)
+    aside: NDArray[np.bool_] = pd.util.hash_array(texts, hash_key=_SALT, categorize=False) % CALIBRATION_PARTS == 0
+    return aside
+
+
+def _fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Pipeline:
     churners = int(rows.churned.sum())
     if min(churners, len(rows.churned) - churners) < MIN_CHURNERS:
         raise TrainingImpossible(

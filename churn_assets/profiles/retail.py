@@ -14,7 +14,7 @@ import pandera.pandas as pa
 
 from churn_assets.core.profile import LabelRule, Profile
 
-__all__ = ["PROFILE", "Customers", "add_features", "orders_no_more"]
+__all__ = ["PROFILE", "Customers", "add_features", "by_recency", "orders_no_more"]
 
 
 class Customers(pa.DataFrameModel):
@@ -80,6 +80,12 @@ def orders_no_more(then: pd.DataFrame, later: pd.DataFrame) -> "pd.Series[bool]"
     return ~(later["last_order_date"] > then["last_order_date"])
 
 
+def by_recency(customers: pd.DataFrame) -> "pd.Series[float]":
+    """The rule of thumb that every model must beat: the longer ago the latest order, the likelier it was the last."""
+    recency = (customers["snapshot_date"] - customers["last_order_date"]).dt.days
+    return (0.25 + 0.5 * recency / 180).clip(0, 1)
+
+
 PROFILE = Profile(
     schema=Customers,
     add_features=add_features,
@@ -101,4 +107,5 @@ PROFILE = Profile(
     label=LabelRule(horizon_days=90, churned=orders_no_more),
     past_columns=("first_order_date", "last_order_date"),
     slices=("country",),
+    rules=by_recency,
 )

@@ -5,12 +5,13 @@ one row a customer, as known at the end of its day. A customer has churned when 
 days later no longer holds them.
 """
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from churn_assets.core.profile import LabelRule, Profile
 
-__all__ = ["PROFILE", "Customers", "add_features", "is_gone"]
+__all__ = ["PROFILE", "Customers", "add_features", "by_last_login", "is_gone"]
 
 PLANS = ["basic", "standard", "premium"]
 COUNTRIES = ["DE", "ES", "FR", "GB", "IT", "NL"]
@@ -63,6 +64,12 @@ def is_gone(then: pd.DataFrame, later: pd.DataFrame) -> "pd.Series[bool]":
     return later["signup_date"].isna() & then["signup_date"].notna()
 
 
+def by_last_login(customers: pd.DataFrame) -> "pd.Series[float]":
+    """What serves before there is a model, and what every model must beat: who was not seen for weeks may leave."""
+    weeks = customers["days_since_login"] // 7
+    return pd.Series(np.select([weeks >= 3, weeks >= 1], [0.3, 0.1], 0.04), index=customers.index)  # noqa: PLR2004  # three weeks
+
+
 PROFILE = Profile(
     schema=Customers,
     add_features=add_features,
@@ -87,4 +94,5 @@ PROFILE = Profile(
     label=LabelRule(horizon_days=30, churned=is_gone),
     past_columns=("signup_date",),
     slices=("plan", "country", "age_band"),
+    rules=by_last_login,
 )

@@ -11,7 +11,7 @@ from churn_assets.core.errors import UnknownVersion
 
 __all__ = ["Commit", "Event", "Kind", "commit_metadata", "read_event", "undo_stack", "version_before"]
 
-Kind = Literal["land", "validate", "features", "score", "rollback"]
+Kind = Literal["land", "validate", "features", "score", "challenge", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Commit:
     reason: str = ""
     run_id: str = ""
     model_version: str = ""
+    code_revision: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +52,7 @@ def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit) -> di
 
 def read_event(metadata: Mapping[str, Any]) -> Event:
     """The event that `commit_metadata` was made of."""
-    told = {each.name: metadata[each.name] for each in fields(Commit)}
+    told = {each.name: metadata[each.name] for each in fields(Commit) if each.name in metadata}
     return Event(
         day=dt.date.fromisoformat(metadata[SNAPSHOT_DATE]),
         version=metadata["version_id"],

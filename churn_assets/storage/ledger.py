@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -50,6 +51,7 @@ class Ledger:
                     table,
                     pa.Table.from_pylist([row | {NUMBER: len(so_far)}], self.schema),
                     mode="append",
+                    schema_mode="merge",  # columns that came later are null in earlier records
                     commit_properties=CommitProperties(max_commit_retries=0),
                 )
             except CommitFailedError:
@@ -65,5 +67,9 @@ class Ledger:
         return DeltaTable(self.root)
 
     def _rows(self, table: DeltaTable) -> list[Row]:
-        rows: list[Row] = table.to_pyarrow_table().sort_by(NUMBER).drop_columns([NUMBER]).to_pylist()
+        """Read file by file: Delta's own dataset reads through Python, from threads that may outlive the process."""
+        names = [entry["path"] for entry in pa.table(table.get_add_actions()).to_pylist()]
+        parts = [pq.read_table(self.root / name, partitioning=None) for name in names]
+        recorded = pa.concat_tables([self.schema.empty_table(), *parts], promote_options="default")
+        rows: list[Row] = recorded.sort_by(NUMBER).drop_columns([NUMBER]).to_pylist()
         return rows

@@ -1,22 +1,40 @@
-"""Model versions as immutable folders: an artefact that is loaded only when its digest matches its card."""
+"""Model versions as immutable folders, of which nothing is used unless its digest is the one in the card."""
 
 import hashlib
 import shutil
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from churn_assets.core.card import ModelCard
+from churn_assets.core.card import ModelCard, digest_of_version, sealed
 from churn_assets.core.errors import ModelFault, UnknownVersion
+from churn_assets.core.figures import Reference
 from churn_assets.storage.parquet import fsync_file, fsync_folder
 
-__all__ = ["ModelStore"]
+__all__ = ["Kept", "ModelStore"]
 
 ARTEFACT = "model.joblib"
+GOLDEN = "golden.parquet"
+REFERENCE = "reference.json"
 CARD = "card.json"
+PAGE = "card.md"
+FIGURE = "card.png"
+REMEDY = "restore the folder from a backup, or promote another version"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a model beside its artefact; `figure` is a PNG, empty where there is nothing to draw."""
+
+    golden: pa.Table
+    reference: Reference
+    page: str
+    figure: bytes
 
 
 class ModelStore:
@@ -34,7 +52,7 @@ class ModelStore:
 
         Raises:
             UnknownVersion: no such version.
-            ModelFault: its card cannot be read.
+            ModelFault: its card cannot be read, or is not the one it was made with.
         """
         path = self.root / version / CARD
         if not path.is_file():
@@ -47,24 +65,27 @@ class ModelStore:
             ) from error
         if card.model_version != version:
             raise ModelFault(f"{path} is the card of {card.model_version}: restore the folder of {version}")
+        if (made := digest_of_version(card)) != version:
+            raise ModelFault(f"{path} was changed: what it says makes {made}, not {version}; {REMEDY}")
+        if sealed(card) != card:
+            raise ModelFault(f"{path} was changed since it was written: its content is not the sealed one; {REMEDY}")
         return card
 
     def load(self, version: str) -> tuple[Any, ModelCard]:
-        """The fitted pipeline of `version` and its card; it is not even opened unless its SHA-256 is the card's.
+        """The fitted pipeline of `version`, None for rules, and its card.
+
+        The artefact is not even opened unless its SHA-256 is the card's.
 
         Raises:
             UnknownVersion: no such version.
             ModelFault: the artefact is missing, or not the one the card was written for.
         """
         card = self.card(version)
-        path = self.root / version / ARTEFACT
-        if not path.is_file():
-            raise ModelFault(f"{path} is missing: restore the folder, or remove it and train the model again")
-        if (digest := _sha256(path)) != card.artefact_sha256:
-            raise ModelFault(
-                f"{path} has SHA-256 {digest[:12]}…, its card says {card.artefact_sha256[:12]}…; it was not loaded: "
-                "restore the folder, or promote another version"
-            )
+        if card.is_rules:
+            return None, card
+        path = self._checked(card, ARTEFACT)
+        import joblib  # noqa: PLC0415  # cards are read without it
+
         try:
             return joblib.load(path), card
         except Exception as error:
@@ -73,22 +94,62 @@ class ModelStore:
                 "train the model again with them, or install those its card names"
             ) from error
 
-    def save(self, pipeline: Any, card: ModelCard) -> ModelCard:
+    def golden(self, card: ModelCard) -> pa.Table:
+        """The golden rows of a model.
+
+        Raises:
+            ModelFault: they are missing, or not those the card was written for.
+        """
+        return pq.read_table(self._checked(card, GOLDEN), partitioning=None)
+
+    def reference(self, card: ModelCard) -> Reference:
+        """The reference histograms of a model.
+
+        Raises:
+            ModelFault: they are missing, or not those the card was written for.
+        """
+        return Reference.model_validate_json(self._checked(card, REFERENCE).read_bytes())
+
+    def page(self, version: str) -> str:
+        """The card of `version` for a person, in Markdown.
+
+        Raises:
+            UnknownVersion: no such version.
+        """
+        self.card(version)
+        path = self.root / version / PAGE
+        return path.read_text() if path.is_file() else ""
+
+    def figure(self, version: str) -> bytes:
+        """The plots of a model as PNG, empty where there are none."""
+        path = self.root / version / FIGURE
+        return path.read_bytes() if path.is_file() else b""
+
+    def save(self, pipeline: Any, card: ModelCard, kept: Kept) -> ModelCard:
         """Keep a new version; one that is there already stays as it is.
 
         Returns:
-            The card as it is kept, with its artefact's digest.
+            The card as it is kept, with the digests of its files.
         """
         final = self.root / card.model_version
         if final.exists():
             return self.card(card.model_version)
         folder = self.root / "_staging" / uuid.uuid4().hex
         folder.mkdir(parents=True)
-        joblib.dump(pipeline, folder / ARTEFACT)
-        fsync_file(folder / ARTEFACT)
-        kept = card.model_copy(update={"artefact_sha256": _sha256(folder / ARTEFACT)})
-        (folder / CARD).write_text(kept.model_dump_json(indent=2) + "\n")
-        fsync_file(folder / CARD)
+        if pipeline is not None:
+            import joblib  # noqa: PLC0415  # as above
+
+            joblib.dump(pipeline, folder / ARTEFACT)
+        pq.write_table(kept.golden, folder / GOLDEN)
+        (folder / REFERENCE).write_text(kept.reference.model_dump_json(indent=2) + "\n")
+        (folder / PAGE).write_text(kept.page)
+        if kept.figure:
+            (folder / FIGURE).write_bytes(kept.figure)
+        digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+        written = sealed(card.model_copy(update={"files": digests}))
+        (folder / CARD).write_text(written.model_dump_json(indent=2) + "\n")
+        for path in folder.iterdir():
+            fsync_file(path)
         fsync_folder(folder)
         try:
             folder.rename(final)
@@ -96,6 +157,17 @@ class ModelStore:
             shutil.rmtree(folder)
         fsync_folder(self.root)
         return self.card(card.model_version)
+
+    def _checked(self, card: ModelCard, name: str) -> Path:
+        path = self.root / card.model_version / name
+        if not path.is_file():
+            raise ModelFault(f"{path} is missing: {REMEDY}")
+        told = card.files.get(name, "nothing")
+        if (digest := _sha256(path)) != told:
+            raise ModelFault(
+                f"{path} has SHA-256 {digest[:12]}..., its card says {told[:12]}...; it was not loaded: {REMEDY}"
+            )
+        return path
 
 
 def _sha256(path: Path) -> str:

@@ -1,9 +1,11 @@
 """Parquet files of a partition version: written the same way every time, fsynced, read in batches."""
 
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,11 +13,12 @@ import pyarrow.parquet as pq
 from churn_assets.core.batches import BATCH_ROWS, rechunk
 from churn_assets.storage.layout import part_name
 
-__all__ = ["count_rows", "digest_files", "fsync_file", "fsync_folder", "read_batches", "write_parts"]
+__all__ = ["count_rows", "digest_files", "find_rows", "fsync_file", "fsync_folder", "read_batches", "write_parts"]
 
 ROW_GROUP_ROWS = 131_072
 PART_ROWS = 1_048_576
 DIGEST_LENGTH = 16
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
 
 def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> list[Path]:
@@ -51,6 +54,32 @@ def read_batches(paths: Iterable[Path], columns: Sequence[str] | None = None) ->
         with pq.ParquetFile(path, pre_buffer=False) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=columns):
                 yield pa.Table.from_batches([batch])
+
+
+def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[str, Any]]:
+    """The rows whose `key` is `wanted`: only row groups that can hold it are read, and nothing heavy is loaded."""
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            column = file.schema_arrow.get_field_index(key)
+            for number in range(file.num_row_groups):
+                told = file.metadata.row_group(number).column(column).statistics
+                if told is None or not told.has_min_max or told.min <= wanted <= told.max:
+                    group = file.read_row_group(number)
+                    keys = group.column(key).to_pylist()  # comparing in Arrow would load pandas, for one row
+                    found += [_row(group, at) for at, each in enumerate(keys) if each == wanted]
+    return found
+
+
+def _row(table: pa.Table, at: int) -> dict[str, Any]:
+    return {name: _value(table.column(name)[at]) for name in table.column_names}
+
+
+def _value(cell: pa.Scalar) -> Any:
+    """A cell as Python has it; Arrow's own way loads pandas for a timestamp."""
+    if pa.types.is_timestamp(cell.type) and cell.is_valid:
+        return EPOCH + dt.timedelta(microseconds=cell.value)
+    return cell.as_py()
 
 
 def count_rows(path: Path) -> int:

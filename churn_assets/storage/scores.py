@@ -16,6 +16,7 @@ from churn_assets.core.columns import SCORES, SNAPSHOT_DATE
 from churn_assets.core.errors import InputError, UnknownVersion
 from churn_assets.storage.history import Commit
 from churn_assets.storage.layout import Layout
+from churn_assets.storage.parquet import find_rows
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import PartitionVersion
 
@@ -62,9 +63,7 @@ class PublishedScores:
             UnknownVersion: no scores, or none of this customer.
         """
         scored = self.day(day)
-        rows = pq.read_table(
-            list(map(str, scored.files)), filters=[("customer_id", "=", customer)], partitioning=None
-        ).to_pylist()
+        rows = find_rows(scored.files, "customer_id", customer)
         if not rows:
             raise UnknownVersion(
                 f"customer {customer!r} has no score on {scored.day}; was it quarantined, or is it new?"

@@ -10,6 +10,7 @@ from churn_assets.core.errors import UnknownVersion
 from churn_assets.storage.history import Event
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models import ModelStore
+from churn_assets.storage.parquet import find_rows
 from churn_assets.storage.scores import PublishedScores
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import PartitionVersion
@@ -37,11 +38,12 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
     validated = _event(customers, scored.day, made_of["customers_version"])
     key = validated.commit.details["id_column"]
     landed = _event(raw, scored.day, validated.commit.details["raw_version"])
-    card = ModelStore(layout.models).card(published.commit.model_version)
+    row = _row(scored, "customer_id", customer)
+    card = ModelStore(layout.models).card(row["model_version"])  # the canary's customers have its model
     return {
         "customer_id": customer,
         SNAPSHOT_DATE: scored.day,
-        "score": _version(published) | {"row": _row(scored, "customer_id", customer)},
+        "score": _version(published) | {"row": row},
         "model": card.model_dump(mode="json"),
         "features": _features(layout, scored.day, made_of["features_version"], key, customer),
         "customer": _version(validated)
@@ -66,6 +68,7 @@ def _version(event: Event) -> dict[str, Any]:
         "published_at": event.published_at,
         "actor": commit.actor,
         "run_id": commit.run_id,
+        "code_revision": commit.code_revision,
     }
     return told | {name: commit.details[name] for name in ("hindsight", "pinned") if name in commit.details}
 
@@ -81,10 +84,8 @@ def _features(layout: Layout, day: dt.date, version: str, key: str, customer: st
 
 
 def _row(version: PartitionVersion, key: str, customer: str) -> dict[str, Any]:
-    files = [str(path) for path in version.files]
-    stored = pq.read_schema(files[0]).field(key).type
-    wanted = customer if str(stored) == "string" else int(customer)
-    rows: list[dict[str, Any]] = pq.read_table(files, filters=[(key, "=", wanted)], partitioning=None).to_pylist()
+    stored = pq.read_schema(version.files[0]).field(key).type
+    rows = find_rows(version.files, key, customer if str(stored) == "string" else int(customer))
     if not rows:
         raise UnknownVersion(f"customer {customer!r} is not in version {version.version} of {version.day}")
     return rows[0]

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from churn_assets.cli import app
-from churn_assets.core.columns import EVALUATIONS, PROMOTIONS, SCORES
+from churn_assets.core.columns import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, SCORES
 from churn_assets.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,12 @@ def test_no_command_is_documented_that_is_not_there() -> None:
     assert not unknown
 
 
-@pytest.mark.parametrize("column", ["snapshot_date", *SCORES.names, *PROMOTIONS.names, *EVALUATIONS.names])
+COLUMNS = {
+    name for schema in (SCORES, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY) for name in schema.names
+}
+
+
+@pytest.mark.parametrize("column", sorted({"snapshot_date"} | COLUMNS))
 def test_every_column_is_documented(column: str) -> None:
     """A column that is the same for every business stands in `docs/tables.md`."""
     text = (DOCS / "tables.md").read_text()

@@ -180,7 +180,7 @@ class Installation:
         return DeltaTable(self.data / "tables" / name)
 
     def rows(self, name: str, day: dt.date) -> pa.Table:
-        """The rows of a day, read through Delta as DESIGN.md tells readers to."""
+        """The rows of a day, read through Delta as the documentation tells readers to."""
         files = [uri.removeprefix("file://") for uri in self.current(name, day)]
         return pa.concat_tables(pq.ParquetFile(path).read() for path in files)
 

@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from churn_assets.core.columns import PROMOTIONS
+from churn_assets.core.options import GateBounds
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.ledger import Ledger
 from churn_assets.storage.registry import Registry
@@ -20,6 +21,7 @@ from churn_assets_tests.storage_factories import (
     DAY,
     append_records,
     append_to_new_ledgers,
+    keep_model,
     make_card,
     promote_at_once,
     publish,
@@ -37,7 +39,7 @@ pytestmark = pytest.mark.fault
 
 PROCESSES = 8
 KILLS = 30
-ONE, OTHER = "20261001-aaaaaaaa", "20261002-bbbbbbbb"
+ONE, OTHER = make_card(dt.date(2026, 10, 1)), make_card(dt.date(2026, 10, 2))
 
 
 def whole_version(root: Path) -> int | None:
@@ -156,14 +158,14 @@ def test_of_two_promotions_at_once_one_is_told(tmp_path: Path) -> None:
     """Two models promoted at the same moment: one is recorded, who was late gets a sentence and no record."""
     folders = [tmp_path / str(number) for number in range(8)]
     for folder in folders:
-        for version in (ONE, OTHER):
-            Registry(Layout(folder)).models.save({"model": version}, make_card(version))
+        for card in (ONE, OTHER):
+            keep_model(Registry(Layout(folder), GateBounds()), card)
 
-    told = together(promote_at_once, [(folders, version) for version in (ONE, OTHER)])
+    told = together(promote_at_once, [(folders, card.model_version) for card in (ONE, OTHER)])
 
     refused = 0
     for at, folder in enumerate(folders):
-        rows = Registry(Layout(folder)).promotions.rows()
+        rows = Registry(Layout(folder), GateBounds()).promotions.rows()
         outcomes = {version: outcome for number, version, outcome in told if number == at}
         done = {version for version, outcome in outcomes.items() if outcome == "done"}
         assert {row["to_version"] for row in rows} == done, outcomes

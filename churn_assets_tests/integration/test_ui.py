@@ -112,7 +112,12 @@ def test_the_code_location_loads(url: str) -> None:
     assert {schedule["name"]: schedule["executionTimezone"] for schedule in repository["schedules"]}.items() >= {
         ("nightly_schedule", "UTC")
     }
-    assert {name for name, node in assets.items() if node["isPartitioned"]} == {*CHAIN, "churn_model"}
+    assert {name for name, node in assets.items() if node["isPartitioned"]} == {
+        *CHAIN,
+        "churn_model",
+        "challenger_scores",
+        "score_quality",
+    }
 
 
 def test_each_asset_says_what_it_is(url: str) -> None:
@@ -124,7 +129,7 @@ def test_each_asset_says_what_it_is(url: str) -> None:
         assert node["description"], node
         assert node["owners"], node
         assert node["kinds"], node
-        assert node["groupName"] in {"customers", "features", "training", "scoring"}, node
+        assert node["groupName"] in {"customers", "features", "training", "scoring", "monitoring"}, node
 
 
 def test_the_nights_are_seen(url: str) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 import churn_assets
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.options import Candidate
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings, load_settings
 
@@ -29,9 +30,26 @@ BY_ENVIRONMENT = [
     ("training.parameters", '{"C": 0.5, "max_iter": 50}', {"C": 0.5, "max_iter": 50}),
     ("training.seed", "7", 7),
     ("training.window_days", "90", 90),
+    ("training.candidates", '[{"estimator": "ada_boost"}]', (Candidate(estimator="ada_boost"),)),
+    ("training.metric", "brier", "brier"),
     ("training.balance", "weights", "weights"),
+    ("training.calibration", "sigmoid", "sigmoid"),
+    ("gates.min_rows", "50", 50),
+    ("gates.min_churners", "5", 5),
     ("gates.min_roc_auc", "0.7", 0.7),
+    ("gates.min_average_precision", "0.2", 0.2),
     ("gates.brier_below_base_rate", "false", False),
+    ("gates.max_calibration_error", "0.3", 0.3),
+    ("gates.max_feature_roc_auc", "0.9", 0.9),
+    ("gates.max_roc_auc_loss", "0.01", 0.01),
+    ("gates.min_slice_roc_auc", "0.55", 0.55),
+    ("gates.min_disparate_impact", "0.8", 0.8),
+    ("gates.fallback", "rules", "rules"),
+    ("audit.max_rows_change", "0.1", 0.1),
+    ("audit.max_tier_change", "0.1", 0.1),
+    ("audit.max_mean_change", "0.05", 0.05),
+    ("audit.max_psi", "0.1", 0.1),
+    ("audit.max_reference_psi", "0.2", 0.2),
     ("decisions.medium_above", "0.2", 0.2),
     ("decisions.high_above", "0.9", 0.9),
     ("decisions.review_band", "[0.4, 0.5]", (0.4, 0.5)),

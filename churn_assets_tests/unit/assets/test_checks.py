@@ -1,9 +1,27 @@
 """What the UI shows of an audit."""
 
-import dagster as dg
+import datetime as dt
+from pathlib import Path
+from typing import Any
 
-from churn_assets.assets.checks import customer_results, gate_results, score_results
-from churn_assets.core.card import Gate
+import dagster as dg
+import pytest
+
+from churn_assets.assets.checks import SCORE_CHECKS, customer_results, gate_checks, gate_results, score_results
+from churn_assets.assets.partitions import snapshot_dates
+from churn_assets.assets.training import training_assets
+from churn_assets.core.audit import Finding
+from churn_assets.core.evidence import Evidence, Gate
+from churn_assets.core.gates import judge
+from churn_assets.core.options import GateBounds, Recipe
+from churn_assets_tests.chains import chain_over
+from churn_assets_tests.factories import made_up_metrics
+
+
+def _scored(*findings: Finding, scored: int = 10, **told: Any) -> dict[str, dg.AssetCheckResult]:
+    """The results of ten valid customers, by the name of their check."""
+    given = {"model_version": "20261101-3f9a1c2b", "hindsight": False, "fallback": False} | told
+    return {str(result.check_name): result for result in score_results(10, scored, given, findings)}
 
 
 def test_conserved_rows_within_the_share_pass() -> None:
@@ -21,19 +39,72 @@ def test_lost_rows_fail_their_check() -> None:
     assert conserved.metadata["raw"].value == 100
 
 
-def test_hindsight_is_a_warning_and_no_error() -> None:
-    """An old day scored by a newer model is allowed, and said."""
-    conserved, hindsight = score_results(10, 10, "20261101-3f9a1c2b", hindsight=True)
+def test_ordinary_scores_pass_every_check() -> None:
+    """Every check of the scores has its result, and an ordinary day passes all of them."""
+    results = _scored(Finding("max_psi", 0.1, 0.25, "population stability index 0.100 to the last day"))
 
-    assert conserved.passed
-    assert (hindsight.passed, hindsight.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert list(results) == [spec.name for spec in SCORE_CHECKS]
+    assert all(result.passed for result in results.values())
+
+
+def test_missing_score_fails_its_check() -> None:
+    """A valid customer without a score is an error, with the counts."""
+    conserved = _scored(scored=9)["rows_conserved"]
+
+    assert (conserved.passed, conserved.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert (conserved.metadata["valid"].value, conserved.metadata["scored"].value) == (10, 9)
+
+
+@pytest.mark.parametrize(("key", "check"), [("hindsight", "no_hindsight"), ("fallback", "no_fallback")])
+def test_hindsight_and_fallback_are_warnings_and_no_errors(key: str, check: str) -> None:
+    """An old day scored by a newer model, or by rules for want of a model, is allowed, and said with the model."""
+    results = _scored(**{key: True})
+
+    told = results.pop(check)
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert told.metadata["model_version"].value == "20261101-3f9a1c2b"
+    assert all(result.passed for result in results.values())
+
+
+def test_an_accepted_shift_is_a_warning_with_its_figures() -> None:
+    """A shift that a person accepted is shown, each figure beside its bound."""
+    findings = [Finding("max_mean_change", 0.2, 0.1, "mean moved"), Finding("max_psi", 0.1, 0.25, "index")]
+
+    shift = _scored(*findings)["no_shift"]
+
+    assert (shift.passed, shift.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert shift.metadata["mean moved"].value == "0.2000, at most 0.1000"
+    assert shift.metadata["index"].value == "0.1000, at most 0.2500"
 
 
 def test_a_missed_gate_tells_its_number_and_its_bound() -> None:
-    """A gate's check carries the finding."""
+    """A gate's check carries the finding; a model that missed one stays, so it is a warning."""
     gates = [Gate(name="min_roc_auc", passed=False, finding="ROC-AUC 0.55, at least 0.6 wanted")]
 
     [result] = gate_results(gates)
 
     assert not result.passed
+    assert result.severity == dg.AssetCheckSeverity.WARN
     assert result.metadata["finding"].value == "ROC-AUC 0.55, at least 0.6 wanted"
+
+
+def test_every_gate_has_a_check_of_its_name() -> None:
+    """What is judged can be shown: there is a check for each gate, by its name."""
+    gates = judge(Evidence(metrics=made_up_metrics()), GateBounds())
+
+    checks = gate_checks([gate.name for gate in gates])
+
+    assert [spec.name for spec in checks] == [result.check_name for result in gate_results(gates)]
+
+
+@pytest.mark.parametrize("bound", [0.5, None])
+@pytest.mark.parametrize("balance", ["none", "weights", "undersample"])
+def test_checks_of_a_model_are_the_gates_it_is_judged_by(tmp_path: Path, balance: Any, bound: float | None) -> None:
+    """Under every configuration the checks declared beforehand are those that a training has results for."""
+    chain = chain_over(tmp_path, recipe=Recipe(balance=balance), gates=GateBounds(max_calibration_error=bound))
+    [model] = training_assets(chain, snapshot_dates(dt.date(2025, 7, 1), "UTC"))
+
+    declared = {spec.name for spec in model.check_specs}
+
+    judged = judge(Evidence(metrics=made_up_metrics(), undersampled=balance == "undersample"), chain.gates)
+    assert declared == {gate.name for gate in judged}

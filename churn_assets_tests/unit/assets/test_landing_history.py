@@ -11,6 +11,7 @@ from churn_assets_tests.chains import chain_over, export
 from churn_assets_tests.factories import MEMBERS
 
 AS_OF = dt.date(2026, 4, 30)
+HORIZON = dt.timedelta(days=30)
 WORK = Work("tester")
 
 
@@ -34,5 +35,5 @@ def test_an_edit_that_changes_no_feature_does_not_keep_training_out(tmp_path: Pa
     after = plan_training(changed, AS_OF, WORK, ignore)
 
     assert after.inputs == before.inputs
-    [newest] = {event.commit.details["feature_digest"] for event in changed.features.history(after.backtest)[-1:]}
+    [newest] = {event.commit.details["feature_digest"] for event in changed.features.history(AS_OF - HORIZON)[-1:]}
     assert newest == changed.feature_digest

@@ -105,11 +105,25 @@ def test_who_is_gone_has_churned_and_who_is_quarantined_later_is_left_out(tmp_pa
 
     material = load_material(chain, plan)
 
-    ids = material.holdout.features.column("customer_id").to_pylist()
-    churned = [name for name, gone in zip(ids, material.holdout.churned, strict=True) if gone]
+    ids = material.holdout.rows.ids.to_pylist()
+    churned = [name for name, gone in zip(ids, material.holdout.rows.churned, strict=True) if gone]
     assert churned == ["c00039"]
     assert "c00000" not in ids
     assert material.left_out == 1
+    assert material.holdout.customers.column("customer_id").to_pylist() == ids
+
+
+def test_rows_stand_for_the_days_they_were_taken_from(daily: Path) -> None:
+    """Each labelled row tells its day: those of the backtest are all of its day, those of a training of its weeks."""
+    chain = chain_over(daily)
+    plan = plan_training(chain, AS_OF, WORK, ignore)
+
+    material = load_material(chain, plan)
+
+    assert set(material.holdout.rows.days.tolist()) == {plan.backtest}
+    assert set(material.served.days.tolist()) == set(plan.served)
+    assert set(material.judged.days.tolist()) == set(plan.judged)
+    assert len(material.judged.days) == len(material.judged.churned) == material.judged.features.num_rows
 
 
 def test_days_before_the_first_partition_do_not_exist(daily: Path) -> None:

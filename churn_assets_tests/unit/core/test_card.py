@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from churn_assets.core.card import Gate, InputVersion, Metrics, ModelCard, model_version
-from churn_assets.core.options import Recipe
-from churn_assets_tests.factories import made_up_card
+from churn_assets.core.card import Contender, InputVersion, ModelCard, digest_of_version, model_version
+from churn_assets.core.figures import Interval, Slice
+from churn_assets.core.options import Candidate, Estimator, Recipe
+from churn_assets_tests.factories import made_up_card, made_up_metrics
 
 DAY = dt.date(2026, 11, 1)
 ENTRY = InputVersion(table="customers", snapshot_date=DAY, version="abc")
@@ -45,7 +46,7 @@ def test_same_model_has_the_same_name() -> None:
 
 def test_name_stays_the_same_over_releases() -> None:
     """The name of a given model is pinned: a release that changes it would train every model anew."""
-    assert _name() == "20261101-e7a92419"
+    assert _name() == "20261101-47036868"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,10 @@ def test_name_stays_the_same_over_releases() -> None:
         {"recipe": Recipe(parameters={"max_iter": 50})},
         {"recipe": Recipe(window_days=30)},
         {"recipe": Recipe(balance="weights")},
+        {"recipe": Recipe(calibration="isotonic")},
+        {"recipe": Recipe(metric="brier")},
+        {"recipe": Recipe(candidates=(Candidate(estimator="ada_boost"),))},
+        {"recipe": Recipe(estimator="rules")},
         {"inputs": [ENTRY.model_copy(update={"version": "abd"})]},
         {"inputs": [ENTRY.model_copy(update={"table": "customer_features"})]},
         {"inputs": [ENTRY, ENTRY]},
@@ -74,26 +79,109 @@ def test_whatever_makes_another_model_gives_another_name(change: dict[str, Any])
     assert other[9:] != _name()[9:]
 
 
-def test_base_rate_and_its_brier_score() -> None:
-    """The base rate is the share of churners; giving it to everybody costs p(1 - p)."""
-    metrics = Metrics(rows=200, churners=20, roc_auc=0.7, average_precision=0.3, brier=0.08)
+def test_card_s_content_makes_its_name() -> None:
+    """A card that was made of the same day, profile, features, label, recipe, inputs and libraries gives its name."""
+    name = model_version(
+        DAY,
+        profile_digest="my_company.churn " + "a" * 64,
+        feature_digest="f",
+        label="rule over 30 days",
+        recipe=Recipe(seed=7),
+        inputs=[ENTRY],
+        libraries={"numpy": "2.0"},
+    )
 
-    assert metrics.base_rate == 0.1
-    assert metrics.base_rate_brier == pytest.approx(0.09)
+    card = made_up_card(
+        trained_as_of=DAY,
+        profile="my_company.churn",
+        profile_digest="a" * 64,
+        feature_digest="f",
+        label="rule over 30 days",
+        recipe=Recipe(seed=7),
+        inputs=(ENTRY,),
+        libraries={"numpy": "2.0"},
+    )
+
+    assert digest_of_version(card) == name
 
 
-def test_missed_gates_are_told_in_words() -> None:
-    """`missed` holds the findings of the gates that were not met, and of no others."""
-    gates = (Gate(name="a", passed=True, finding="fine"), Gate(name="b", passed=False, finding="too low"))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trained_as_of": DAY},
+        {"profile": "my_company.churn"},
+        {"profile_digest": "1" * 64},
+        {"feature_digest": "f"},
+        {"label": "column churned"},
+        {"recipe": Recipe(seed=43)},
+        {"inputs": (ENTRY,)},
+        {"libraries": {"numpy": "2.1"}},
+    ],
+    ids=str,
+)
+def test_changed_card_gives_another_name(change: dict[str, Any]) -> None:
+    """A card in which what makes a model was changed no longer gives the name that it had."""
+    name = digest_of_version(made_up_card())
 
-    card = made_up_card(gates=gates)
+    assert digest_of_version(made_up_card(**change)) != name
 
-    assert card.missed == ["too low"]
+
+def test_what_a_model_reached_is_not_in_its_name() -> None:
+    """Figures, the code's revision and the digests of files are told of a model, and do not make it another one."""
+    reached = {"metrics": None, "intervals": {"brier": Interval(low=0, high=1)}, "code_revision": "def"}
+
+    card = made_up_card(**reached, files={"model.joblib": "0" * 64}, importance={"spend": 0.5})
+
+    assert digest_of_version(card) == digest_of_version(made_up_card())
+
+
+@pytest.mark.parametrize(("estimator", "ruled"), [("rules", True), ("ada_boost", False)])
+def test_rules_are_told_from_trained_models(estimator: Estimator, ruled: bool) -> None:  # noqa: FBT001
+    """A model is one of rules by what was chosen, whatever was configured."""
+    card = made_up_card(recipe=Recipe(estimator="random_forest"), chosen=Recipe(estimator=estimator))
+
+    assert card.is_rules is ruled
 
 
 def test_card_survives_being_written() -> None:
     """A card read back from its JSON is the same card."""
-    card = made_up_card(skipped_dates=(DAY,), gates=(Gate(name="b", passed=False, finding="too low"),))
+    contender = Contender(
+        estimator="ada_boost",
+        parameters={"n_estimators": 5},
+        folds=3,
+        roc_auc=0.7,
+        average_precision=0.3,
+        brier=0.08,
+        backtest=made_up_metrics(),
+        chosen=True,
+    )
+    group = Slice(
+        column="plan",
+        value="basic",
+        rows=40,
+        base_rate=0.1,
+        mean_score=0.1,
+        roc_auc=None,
+        selection_rate=0.0,
+        disparate_impact=None,
+    )
+    card = made_up_card(
+        recipe=Recipe(candidates=(Candidate(estimator="ada_boost", search={"n_estimators": [5, 50]}),)),
+        leaderboard=(contender,),
+        slices=(group,),
+        intervals={"roc_auc": Interval(low=0.71, high=0.79)},
+        skipped_dates=(DAY,),
+        importance={"spend": 0.1 + 0.2},
+        files={"model.joblib": "0" * 64},
+    )
+
+    assert ModelCard.model_validate_json(card.model_dump_json()) == card
+
+
+def test_card_of_rules_survives_being_written() -> None:
+    """A card without days, rows and figures is read back as it was."""
+    rules = Recipe(estimator="rules")
+    card = made_up_card(chosen=rules, training_dates=(), backtest_date=None, metrics=None)
 
     assert ModelCard.model_validate_json(card.model_dump_json()) == card
 

@@ -1,5 +1,6 @@
 """The estimators that one line of configuration chooses between."""
 
+import dataclasses
 from typing import get_args
 
 import numpy as np
@@ -24,7 +25,8 @@ SMALL: dict[str, dict[str, int]] = {
     "ada_boost": {"n_estimators": 10},
     "soft_voting": {"hist_gradient_boosting__max_iter": 10, "random_forest__n_estimators": 10},
 }
-every_estimator = pytest.mark.parametrize("estimator", get_args(Estimator))
+TRAINED = [name for name in get_args(Estimator) if name != "rules"]  # rules are the profile's, and never fitted
+every_estimator = pytest.mark.parametrize("estimator", TRAINED)
 
 
 def _recipe(estimator: Estimator) -> Recipe:
@@ -80,7 +82,7 @@ def test_column_of_nothing_can_be_learnt_beside(estimator: Estimator) -> None:
     empty = rows.features.append_column("survey", pa.nulls(300, pa.float64()))
     columns = (*COLUMNS, "survey")
 
-    pipeline = fit(LabelledRows(empty, rows.churned), _recipe(estimator), columns)
+    pipeline = fit(dataclasses.replace(rows, features=empty), _recipe(estimator), columns)
 
     with threadpool_limits(1):
         probability = predict(pipeline, empty, columns)
@@ -104,6 +106,12 @@ def test_unknown_parameter_is_refused(estimator: Estimator) -> None:
 
     with pytest.raises(SettingsError, match=r"^training\.parameters: .*depth_of_thought"):
         build_pipeline(recipe, ["spend"], ["plan"])
+
+
+def test_rules_cannot_be_built() -> None:
+    """Where rules are asked for as an estimator to be fitted, the sentence says who gives them."""
+    with pytest.raises(SettingsError, match=r"^training\.estimator: rules are not fitted; the profile gives them"):
+        build_pipeline(Recipe(estimator="rules"), ["spend"], ["plan"])
 
 
 @pytest.mark.parametrize("parameters", [{"C__x": 1}, {"fit_intercept__a__b": 1}])

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from churn_assets.core.options import Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import AuditBounds, Candidate, Decisions, GateBounds, Recipe, Validation
 
-ALL = [Validation, Recipe, GateBounds, Decisions]
+ALL = [Validation, Recipe, GateBounds, AuditBounds, Decisions]
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -16,15 +16,37 @@ def test_defaults_are_the_documented_ones() -> None:
     assert Recipe().model_dump() == {
         "estimator": "hist_gradient_boosting",
         "parameters": {},
+        "candidates": (),
+        "metric": "roc_auc",
         "seed": 42,
         "window_days": 365,
         "balance": "none",
+        "calibration": "none",
     }
-    assert GateBounds().model_dump() == {"min_roc_auc": 0.6, "brier_below_base_rate": True}
+    assert GateBounds().model_dump() == {
+        "min_rows": 100,
+        "min_churners": 10,
+        "min_roc_auc": 0.6,
+        "min_average_precision": 0.0,
+        "brier_below_base_rate": True,
+        "max_calibration_error": 0.5,
+        "max_feature_roc_auc": 0.97,
+        "max_roc_auc_loss": 0.02,
+        "min_slice_roc_auc": None,
+        "min_disparate_impact": None,
+        "fallback": "none",
+    }
+    assert AuditBounds().model_dump() == {
+        "max_rows_change": 0.5,
+        "max_tier_change": 0.2,
+        "max_mean_change": 0.1,
+        "max_psi": 0.25,
+        "max_reference_psi": 0.5,
+    }
     assert Decisions().model_dump() == {"medium_above": 0.3, "high_above": 0.6, "review_band": (0.55, 0.65)}
 
 
-@pytest.mark.parametrize("options", ALL)
+@pytest.mark.parametrize("options", [*ALL, Candidate])
 def test_misspelt_key_is_refused(options: type[BaseModel]) -> None:
     """A key that does not exist is an error that names it, never ignored."""
     with pytest.raises(ValidationError, match="misspelt"):
@@ -52,7 +74,28 @@ def test_values_are_frozen(options: type[BaseModel]) -> None:
         (Recipe, "seed", -1),
         (Recipe, "seed", 2**32),
         (Recipe, "window_days", 0),
+        (Recipe, "calibration", "platt"),
+        (Recipe, "metric", "accuracy"),
+        (Recipe, "candidates", [{"estimator": "neural_network"}]),
+        (Recipe, "candidates", [{"parameters": {"max_iter": 5}}]),
+        (Recipe, "candidates", [{"estimator": "ada_boost", "search": {"n_estimators": []}}]),
+        (Recipe, "candidates", [{"estimator": "ada_boost", "search": {"n_estimators": 5}}]),
+        (Recipe, "candidates", [{"estimator": "ada_boost", "seed": 5}]),
         (GateBounds, "min_roc_auc", 1.5),
+        (GateBounds, "min_rows", -1),
+        (GateBounds, "min_churners", 0.5),
+        (GateBounds, "min_average_precision", 1.01),
+        (GateBounds, "max_calibration_error", 0),
+        (GateBounds, "max_feature_roc_auc", 1.01),
+        (GateBounds, "max_roc_auc_loss", -0.01),
+        (GateBounds, "min_slice_roc_auc", 1.5),
+        (GateBounds, "min_disparate_impact", -0.8),
+        (GateBounds, "fallback", "previous"),
+        (AuditBounds, "max_rows_change", 0),
+        (AuditBounds, "max_tier_change", 1.01),
+        (AuditBounds, "max_mean_change", -0.1),
+        (AuditBounds, "max_psi", 0),
+        (AuditBounds, "max_reference_psi", float("nan")),
         (Decisions, "medium_above", -0.1),
         (Decisions, "high_above", 1.1),
         (Decisions, "review_band", (0.5, 1.5)),
@@ -63,6 +106,55 @@ def test_value_out_of_range_is_refused(options: type[BaseModel], key: str, value
     """A value that makes no sense is refused by the name of its key."""
     with pytest.raises(ValidationError, match=key):
         options.model_validate({key: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        *[(GateBounds, key) for key in ("max_calibration_error", "max_feature_roc_auc", "max_roc_auc_loss")],
+        *[(GateBounds, key) for key in ("min_slice_roc_auc", "min_disparate_impact")],
+        *[(AuditBounds, key) for key in AuditBounds.model_fields],
+    ],
+)
+def test_bound_may_be_left_out(options: type[BaseModel], key: str) -> None:
+    """Null says that nothing is held to this bound."""
+    assert getattr(options.model_validate({key: None}), key) is None
+
+
+@pytest.mark.parametrize("key", ["min_rows", "min_churners", "min_roc_auc", "min_average_precision"])
+def test_least_that_is_wanted_of_every_model_cannot_be_left_out(key: str) -> None:
+    """The bounds that hold for every model have a number."""
+    with pytest.raises(ValidationError, match=key):
+        GateBounds.model_validate({key: None})
+
+
+def test_rules_do_not_compete() -> None:
+    """Rules among the candidates are refused with the reason; alone they are a recipe."""
+    with pytest.raises(ValidationError, match="rules are not trained and do not compete"):
+        Recipe.model_validate({"candidates": [{"estimator": "ada_boost"}, {"estimator": "rules"}]})
+
+    assert Recipe(estimator="rules").estimator == "rules"
+
+
+def test_chosen_recipe_has_one_estimator() -> None:
+    """What came of the candidates is one estimator with its parameters; all else stays as it was configured."""
+    recipe = Recipe(
+        candidates=(Candidate(estimator="ada_boost"), Candidate(estimator="random_forest")),
+        metric="brier",
+        seed=7,
+        window_days=90,
+        balance="weights",
+        calibration="sigmoid",
+    )
+
+    chosen = recipe.chosen("ada_boost", {"n_estimators": 5})
+
+    assert chosen.model_dump() == recipe.model_dump() | {
+        "estimator": "ada_boost",
+        "parameters": {"n_estimators": 5},
+        "candidates": (),
+    }
+    assert len(recipe.candidates) == 2
 
 
 @pytest.mark.parametrize("share", [0, 1])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
+from churn_assets.core.figures import Histogram
 from churn_assets.core.options import Decisions
 from churn_assets.core.scoring import ScoreAudit, score_rows
 
@@ -67,6 +68,16 @@ def test_review_also_below_the_high_tier() -> None:
     rows = score_rows(pa.array(["a", "b", "c"]), np.array([0.15, 0.25, 0.61]), "m", decisions)
 
     assert rows["action"].to_pylist() == ["review", "none", "offer"]
+
+
+def test_each_row_may_have_a_model_of_its_own() -> None:
+    """Where two models score a day, each row names the one that gave its probability."""
+    models = pa.array(["canary", "champion", "canary"])
+
+    rows = score_rows(pa.array(["a", "b", "c"]), np.array([0.1, 0.2, 0.3]), models, DECISIONS)
+
+    assert rows["model_version"].to_pylist() == ["canary", "champion", "canary"]
+    assert rows["churn_probability"].to_pylist() == [0.1, 0.2, 0.3]
 
 
 def test_rows_have_the_table_s_schema() -> None:
@@ -208,3 +219,54 @@ def test_audit_counts_tiers_and_means() -> None:
 def test_mean_of_nothing_is_zero() -> None:
     """Before the first batch there is no mean to divide for."""
     assert ScoreAudit("where").mean_probability == 0.0
+
+
+def test_audit_counts_the_rows_of_each_model() -> None:
+    """Over all batches it is told how many rows each model scored."""
+    audit = ScoreAudit("where")
+
+    audit.look(_scores([0.1, 0.7], ["a", "b"], model_version=["champion", "canary"]))
+    audit.look(_scores([0.4], ["c"], model_version=["champion"]))
+
+    assert audit.models == {"champion": 2, "canary": 1}
+
+
+def test_audit_counts_probabilities_between_its_edges() -> None:
+    """A bin holds its lower edge; what lies below the first edge and from the last one on is counted too."""
+    audit = ScoreAudit("where", (0.25, 0.5))
+
+    audit.look(_scores([0.0, 0.25], ["a", "b"]))
+    audit.look(_scores([0.3, 0.5, 1.0], ["c", "d", "e"]))
+
+    assert audit.summary().scores == Histogram(edges=(0.25, 0.5), counts=(1, 2, 2))
+
+
+def test_summary_is_what_was_seen() -> None:
+    """Rows, tiers and mean are those of the batches so far, and do not change with the next."""
+    audit = ScoreAudit("where", (0.5,))
+    audit.look(_scores([0.25, 0.75], ["a", "b"], risk_tier=["low", "high"]))
+
+    summary = audit.summary()
+
+    audit.look(_scores([1.0], ["c"]))
+    assert (summary.rows, summary.mean) == (2, 0.5)
+    assert summary.tiers == {"low": 1, "medium": 0, "high": 1}
+    assert summary.scores.counts == (1, 1)
+
+
+def test_summary_of_nothing_is_empty() -> None:
+    """Before the first batch every bin is empty."""
+    summary = ScoreAudit("where", (0.25, 0.5)).summary()
+
+    assert (summary.rows, summary.mean) == (0, 0.0)
+    assert summary.scores == Histogram(edges=(0.25, 0.5), counts=(0, 0, 0))
+
+
+def test_published_scores_are_counted_without_an_audit() -> None:
+    """Scores of another day are counted as they are: they had their audit, perhaps by an older release."""
+    audit = ScoreAudit("where", (0.5,))
+
+    audit.count(_scores([0.75, 0.25], ["b", "a"], risk_tier=["extreme", "low"]))
+
+    assert audit.summary().rows == 2
+    assert audit.summary().scores.counts == (1, 1)

@@ -1,5 +1,6 @@
 """Which days a model may learn from, and the fit itself."""
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_only_the_feature_columns_are_learnt_from() -> None:
     """The id and any other column of the table are not looked at."""
     rows = labelled_rows(400, seed=3)
     told = pa.array(rows.churned.astype(np.float64))
-    leaking = LabelledRows(rows.features.append_column("told", told), rows.churned)
+    leaking = dataclasses.replace(rows, features=rows.features.append_column("told", told))
     recipe = Recipe(estimator="logistic_regression")
 
     one, other = (predict(fit(each, recipe, COLUMNS), rows.features, COLUMNS) for each in (rows, leaking))
@@ -102,7 +103,7 @@ def test_only_the_feature_columns_are_learnt_from() -> None:
 @pytest.mark.parametrize("churners", [0, 1, 19, 20])
 def test_missing_class_is_told(churners: int) -> None:
     """Without two of each kind there is nothing to learn; the sentence says how many there are."""
-    rows = LabelledRows(labelled_rows(20, seed=4).features, np.arange(20) < churners)
+    rows = dataclasses.replace(labelled_rows(20, seed=4), churned=np.arange(20) < churners)
 
     with pytest.raises(TrainingImpossible, match=f"training has 20 rows, of which {churners} churned: at least 2"):
         fit(rows, Recipe(), COLUMNS)
@@ -110,7 +111,7 @@ def test_missing_class_is_told(churners: int) -> None:
 
 def test_no_rows_are_told() -> None:
     """No rows at all are told in the same sentence."""
-    rows = LabelledRows(labelled_rows(20, seed=4).features.slice(0, 0), np.zeros(0, dtype=bool))
+    rows = labelled_rows(20, seed=4).keep(np.zeros(20, dtype=bool))
 
     with pytest.raises(TrainingImpossible, match="training has 0 rows"):
         fit(rows, Recipe(), COLUMNS)
@@ -150,21 +151,35 @@ def test_model_that_has_not_converged_is_left_to_the_gates() -> None:
     assert np.isfinite(predict(pipeline, rows.features, COLUMNS)).all()
 
 
+def _on(rows: LabelledRows, *days: str) -> LabelledRows:
+    """The rows as those of certain days."""
+    return dataclasses.replace(rows, days=np.array(days, dtype="datetime64[D]"))
+
+
 def test_parts_are_joined_in_order() -> None:
-    """Rows of several days stand behind each other with their outcomes."""
-    parts = [labelled_rows(3, seed=7), labelled_rows(2, seed=8)]
+    """Rows of several days stand behind each other with their outcomes and their days."""
+    parts = [_on(labelled_rows(3, seed=7), *["2026-01-08"] * 3), _on(labelled_rows(2, seed=8), *["2026-01-01"] * 2)]
 
     joined = LabelledRows.join(parts)
 
     assert joined.features.to_pylist() == parts[0].features.to_pylist() + parts[1].features.to_pylist()
     assert joined.churned.tolist() == parts[0].churned.tolist() + parts[1].churned.tolist()
+    assert joined.days.astype(str).tolist() == ["2026-01-08"] * 3 + ["2026-01-01"] * 2
 
 
 def test_kept_rows_keep_their_outcomes() -> None:
-    """The marked rows stay, each with its own outcome."""
-    rows = labelled_rows(4, seed=9)
+    """The marked rows stay, each with its own outcome and day."""
+    rows = _on(labelled_rows(4, seed=9), "2026-01-01", "2026-01-08", "2026-01-15", "2026-01-22")
 
     kept = rows.keep(np.array([True, False, False, True]))
 
     assert kept.features.to_pylist() == [rows.features.to_pylist()[at] for at in (0, 3)]
     assert kept.churned.tolist() == [rows.churned[at] for at in (0, 3)]
+    assert kept.days.astype(str).tolist() == ["2026-01-01", "2026-01-22"]
+
+
+def test_ids_are_the_customers_of_the_rows() -> None:
+    """The customers are told in the order of their rows."""
+    rows = labelled_rows(3, seed=10)
+
+    assert rows.ids.to_pylist() == rows.features["customer_id"].to_pylist()

@@ -8,12 +8,8 @@ import numpy as np
 import pandas as pd
 import pandera.errors
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from churn_assets.profiles.retail import PROFILE, add_features, orders_no_more
+from churn_assets.profiles.retail import PROFILE, add_features, by_recency, orders_no_more
 from churn_assets_tests.factories import made_up_customers
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "online_retail"
@@ -68,6 +64,16 @@ def test_interval_is_the_mean_gap_between_order_days() -> None:
     assert features["ordered_once"].tolist() == [False, True]
 
 
+def test_rules_go_by_the_days_since_the_latest_order() -> None:
+    """Who ordered today may stay; with each day the order is likelier to be the last, up to certainty."""
+    frame = customers(last_order_date=dates("2026-10-31", "2026-08-02", "2026-05-04", "2025-10-31"))
+
+    probability = by_recency(frame)
+
+    assert probability.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert PROFILE.rules is by_recency
+
+
 def test_last_order_before_the_first_breaks_the_schema() -> None:
     """The schema compares the two dates of a customer."""
     frame = customers(first_order_date=dates("2026-06-03"), last_order_date=dates("2026-06-02"))
@@ -87,22 +93,10 @@ def test_real_snapshots_are_valid(snapshot: Any) -> None:
 
 
 @needs_the_orders
-def test_real_churners_of_a_later_season_are_ranked(snapshot: Any) -> None:
-    """Trained only on outcomes known by 2011-08-31, a model ranks that day's customers by ROC-AUC above 0.755."""
+def test_real_customers_who_order_no_more_have_churned(snapshot: Any) -> None:
+    """Of the shop's customers of 2011-08-31, 39.3 % ordered nothing in the 90 days after it."""
+    then = snapshot(pd.Timestamp(2011, 8, 31))
 
-    def examples(day: pd.Timestamp) -> tuple[pd.DataFrame, "pd.Series[bool]"]:
-        then = snapshot(day)
-        churned = orders_no_more(then, snapshot(day + HORIZON).reindex(then.index))
-        return add_features(then)[list(PROFILE.feature_columns)], churned
+    churned = orders_no_more(then, snapshot(pd.Timestamp(2011, 8, 31) + HORIZON).reindex(then.index))
 
-    judged_on = pd.Timestamp(2011, 8, 31)
-    train = [examples(judged_on - HORIZON - pd.Timedelta(weeks=back)) for back in range(0, 52, 6)]
-    features = pd.concat([part for part, _ in train]).fillna(-1)
-    churned = pd.concat([part for _, part in train])
-    later_features, later_churned = examples(judged_on)
-
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(features, churned)
-
-    probability = model.predict_proba(later_features.fillna(-1))[:, 1]
-    assert later_churned.mean() == pytest.approx(0.393, abs=0.001)
-    assert roc_auc_score(later_churned, probability) > 0.755
+    assert churned.mean() == pytest.approx(0.393, abs=0.001)

@@ -54,6 +54,28 @@ def test_any_split_and_order_give_the_same_rows(name: str, data: st.DataObject) 
     pd.testing.assert_frame_equal(parts.loc[whole.index], whole)
 
 
+RULED = [name for name in NAMES if load_profile(f"churn_assets.profiles.{name}").rules]
+
+
+@pytest.mark.parametrize("name", [f"churn_assets.profiles.{name}" for name in RULED])
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_rules_give_a_customer_the_same_probability_in_any_company(name: str, data: st.DataObject) -> None:
+    """Shuffled and cut at any place, each customer gets the probability they get as a whole, from 0 to 1."""
+    profile = load_profile(name)
+    assert profile.rules is not None
+    rows = data.draw(st.integers(1, 40), "rows")
+    customers = made_up_customers(profile, rows, seed=data.draw(st.integers(0, 2**16), "seed"))
+    order = data.draw(st.permutations(range(rows)), "order")
+    cut = data.draw(st.integers(0, rows), "cut")
+    whole = profile.rules(customers)
+
+    parts = pd.concat([profile.rules(customers.iloc[order[:cut]]), profile.rules(customers.iloc[order[cut:]])])
+
+    pd.testing.assert_series_equal(parts.loc[whole.index], whole)
+    assert whole.between(0, 1).all()
+
+
 @every_profile
 @pytest.mark.parametrize("rows", [0, 1])
 def test_small_batches_have_the_types_of_large_ones(name: str, rows: int) -> None:

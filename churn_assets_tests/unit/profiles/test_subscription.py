@@ -10,7 +10,7 @@ import pytest
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.profile import LabelRule
 from churn_assets.profiles.loading import load_profile
-from churn_assets.profiles.subscription import PROFILE, add_features, is_gone
+from churn_assets.profiles.subscription import PROFILE, add_features, by_last_login, is_gone
 from churn_assets_tests.factories import made_up_customers
 
 DAY = date(2026, 10, 31)
@@ -76,6 +76,16 @@ def test_customers_who_are_absent_later_are_gone() -> None:
 
     assert churned.tolist() == [False, True, False]
     assert churned.dtype == bool
+
+
+def test_rules_go_by_weeks_since_the_last_login() -> None:
+    """Who was seen this week stays, likelier than who was not; from the third week on they may well leave."""
+    frame = customers(days_since_login=[0, 6, 7, 20, 21, 300])
+
+    probability = by_last_login(frame)
+
+    assert probability.tolist() == [0.04, 0.04, 0.1, 0.1, 0.3, 0.3]
+    assert PROFILE.rules is by_last_login
 
 
 def test_label_looks_thirty_days_ahead() -> None:

@@ -149,13 +149,24 @@ def test_nothing_left_to_go_back_to_is_an_error_that_says_where(told: str) -> No
 
 
 def test_an_event_survives_its_commit() -> None:
-    """Actor, reason, run, model and details are read from a commit as they were written."""
-    commit = Commit("score", "Ana Šimić", "late\nexport", "run-1", "20261001-3f9a1c2b", {"raw": 5, "mean": 0.25})
+    """Actor, reason, run, model, code and details are read from a commit as they were written."""
+    details = {"raw": 5, "mean": 0.25}
+    commit = Commit("score", "Ana Šimić", "late\nexport", "run-1", "20261001-3f9a1c2b", "0123abc-dirty", details)
 
     told = read_event(commit_metadata(DAY, "abc", 5, commit))
 
     assert (told.day, told.version, told.rows, told.commit) == (DAY, "abc", 5, commit)
     assert told.published_at.tzinfo is not None
+
+
+def test_a_commit_without_a_code_revision_is_read() -> None:
+    """A commit of a release that did not tell its code is read, its revision empty."""
+    metadata = commit_metadata(DAY, "abc", 5, Commit("score", "tester", code_revision="0123abc"))
+    del metadata["code_revision"]
+
+    told = read_event(metadata)
+
+    assert told.commit == Commit("score", "tester")
 
 
 def test_a_commit_holds_text_only() -> None:

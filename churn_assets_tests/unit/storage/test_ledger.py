@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
@@ -10,6 +11,9 @@ from churn_assets.core.columns import PROMOTIONS
 from churn_assets.core.errors import InputError
 from churn_assets.storage.ledger import Ledger, Row
 from churn_assets_tests.storage_factories import record, recording
+
+LATER = ("reason", "forced")
+NOON = dt.datetime(2026, 10, 31, 12, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -46,18 +50,16 @@ def test_records_are_told_oldest_first(ledger: Ledger) -> None:
 
 def test_a_clock_that_went_back_does_not_reorder_records(ledger: Ledger) -> None:
     """What was recorded last is last, also when a host's clock says it was earlier."""
-    noon = dt.datetime(2026, 10, 31, 12, tzinfo=dt.UTC)
-    ledger.append(lambda _: record("first", noon))
-    ledger.append(lambda _: record("second", noon - dt.timedelta(seconds=2)))
+    ledger.append(lambda _: record("first", NOON))
+    ledger.append(lambda _: record("second", NOON - dt.timedelta(seconds=2)))
 
     assert [row["to_version"] for row in ledger.rows()] == ["first", "second"]
 
 
 def test_records_of_the_same_instant_keep_their_order(ledger: Ledger) -> None:
     """A clock too coarse to tell records apart leaves them in the order in which they were added."""
-    noon = dt.datetime(2026, 10, 31, 12, tzinfo=dt.UTC)
     for number in range(6):
-        ledger.append(recording(record(f"m{number}", noon)))
+        ledger.append(recording(record(f"m{number}", NOON)))
 
     assert [row["to_version"] for row in ledger.rows()] == [f"m{number}" for number in range(6)]
 
@@ -122,3 +124,57 @@ def test_ledgers_of_one_folder_are_one_ledger(tmp_path: Path) -> None:
     writer.append(lambda _: record("m1"))
 
     assert [row["to_version"] for row in reader.rows()] == ["m1"]
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A record of promotions by a release whose table had no `reason` and no `forced` yet."""
+    columns = pa.schema([field for field in PROMOTIONS if field.name not in LATER])
+    first = {name: value for name, value in record("m1", NOON).items() if name not in LATER}
+    Ledger(tmp_path / "promotions", columns).append(lambda _: first)
+    return tmp_path / "promotions"
+
+
+def test_a_column_that_came_later_is_null_in_earlier_records(older: Path) -> None:
+    """A table without the column is appended to: its old record stays as it was, with nothing in that column."""
+    ledger = Ledger(older, PROMOTIONS)
+
+    ledger.append(lambda _: record("m2", NOON))
+
+    assert ledger.rows() == [record("m1", NOON) | dict.fromkeys(LATER), record("m2", NOON)]
+
+
+def test_a_column_that_came_later_can_be_read_before_anything_is_recorded_in_it(older: Path) -> None:
+    """Whoever reads an older table finds every column of today, with nothing in those that it lacks."""
+    rows = Ledger(older, PROMOTIONS).rows()
+
+    assert rows == [record("m1", NOON) | dict.fromkeys(LATER)]
+
+
+def test_who_decides_on_an_older_table_finds_every_column(older: Path) -> None:
+    """The records so far that a decision is handed have the columns of today too."""
+    handed: list[list[Row]] = []
+
+    Ledger(older, PROMOTIONS).append(handed.append)
+
+    assert handed == [[record("m1", NOON) | dict.fromkeys(LATER)]]
+
+
+def test_an_older_table_is_widened_once(older: Path) -> None:
+    """Record after record is added to the table that was widened, in order."""
+    for number in range(2, 5):
+        Ledger(older, PROMOTIONS).append(recording(record(f"m{number}")))
+
+    assert [row["to_version"] for row in Ledger(older, PROMOTIONS).rows()] == ["m1", "m2", "m3", "m4"]
+    assert len(DeltaTable(older).schema().fields) == len(PROMOTIONS) + 1
+
+
+def test_a_table_of_a_later_release_is_read_and_appended_to(tmp_path: Path) -> None:
+    """A release that was taken back goes on recording in a table with a column that it does not know."""
+    wider = PROMOTIONS.append(pa.field("ticket", pa.string()))
+    Ledger(tmp_path / "promotions", wider).append(lambda _: record("m1") | {"ticket": "CH-1"})
+
+    Ledger(tmp_path / "promotions", PROMOTIONS).append(lambda _: record("m2"))
+
+    told = [(row["to_version"], row["ticket"]) for row in Ledger(tmp_path / "promotions", wider).rows()]
+    assert told == [("m1", "CH-1"), ("m2", None)]

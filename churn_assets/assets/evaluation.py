@@ -1,0 +1,135 @@
+"""What a model is judged beside: the scores that were really published then, the champion's recipe, the rules."""
+
+import datetime as dt
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from churn_assets.assets.material import Holdout, Material, Plan, load_material
+from churn_assets.assets.resources import Chain
+from churn_assets.core.card import ModelCard
+from churn_assets.core.errors import ChurnError, TrainingImpossible, UnknownVersion
+from churn_assets.core.evaluation import compare
+from churn_assets.core.evidence import Comparison, Evidence
+from churn_assets.core.frames import id_texts
+from churn_assets.core.gates import judge
+from churn_assets.core.model import apply_rules, predict, predict_in_blocks
+from churn_assets.core.profile import LabelColumn
+from churn_assets.core.training import fit
+from churn_assets.storage.ledger import Row
+
+__all__ = ["Baseline", "compare_with_baseline", "compare_with_rules", "find_baseline", "record_evaluation"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Whose probabilities a model must not fall behind: published scores, or the champion's recipe."""
+
+    kind: Literal["published", "champion"]
+    version: str
+
+
+def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
+    """The scores published on the backtest's day by a model that knew no more; else the champion's recipe.
+
+    None where there is neither, or where the champion's recipe is the one in force.
+    """
+    if backtest is None:
+        return None
+    if not isinstance(chain.profile.label, LabelColumn):
+        for event in reversed(chain.scores.history(backtest)):
+            if not event.commit.details.get("hindsight", True):
+                with suppress(UnknownVersion):  # vacuumed since
+                    chain.scores.version(backtest, event.version)
+                    return Baseline("published", event.version)
+    with suppress(ChurnError):  # no champion, or one whose folder cannot be read
+        champion = chain.registry.models.card(chain.registry.champion())
+        same = (champion.recipe, champion.feature_digest) == (chain.recipe, chain.feature_digest)
+        if champion.profile == chain.profile.name and not champion.is_rules and not same:
+            return Baseline("champion", champion.model_version)
+    return None
+
+
+def compare_with_baseline(
+    chain: Chain, plan: Plan, material: Material, baseline: Baseline | None, probability: NDArray[np.float64]
+) -> Comparison | None:
+    """`probability` of the hold-out (n) beside the baseline's, on the customers that both know."""
+    if baseline is None or plan.backtest is None:
+        return None
+    churned = material.holdout.rows.churned
+    if baseline.kind == "champion":
+        champion = chain.registry.models.card(baseline.version)
+        other = _champion_then(chain, plan, material, champion)
+        return compare("champion", baseline.version, churned, probability, other)
+    scores = chain.scores.version(plan.backtest, baseline.version).read(["customer_id", "churn_probability"])
+    at = pc.index_in(
+        id_texts(material.holdout.rows.ids).combine_chunks(), value_set=scores.column("customer_id").combine_chunks()
+    )
+    both = at.is_valid().to_numpy(zero_copy_only=False)
+    published = scores.column("churn_probability").take(at.drop_null()).to_numpy()
+    with suppress(TrainingImpossible):  # none of the customers known then churned, or all did: nothing to compare
+        return compare("published", baseline.version, churned[both], probability[both], published)
+    return None
+
+
+def _champion_then(chain: Chain, plan: Plan, material: Material, champion: ModelCard) -> NDArray[np.float64]:
+    """What the champion's recipe, trained as of the backtest's day, gives the hold-out.
+
+    It learns from the days at hand that lie in its own window, with its own feature parameters.
+    """
+    if chain.profile.feature_digest(champion.feature_parameters) != chain.feature_digest:
+        material = load_material(chain, plan, champion.feature_parameters)
+    rows = material.judged
+    oldest = rows.days.max() - np.timedelta64(champion.chosen.window_days, "D")
+    columns = tuple(name for name in champion.feature_columns if name in chain.profile.feature_columns)
+    pipeline = fit(rows.keep(rows.days >= oldest), champion.chosen, columns)
+    return predict_in_blocks(lambda block: predict(pipeline, block, columns), material.holdout.rows.features)
+
+
+def compare_with_rules(
+    chain: Chain, backtest: dt.date, holdout: Holdout, probability: NDArray[np.float64]
+) -> Comparison | None:
+    """`probability` of the hold-out (n) beside what the profile's rules give it; None where it has none."""
+    if chain.profile.rules is None:
+        return None
+    ruled = predict_in_blocks(lambda block: apply_rules(chain.profile, block, backtest), holdout.customers)
+    return compare("rules", chain.profile.name, holdout.rows.churned, probability, ruled)
+
+
+def record_evaluation(chain: Chain, card: ModelCard, evidence: Evidence) -> None:
+    """Keep how the model was judged; an evaluation beside the same probabilities is not kept twice."""
+    gates = judge(evidence, chain.gates)
+    missed = [gate.finding for gate in gates if not gate.passed]
+    metrics, beside = evidence.metrics, evidence.comparison
+    published = beside if beside and beside.kind == "published" else None
+    row: Row = {
+        "evaluated_at": dt.datetime.now(dt.UTC),
+        "model_version": card.model_version,
+        "backtest_date": card.backtest_date,
+        "rows": metrics.rows if metrics else 0,
+        "base_rate": metrics.base_rate if metrics else None,
+        "roc_auc": metrics.roc_auc if metrics else None,
+        "average_precision": metrics.average_precision if metrics else None,
+        "brier": metrics.brier if metrics else None,
+        "calibration_error": metrics.calibration_error if metrics else None,
+        "published_version": published.version if published else None,
+        "published_roc_auc": published.roc_auc if published else None,
+        "passed": not missed,
+        "missed": "; ".join(missed),
+        "compared_with": beside.kind if beside else None,
+        "compared_version": beside.version if beside else None,
+        "roc_auc_difference": beside.difference if beside else None,
+        "difference_low": beside.interval.low if beside else None,
+        "difference_high": beside.interval.high if beside else None,
+        "evidence": evidence.model_dump_json(),
+    }
+    chain.registry.evaluations.append(lambda rows: None if _is_there(rows, row) else row)
+
+
+def _is_there(rows: list[Row], row: Row) -> bool:
+    said = [each for each in rows if each["model_version"] == row["model_version"]]
+    return bool(said) and said[-1]["evidence"] == row["evidence"]

@@ -1,0 +1,153 @@
+"""Which models score a day, and what they are given: shared by the published and the challenger's scores."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from churn_assets.assets.features import feature_batches, is_fresh
+from churn_assets.assets.resources import Chain, installed_libraries, logger
+from churn_assets.core.batches import BLOCK_ROWS, ordered_map, rechunk
+from churn_assets.core.canary import in_canary
+from churn_assets.core.card import ModelCard
+from churn_assets.core.columns import SCORES
+from churn_assets.core.errors import AuditFailed, ModelFault, UnknownVersion
+from churn_assets.core.frames import id_texts
+from churn_assets.core.golden import check_golden
+from churn_assets.core.model import Model
+from churn_assets.core.scoring import ScoreAudit, score_rows
+from churn_assets.storage.history import Event, version_before
+from churn_assets.storage.registry import Canary
+from churn_assets.storage.tables import Table
+from churn_assets.storage.versions import PartitionVersion, Staged
+
+__all__ = ["Serving", "champion_and_canary", "open_model", "stage_scores"]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Who scores a day: `model`, and for the canary's share of the customers another one."""
+
+    model: Model
+    canary: Canary | None = None
+    canary_model: Model | None = None
+
+
+def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> Serving:
+    """The model that `wanted` names, opened and proven; the canary beside the champion, never beside a pinned model.
+
+    Raises:
+        NoChampion, UnknownVersion, ModelFault: nothing can score.
+    """
+    model = open_model(chain, _resolve(chain, day, wanted, events))
+    canary = chain.registry.canary() if wanted is None else None
+    if canary is None:
+        return Serving(model)
+    return Serving(model, canary, open_model(chain, canary.model_version))
+
+
+def open_model(chain: Chain, version: str) -> Model:
+    """A model that is what its card says, of this profile, and still gives its golden rows.
+
+    Raises:
+        UnknownVersion, ModelFault: it is not.
+    """
+    store = chain.registry.models
+    try:
+        card = store.card(version)
+    except UnknownVersion as error:
+        if version not in {row["to_version"] for row in chain.registry.promotions.rows()}:
+            raise
+        raise ModelFault(
+            f"model {version} was promoted, and its folder below {store.root} is gone: restore it from a backup, or "
+            "promote another version"
+        ) from error
+    if card.profile != chain.profile.name:
+        raise ModelFault(
+            f"model {version} was trained for profile {card.profile}, the chain runs {chain.profile.name}; "
+            "train and promote a model for it"
+        )
+    model = Model(*store.load(version))
+    check_golden(model, chain.profile, store.golden(card), installed_libraries())
+    return model
+
+
+def stage_scores(
+    chain: Chain, table: Table, serving: Serving, customers: PartitionVersion, edges: tuple[float, ...]
+) -> tuple[Staged, ScoreAudit, dict[str, Any]]:
+    """Score every customer of a day and write the rows where no reader looks, audited row by row.
+
+    Returns:
+        The files, what the audit saw (probabilities counted between `edges`), and what was read.
+
+    Raises:
+        AuditFailed: the rows are not fit to be read; nothing is left behind.
+    """
+    made_from = _features_version(chain, customers, serving.model.card)
+    staged = table.write(customers.day, SCORES, "customer_id", _score(chain, serving, customers))
+    audit = ScoreAudit(f"{table.name} {customers.day}", edges)
+    try:
+        for batch in staged.batches():
+            audit.look(batch)
+        audit.finish(customers.rows)
+    except AuditFailed:
+        table.discard(staged)
+        raise
+    return staged, audit, made_from
+
+
+def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> str:
+    if wanted is None:
+        return chain.registry.champion()
+    if wanted == "previous":
+        before = version_before(events, f"churn_scores {day}")
+        return next(event.commit.model_version for event in reversed(events) if event.version == before)
+    if wanted == "as_of":
+        return chain.registry.newest_as_of(day)
+    return wanted
+
+
+def _features_version(chain: Chain, customers: PartitionVersion, card: ModelCard) -> dict[str, Any]:
+    """The `customer_features` that the model can read; none where its own are computed from `customers`."""
+    if card.is_rules:
+        return {"features_version": "", "feature_code_changed": False}
+    newest = next(reversed(chain.features.history(customers.day)), None)
+    if newest is not None and is_fresh(newest, customers.version, card.feature_digest):
+        return {"features_version": newest.version, "feature_code_changed": False}
+    changed = chain.profile.feature_digest(card.feature_parameters) != card.feature_digest
+    if changed:
+        logger.warning("%s: the feature code has changed since model %s was trained", customers.day, card.model_version)
+    return {"features_version": "", "feature_code_changed": changed}
+
+
+def _rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:
+    """What the model is given: customers for rules, else its features, read or computed."""
+    if card.is_rules:
+        return customers.batches()
+    if version := _features_version(chain, customers, card)["features_version"]:
+        return chain.features.version(customers.day, version).batches()
+    return feature_batches(chain, customers, card.feature_parameters)
+
+
+def _score(chain: Chain, serving: Serving, customers: PartitionVersion) -> Iterator[pa.Table]:
+    """Score rows in fixed blocks of the sorted partition, so that the arithmetic never depends on the batches.
+
+    With a canary both models score the whole block: the champion's rows are then the same to the
+    bit as without one.
+    """
+    models = [model for model in (serving.model, serving.canary_model) if model is not None]
+    blocks = [rechunk(_rows_for(chain, customers, model.card), BLOCK_ROWS) for model in models]
+
+    def score(given: tuple[pa.Table, ...]) -> pa.Table:
+        ids = id_texts(given[0].column(chain.profile.id_column).combine_chunks())
+        scored = [model.score(chain.profile, rows, customers.day) for model, rows in zip(models, given, strict=True)]
+        if serving.canary is None:
+            return score_rows(ids, scored[0], serving.model.card.model_version, chain.decisions)
+        tried = in_canary(ids, serving.canary.share)
+        versions = pa.array(np.where(tried, serving.canary.model_version, serving.model.card.model_version))
+        return score_rows(ids, np.where(tried, scored[1], scored[0]), versions, chain.decisions)
+
+    return ordered_map(score, zip(*blocks, strict=True))

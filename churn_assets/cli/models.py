@@ -1,0 +1,165 @@
+"""Commands about models: train one, list them, make one champion."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from churn_assets import present
+from churn_assets.cli.opening import announce_champion, open_launcher, open_registry
+from churn_assets.cli.options import Json, Reason, as_date, day_option, person, said
+from churn_assets.core.errors import ChurnError, InputError
+from churn_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from churn_assets.core.card import ModelCard
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+
+
+@commands.command()
+def train(
+    as_of: Annotated[
+        datetime | None, day_option("--as-of", text="Only what was known at its end is learnt from.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a model version as of a day, the source's latest where none is given, and judge it by a backtest."""
+    settings = load_settings()
+    launcher = open_launcher(settings)
+    day = as_date(as_of) or launcher.latest()
+    launcher.check_day(day)
+    with present.progress(f"training as of {day}"):
+        told = launcher.train(day)
+    registry = open_registry(settings)
+    [row] = [each.row() for each in registry.registered() if each.card.model_version == told["model_version"]]
+    card = registry.models.card(told["model_version"])
+    if json:
+        board = [each.model_dump(mode="json") for each in card.leaderboard]
+        gates = [gate.model_dump() for gate in registry.gates_of(card.model_version)]
+        present.print_json(row | {"created": told["created"], "gates": gates, "leaderboard": board})
+        return
+    if card.leaderboard:
+        _show_leaderboard(card)
+    _show([row])
+    if not told["created"]:
+        present.note("it was there already: the same data, code and settings give the same version")
+    if published := told.get("published_roc_auc"):
+        present.note(f"the scores that were published on {told['backtest_date']} reach ROC-AUC {published:.4f} there")
+
+
+@commands.command()
+def models(
+    live_on: Annotated[
+        datetime | None, day_option("--live-on", text="Only the model that was champion at the end of that day.")
+    ] = None,
+    card: Annotated[
+        str | None, typer.Option("--card", help="Print the card of this model version, in Markdown.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List every model version: trained as of, rows, metrics, status."""
+    settings = load_settings()
+    registry = open_registry(settings)
+    if card is not None:
+        if json:
+            present.print_json(registry.models.card(card).model_dump(mode="json"))
+        else:
+            present.print_text(registry.models.page(card))
+        return
+    faults: list[ChurnError] = []
+    rows = [each.row() for each in registry.registered(faults)]
+    for fault in faults:
+        present.note(f"warning: {fault}")
+    if live_on is not None:
+        promotion = registry.live_on(live_on.date(), settings.timezone)
+        told = {name: promotion[name] for name in ("promoted_at", "actor", "reason", "forced")}
+        there = [row | told for row in rows if row["model_version"] == promotion["to_version"]]
+        rows = there or [{"model_version": promotion["to_version"], "status": "gone", **told}]
+    if json:
+        present.print_json(rows)
+    elif live_on is not None:
+        names = ("model_version", "trained_as_of", "status", "promoted_at", "actor", "reason")
+        shown = [str(rows[0].get(name, "")) for name in names]
+        present.print_table(f"Live on {live_on.date()}", ["", ""], list(zip(names, shown, strict=True)))
+    elif rows:
+        _show(rows)
+    else:
+        present.note("no model yet; `churn-assets run` trains the first one")
+
+
+@commands.command()
+def promote(
+    version: str,
+    reason: Reason,
+    force: Annotated[bool, typer.Option("--force", help="Also when it missed its gates.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a model version champion: its scores are published from the next run on."""
+    settings = load_settings()
+    registry = open_registry(settings)
+    promotion = registry.promote(version, actor=person(), reason=said(reason), force=force) or {}
+    announce_champion(settings, registry)
+    if json:
+        present.print_json(promotion)
+    else:
+        before = promotion["from_version"]
+        present.note(f"{version} is champion" + (f"; it was {before}" if before else ", the first"))
+
+
+@commands.command()
+def canary(
+    version: Annotated[str | None, typer.Argument(help="The model version that scores a share.")] = None,
+    share: Annotated[float, typer.Option("--share", min=0.0, max=1.0, help="Share of the customers.")] = 0.05,
+    off: Annotated[bool, typer.Option("--off", help="The champion scores everybody again.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the record.")] = "",
+    json: Json = False,
+) -> None:
+    """Let a model version score a share of the customers in the published table, from the next run on."""
+    from churn_assets.storage.registry import Canary
+
+    if off == (version is not None):
+        raise InputError("give either the VERSION of a model, or --off")
+    if not off and not 0 < share < 1:
+        raise InputError(f"--share is {share:g}; it lies between 0 and 1: promote a model that is to score everybody")
+    settings = load_settings()
+    registry = open_registry(settings)
+    wanted = None if version is None else Canary(version, share)
+    told = registry.set_canary(wanted, actor=person(), reason=reason if off else said(reason)) or {}
+    announce_champion(settings, registry)
+    if json:
+        present.print_json(told)
+    elif wanted is None:
+        present.note("the canary is off: the champion scores everybody")
+    else:
+        present.note(f"{version} scores {share:.1%} of the customers from the next run on")
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    shown = [{name: value for name, value in row.items() if name != "missed"} for row in rows]
+    present.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
+    for row in rows:
+        for finding in row.get("missed", []):
+            present.note(f"{row['model_version']} missed: {finding}")
+
+
+def _show_leaderboard(card: "ModelCard") -> None:
+    headings = [
+        "",
+        "estimator",
+        "parameters",
+        "roc_auc",
+        "average_precision",
+        "brier",
+        "backtest_roc_auc",
+        "backtest_brier",
+    ]
+    rows = []
+    for each in card.leaderboard:
+        told = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
+        backtest = (each.backtest.roc_auc, each.backtest.brier) if each.backtest else (None, None)
+        figures = (each.roc_auc, each.average_precision, each.brier)
+        rows.append(["chosen" if each.chosen else "", each.estimator, told, *figures, *backtest])
+    present.print_table(f"Candidates, {card.selection}", headings, rows)

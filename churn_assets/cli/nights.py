@@ -1,0 +1,114 @@
+"""Commands about nights: write a sample, run the chain, see it work."""
+
+import datetime as dt
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from churn_assets import present
+from churn_assets.cli.opening import open_launcher, open_scores
+from churn_assets.cli.options import Date, First, Json, as_date, day_option, said
+from churn_assets.core.errors import InputError
+from churn_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from churn_assets.launch import Launcher
+
+__all__ = ["commands"]
+
+QUICKSTART_DAYS = 7
+SHOWN = (
+    "snapshot_date",
+    "raw",
+    "valid",
+    "quarantined",
+    "scored",
+    "high_risk",
+    "mean_probability",
+    "model_version",
+    "seconds",
+)
+commands = typer.Typer()
+
+
+@commands.command()
+def sample(
+    customers: Annotated[int, typer.Option(min=1, help="Customers on a day, about.")] = 6000,
+    days: Annotated[int, typer.Option(min=1, help="Daily snapshots.")] = 150,
+    until: Annotated[
+        datetime | None, day_option("--until", text="The last day; yesterday where none is given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same customers.")] = 7,
+) -> None:
+    """Write daily snapshots of a simulated subscription business to the source."""
+    from churn_assets.samples import write_sample
+
+    settings = load_settings()
+    with present.progress("simulating customers"):
+        first, last = write_sample(settings, customers, days, as_date(until), seed)
+    present.note(f"wrote {days} daily snapshots of about {customers:,} customers, {first} to {last}")
+
+
+@commands.command()
+def run(
+    date: Date = None,
+    first: First = None,
+    last: Annotated[datetime | None, day_option("--to", text="The last of a range of days.")] = None,
+    accept_shift: Annotated[
+        bool, typer.Option("--accept-shift", help="Publish scores that lie beyond the audit's bounds; say why.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why a shift is accepted; it is kept in the record.")] = "",
+    no_publish: Annotated[bool, typer.Option("--no-publish", help="Stop after the audit: no reader sees it.")] = False,
+    json: Json = False,
+) -> None:
+    """Run the nightly chain for a day or a range of days, the source's latest where none is given."""
+    if accept_shift:
+        said(reason)
+    elif reason:
+        raise InputError("--reason says why a shift is accepted: give it with --accept-shift")
+    launcher = open_launcher(load_settings())
+    days = launcher.days(as_date(date), as_date(first), as_date(last))
+    _run_nights(launcher, days, json=json, accept_shift=reason, publish=not no_publish)
+
+
+@commands.command()
+def quickstart() -> None:
+    """See it work: a sample where the source is empty, a first model, and the last seven nights."""
+    settings = load_settings()
+    launcher = open_launcher(settings)
+    if launcher.chain.source.dated and not launcher.chain.source.days():
+        sample()
+    latest = launcher.latest()
+    held = set(launcher.chain.source.days())
+    week = [latest - dt.timedelta(days=back) for back in reversed(range(QUICKSTART_DAYS))]
+    _run_nights(launcher, [day for day in week if day in held and day >= settings.start_date])
+    customer = open_scores(settings).riskiest(latest)
+    present.note(
+        "Next:\n"
+        "  make ui                                            see it all at http://127.0.0.1:3000\n"
+        f"  .venv/bin/churn-assets scores show {customer:<14}  what the app reads of a customer\n"
+        "  .venv/bin/churn-assets train                       a newer model; `models` and `promote` come after it"
+    )
+
+
+def _run_nights(
+    launcher: "Launcher", days: list[dt.date], *, json: bool = False, accept_shift: str = "", publish: bool = True
+) -> None:
+    nights = []
+    try:
+        with present.progress("the nightly chain"):
+            if not launcher.chain.registry.has_champion():
+                present.note(f"no champion yet: training the first model as of {days[0]}")
+                present.note(f"model {launcher.first_champion(days[0])} is champion")
+            for day in days:
+                nights.append(asdict(launcher.night(day, accept_shift=accept_shift, publish=publish)))
+                done = "scored" if publish else "scored and audited, not published,"
+                present.note(f"{day}: {nights[-1]['scored']:,} customers {done} in {nights[-1]['seconds']:.1f} s")
+    finally:
+        if json:
+            present.print_json(nights)
+        elif nights:
+            shown = [{name: night[name] for name in SHOWN} for night in nights]
+            present.print_table("Nights", list(shown[0]), [list(night.values()) for night in shown])

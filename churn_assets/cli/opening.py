@@ -1,0 +1,54 @@
+"""What several commands open, each from the settings: the chain, the registry, the scores, Dagster's event log."""
+
+from typing import TYPE_CHECKING, Any
+
+from churn_assets import present
+from churn_assets.cli.options import person
+from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from churn_assets.launch import Launcher
+    from churn_assets.storage.registry import Registry
+    from churn_assets.storage.scores import PublishedScores
+
+__all__ = ["announce", "announce_champion", "open_launcher", "open_registry", "open_scores"]
+
+
+def open_launcher(settings: Settings) -> "Launcher":
+    """The chain through Dagster; loads everything heavy."""
+    with present.progress("loading"):
+        from churn_assets.launch import Launcher
+
+        return Launcher(settings, person())
+
+
+def open_registry(settings: Settings) -> "Registry":
+    """The model versions."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.registry import Registry
+
+    return Registry(Layout(settings.data_dir), settings.gates)
+
+
+def open_scores(settings: Settings) -> "PublishedScores":
+    """The published scores."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.scores import PublishedScores
+
+    return PublishedScores(Layout(settings.data_dir))
+
+
+def announce_champion(settings: Settings, registry: "Registry") -> None:
+    """Tell Dagster of the promotions and the canary as they stand now."""
+    from churn_assets.assets.promotion import record_of_promotions
+
+    if registry.has_champion():
+        announce(settings, "champion", None, record_of_promotions(registry))
+
+
+def announce(settings: Settings, asset: str, partition: str | None, metadata: dict[str, Any]) -> None:
+    """Tell Dagster of a change that was made beside it; a warning where it cannot be reached."""
+    from churn_assets import launch
+
+    if trouble := launch.announce(settings, asset, partition, metadata):
+        present.note(f"warning: done, but Dagster's storage could not be reached ({trouble}): its UI does not show it")

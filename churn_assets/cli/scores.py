@@ -1,0 +1,114 @@
+"""Commands about published scores: read them, make an earlier version current again, trace one."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churn_assets import present
+from churn_assets.cli.opening import announce, open_scores
+from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, person, said
+from churn_assets.settings import load_settings
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+scores = typer.Typer(no_args_is_help=True, help="What the app reads, and every version of it.")
+commands.add_typer(scores, name="scores")
+
+
+@scores.command("show")
+def show(customer: str, date: Date = None, json: Json = False) -> None:
+    """Show one customer's score as the app would read it."""
+    row = open_scores(load_settings()).show(customer, as_date(date))
+    if json:
+        present.print_json(row)
+    else:
+        present.print_table("Score", ["", ""], list(row.items()))
+
+
+@scores.command("history")
+def history(date: Annotated[datetime, day_option("--date", text="A snapshot date.")], json: Json = False) -> None:
+    """List every version of a day's scores, newest first."""
+    rows = open_scores(load_settings()).history(date.date())
+    if json:
+        present.print_json(rows)
+    else:
+        present.print_table(f"Scores of {date.date()}", list(rows[0]), [list(row.values()) for row in rows])
+
+
+@scores.command("export")
+def export(file: Path, date: Date = None) -> None:
+    """Write a day's scores to a plain Parquet or CSV file."""
+    rows = open_scores(load_settings()).export(as_date(date), file)
+    present.note(f"wrote {rows:,} scores to {file}")
+
+
+@scores.command("diff")
+def diff(
+    date: Annotated[datetime, day_option("--date", text="A snapshot date.")],
+    before: Annotated[
+        str | None, typer.Option("--from", help="A score version; else the one before the current.")
+    ] = None,
+    after: Annotated[str | None, typer.Option("--to", help="A score version; else the current one.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what changed between two versions of a day's scores."""
+    from churn_assets.storage.difference import difference
+
+    told = difference(open_scores(load_settings()), date.date(), before, after)
+    if json:
+        present.print_json(told)
+    else:
+        moved = told.pop("largest_changes")
+        present.print_tree(f"Scores of {date.date()}", told)
+        if moved:
+            present.print_table("Largest changes", list(moved[0]), [list(each.values()) for each in moved])
+
+
+@commands.command()
+def rollback(
+    reason: Reason,
+    date: Date = None,
+    first: First = None,
+    last: Annotated[datetime | None, day_option("--to-date", text="The last of a range of days.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="A score version; else the one before the current.")] = None,
+    json: Json = False,
+) -> None:
+    """Make the version before the current one current again, at once; again to go further back."""
+    settings = load_settings()
+    table = open_scores(settings)
+    days = table.days(as_date(date), as_date(first), as_date(last))
+
+    def report(each: dict[str, Any]) -> None:
+        told = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
+        told |= {"actor": person(), "model_version": each["model_version"]}
+        told |= {"dagster/partition_row_count": each["rows"]}
+        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), told)
+
+    moved = table.rollback(days, to, person(), said(reason), report)
+    if json:
+        present.print_json(moved[0] if date else moved)
+    else:
+        present.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
+
+
+@commands.command()
+def trace(
+    customer: str,
+    date: Date = None,
+    version: Annotated[str | None, typer.Option("--version", help="A score version; else the current one.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell what a score was made of: model, features, valid and raw row, versions, source files, code."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.trace import trace_score
+
+    told = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
+    if json:
+        present.print_json(told)
+    else:
+        inputs = told["model"].pop("inputs")
+        told["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
+        present.print_tree(f"{customer}, {told['snapshot_date']}", told)

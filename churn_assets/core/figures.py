@@ -1,0 +1,106 @@
+"""Figures that are kept with a model or a record: plain values, which load nothing heavy."""
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Histogram", "Interval", "Metrics", "Reference", "Slice"]
+
+LEAST_ROWS = 100  # a group of fewer is listed, and not held to a bound: its figures are chance
+
+
+class Metrics(BaseModel):
+    """Quality on `rows` customers, of whom `churners` churned.
+
+    `calibration_error` is the mean distance of probability and churn rate over quantile bins,
+    `calibration_chance` what it would be, on so few rows, of probabilities that are exactly right.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    churners: int
+    roc_auc: float
+    average_precision: float
+    brier: float
+    calibration_error: float
+    calibration_chance: float
+
+    @property
+    def base_rate(self) -> float:
+        """Share of the customers who churned."""
+        return self.churners / self.rows
+
+    @property
+    def base_rate_brier(self) -> float:
+        """The Brier score of giving everybody the base rate."""
+        return self.base_rate * (1 - self.base_rate)
+
+
+class Interval(BaseModel):
+    """The 95 % interval of a figure."""
+
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:.4f}, {self.high:.4f}]"
+
+
+class Slice(BaseModel):
+    """One group of customers: `column` has `value`.
+
+    `selection_rate` is the share of them in the high tier; `disparate_impact` is that rate over the
+    highest of the column's groups that have enough rows, None where nobody is selected at all.
+    `roc_auc` is None where the group holds too few churners or others to tell.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    value: str
+    rows: int
+    base_rate: float
+    mean_score: float
+    roc_auc: float | None
+    selection_rate: float
+    disparate_impact: float | None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are enough customers for a bound."""
+        return self.rows >= LEAST_ROWS
+
+
+class Histogram(BaseModel):
+    """How many rows fall where.
+
+    For numbers `edges` (ascending, k) cut `counts` (k + 1): below the first edge, from each edge up to
+    the next, from the last edge on. For categories `categories` name the counts, the last of which
+    are all others. `missing` counts the rows without a value.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    counts: tuple[int, ...]
+    missing: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows were counted."""
+        return sum(self.counts) + self.missing
+
+
+class Reference(BaseModel):
+    """What a model was trained on and what it gave, as aggregates.
+
+    `features` are those of the rows it was trained on; `scores` are those it gave the customers of
+    the day it was trained as of, which were no part of its training (but for a labelled export).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    features: dict[str, Histogram]
+    scores: Histogram

@@ -1,0 +1,85 @@
+"""Golden rows: customers frozen with a model, and what it gave them.
+
+Before a model scores, it must give them again through the feature code and the libraries of today:
+that is what tells a changed line in `add_features`, or a library whose predictions moved.
+"""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from churn_assets.core.card import ModelCard
+from churn_assets.core.errors import ModelFault
+from churn_assets.core.frames import id_texts
+from churn_assets.core.model import Model
+from churn_assets.core.profile import Profile
+
+__all__ = ["GOLDEN", "check_golden", "freeze_golden", "golden_sample"]
+
+GOLDEN = "churn_probability"
+ROWS = 200
+TOLERANCE = 1e-9  # linear algebra differs in the last digits from processor to processor
+LISTED = 5
+
+
+def golden_sample(customers: pa.Table, key: str) -> pa.Table:
+    """At most 200 of `customers`, spread over all, in their order: the same ones each time."""
+    hashes = pd.util.hash_array(np.asarray(id_texts(customers.column(key)).to_pylist(), dtype=object), categorize=False)
+    rows = np.sort(np.argsort(hashes, kind="stable")[:ROWS])
+    return customers.take(pa.array(rows))
+
+
+def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.date) -> pa.Table:
+    """`customers` of `day` with what `model` gives them, as they are kept beside it."""
+    given = model.score_customers(profile, customers, day)
+    kept = customers.append_column(GOLDEN, pa.array(given, pa.float64()))
+    return kept.replace_schema_metadata({"snapshot_date": day.isoformat()})
+
+
+def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str]) -> None:
+    """See that `model` gives its golden rows again.
+
+    Raises:
+        ModelFault: it does not; the sentence names the rows that differ and what has changed.
+    """
+    card = model.card
+    day = dt.date.fromisoformat((golden.schema.metadata or {})[b"snapshot_date"].decode())
+    expected = golden.column(GOLDEN).to_numpy()
+    changed = _what_changed(card, profile, libraries)
+    try:
+        given = model.score_customers(profile, golden.drop_columns([GOLDEN]), day)
+    except Exception as error:  # whatever the code or the libraries of today make of it
+        raise ModelFault(
+            f"model {card.model_version} cannot score its golden rows any more ({error}); {changed}: "
+            "undo the change, or train and promote again; nothing was scored"
+        ) from error
+    apart = np.flatnonzero(~(np.abs(given - expected) <= TOLERANCE))
+    if not len(apart):
+        return
+    ids = id_texts(golden.column(profile.id_column)).to_pylist()
+    rows = [f"{ids[at]} {expected[at]:.6f} -> {given[at]:.6f}" for at in _furthest(given - expected, apart)]
+    raise ModelFault(
+        f"model {card.model_version} gives other scores to {len(apart)} of its {len(ids)} golden rows "
+        f"({', '.join(rows)}{', ...' if len(apart) > LISTED else ''}); {changed}: "
+        "undo the change, or train and promote again; nothing was scored"
+    )
+
+
+def _furthest(apart_by: NDArray[np.float64], apart: NDArray[Any]) -> list[int]:
+    order = np.argsort(-np.abs(np.nan_to_num(apart_by[apart], nan=np.inf)), kind="stable")
+    return [int(at) for at in apart[order][:LISTED]]
+
+
+def _what_changed(card: ModelCard, profile: Profile, libraries: dict[str, str]) -> str:
+    told = [
+        f"{name} is {libraries[name]} and was {version} when it was trained"
+        for name, version in card.libraries.items()
+        if libraries.get(name, version) != version
+    ]
+    if profile.source_digest != card.profile_digest:
+        told.insert(0, f"the code of {profile.name} has changed since it was trained")
+    return " and ".join(told) or "code that the profile imports, or the machine, has changed since it was trained"

@@ -1,0 +1,171 @@
+"""What goes wrong in churn models, planted on purpose: each is stopped, by the gate that is there for it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from churn_assets.core.balance import BalancedClassifier
+from churn_assets.profiles import subscription
+from churn_assets_tests.integration.conftest import CONFIG
+from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, Installation
+
+pytestmark = pytest.mark.integration
+
+SOURCE = Path(subscription.__file__)
+FEATURES = "        missed_visits="
+LABEL = '    return later["signup_date"].isna() & then["signup_date"].notna()\n'
+
+
+def with_profile(installed: Installation, folder: Path, *changes: tuple[str, str]) -> Installation:
+    """The sample as the source of a company whose profile is the shipped one with `changes`."""
+    new = Installation(folder / "installation", {"PYTHONPATH": str(folder), "CHURN_PROFILE": "own_churn"})
+    new.configure(CONFIG)
+    shutil.copytree(installed.data / "source", new.data / "source")
+    change_profile(folder, *changes)
+    return new
+
+
+def change_profile(folder: Path, *changes: tuple[str, str]) -> None:
+    """Write the company's profile anew."""
+    text = SOURCE.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "own_churn.py").write_text(text)
+
+
+def missed_gates(trained: Any) -> dict[str, str]:
+    """The gates that a model missed, with what they found."""
+    assert trained.exit_code == 0, trained.stderr
+    assert trained.json["status"] == "rejected"
+    return {gate["name"]: gate["finding"] for gate in trained.json["gates"] if not gate["passed"]}
+
+
+def test_feature_from_the_future_is_stopped(installed: Installation, tmp_path: Path) -> None:
+    """A warehouse that fills in old exports with the day of closing: `max_feature_roc_auc` names the feature."""
+    own = with_profile(
+        installed,
+        tmp_path,
+        (
+            "class Customers(pa.DataFrameModel):\n",
+            "class Customers(pa.DataFrameModel):\n    closes_on: pd.Timestamp = pa.Field(nullable=True)\n",
+        ),
+        (FEATURES, '        days_left=(customers["closes_on"] - customers["snapshot_date"]).dt.days,\n' + FEATURES),
+        ('        "missed_visits",\n', '        "missed_visits",\n        "days_left",\n'),
+    )
+    exports = {path: pd.read_parquet(path) for path in sorted((own.data / "source").rglob("*.parquet"))}
+    last_seen: dict[str, pd.Timestamp] = {}
+    for path, frame in exports.items():
+        day = pd.Timestamp(path.parent.name.removeprefix("snapshot_date="))
+        last_seen |= dict.fromkeys(frame["customer_id"], day)
+    newest = max(last_seen.values())
+    closed = {customer: day for customer, day in last_seen.items() if day < newest}
+    for path, frame in exports.items():
+        frame.assign(closes_on=pd.to_datetime(frame["customer_id"].map(closed))).to_parquet(path, index=False)
+
+    missed = missed_gates(own.shell("train", "--as-of", str(FIRST_NIGHT), "--json"))
+
+    assert list(missed) == ["max_feature_roc_auc"]
+    assert "days_left alone reaches ROC-AUC" in missed["max_feature_roc_auc"]
+
+
+def test_shuffled_label_is_stopped(installed: Installation, tmp_path: Path) -> None:
+    """Outcomes that belong to other customers teach nothing: the gates of ranking and of the Brier score say so."""
+    shuffled = (
+        '    gone = later["signup_date"].isna() & then["signup_date"].notna()\n'
+        "    return pd.Series(gone.sample(frac=1, random_state=len(gone)).to_numpy(), index=gone.index)\n"
+    )
+    own = with_profile(installed, tmp_path, (LABEL, shuffled))
+
+    missed = missed_gates(own.shell("train", "--as-of", str(FIRST_NIGHT), "--json"))
+
+    assert {"min_roc_auc", "brier_below_base_rate"} <= missed.keys()
+
+
+def test_skew_between_training_and_serving_is_stopped(installed: Installation, tmp_path: Path) -> None:
+    """One changed line of `add_features` after the training: the golden rows stop the night before it scores."""
+    own = with_profile(installed, tmp_path)
+    day = str(NIGHTS[0])
+    assert own.shell("run", "--date", day).exit_code == 0
+    before = own.published("churn_scores", "challenger_scores")
+    line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
+    change_profile(tmp_path, (line, line.replace("/ 30", "/ 28 + 3")))
+
+    told = own.shell("run", "--date", str(NIGHTS[1])).error(1)
+
+    assert "gives other scores to" in told
+    assert "golden rows" in told
+    assert "the code of own_churn has changed" in told
+    assert " -> " in told
+    assert own.published("churn_scores", "challenger_scores") == before
+
+
+def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_path: Path) -> None:
+    """A champion that was trained on another feature list scores nothing: the sentence names the feature."""
+    own = with_profile(installed, tmp_path)
+    assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
+    before = own.published("churn_scores")
+    change_profile(tmp_path, ('        "missed_visits",\n', ""))
+
+    told = own.shell("run", "--date", str(NIGHTS[1])).error(1)
+
+    assert "trained on missed_visits, which the profile's feature_columns no longer name" in told
+    assert own.published("churn_scores") == before
+
+
+def test_changed_comment_stops_nothing(installed: Installation, tmp_path: Path) -> None:
+    """A change that moves no score is no skew: the night is scored as before."""
+    own = with_profile(installed, tmp_path)
+    assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
+    change_profile(tmp_path, ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."))
+
+    outcome = own.shell("run", "--date", str(NIGHTS[1]), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.json[0]["scored"] > 0
+
+
+GENTLE = "parameters: {max_leaf_nodes: 4, learning_rate: 0.05, max_iter: 60}"  # a few balanced rows are soon overfitted
+UNDERSAMPLED = f"{CONFIG[:-2]}, balance: undersample, {GENTLE}}}\n"
+
+
+def uncorrected(self: BalancedClassifier, rows: Any) -> NDArray[np.float64]:
+    """The probabilities as they were learnt on balanced classes."""
+    given: NDArray[np.float64] = self.estimator_.predict_proba(rows)
+    return given
+
+
+def corrected_the_wrong_way(self: BalancedClassifier, rows: Any) -> NDArray[np.float64]:
+    """The odds multiplied where they should be divided."""
+    balanced = self.estimator_.predict_proba(rows)[:, 1]
+    churn = balanced * self.odds_factor_ / (balanced * self.odds_factor_ + 1 - balanced)
+    return np.column_stack([1 - churn, churn])
+
+
+@pytest.mark.parametrize("wrongly", [uncorrected, corrected_the_wrong_way], ids=lambda each: str(each.__name__))
+def test_wrong_correction_of_undersampling_is_stopped(
+    installation: Installation, wrongly: Callable[[BalancedClassifier, Any], NDArray[np.float64]]
+) -> None:
+    """Probabilities of balanced classes rank as well as ever: the calibration's gates stop them, also when left out."""
+    installation.configure(UNDERSAMPLED + "gates: {max_calibration_error: null}\n")
+
+    with mock.patch.object(BalancedClassifier, "predict_proba", wrongly):
+        missed = missed_gates(installation.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
+
+    assert missed.keys() == {"brier_below_base_rate", "max_calibration_error"}
+
+
+def test_right_correction_of_undersampling_passes(installation: Installation) -> None:
+    """The same recipe with the product's own correction passes every gate."""
+    installation.configure(UNDERSAMPLED)
+
+    trained = installation.run("train", "--as-of", str(FIRST_NIGHT), "--json")
+
+    assert trained.json["status"] == "challenger", trained.json["missed"]

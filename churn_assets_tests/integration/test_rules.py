@@ -1,0 +1,141 @@
+"""Rules: a model without training, from the first day on, and where no trained one passes."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from churn_assets.profiles import subscription
+from churn_assets_tests.integration.conftest import CONFIG
+from churn_assets_tests.integration.installation import FIRST_NIGHT, LAST_DAY, NIGHTS, Installation
+
+pytestmark = pytest.mark.integration
+
+DAY = NIGHTS[0]
+RULED = "training: {window_days: 14, estimator: rules}\n"
+FALLING_BACK = CONFIG + "gates: {min_roc_auc: 0.99, fallback: rules}\n"
+
+
+def first_days(installed: Installation, folder: Path, days: int) -> Installation:
+    """A company that has exported only its first few days."""
+    new = Installation(folder / "installation")
+    new.configure(CONFIG)
+    for back in range(days):
+        day = LAST_DAY - dt.timedelta(days=back)
+        new.source(day).parent.mkdir(parents=True)
+        shutil.copy(installed.source(day), new.source(day))
+    return new
+
+
+def test_rules_serve_from_the_first_day(installed: Installation, tmp_path: Path) -> None:
+    """With one export and no outcome, the profile's rules are a model version and score every customer."""
+    company = first_days(installed, tmp_path, 1)
+    company.configure(RULED)
+
+    night = company.run("run", "--json")
+    rows = company.rows("churn_scores", LAST_DAY)
+    [model] = company.run("models", "--json").json
+
+    assert night.exit_code == 0, night.stderr
+    assert (model["status"], model["estimator"], model["roc_auc"]) == ("champion", "rules", None)
+    assert set(rows.column("model_version").to_pylist()) == {model["model_version"]}
+    customers = company.rows("customers", LAST_DAY).to_pandas()
+    expected = subscription.by_last_login(customers)
+    given = dict(zip(rows.column("customer_id").to_pylist(), rows.column("churn_probability").to_pylist(), strict=True))
+    assert given == dict(zip(customers["customer_id"], expected, strict=True))
+    page = company.run("models", "--card", model["model_version"]).stdout
+    assert "Rules are not trained" in page
+    assert "No outcome is known yet" in page
+
+
+def test_rules_are_judged_where_outcomes_are_known(installation: Installation) -> None:
+    """The same gates look at rules once there is a backtest's day, and the same rules give the same version."""
+    installation.configure(RULED)
+
+    trained = installation.run("train", "--as-of", str(FIRST_NIGHT), "--json").json
+    again = installation.run("train", "--as-of", str(FIRST_NIGHT), "--json").json
+
+    assert trained["estimator"] == "rules"
+    assert 0.5 < trained["roc_auc"] < 1
+    assert trained["holdout_rows"] > 1000
+    assert (again["model_version"], again["created"]) == (trained["model_version"], False)
+
+
+def test_trained_model_must_beat_the_rules(installation: Installation) -> None:
+    """Every trained model of a profile with rules is held against them, on the same customers."""
+    gates = installation.run("train", "--as-of", str(NIGHTS[1]), "--json").json["gates"]
+
+    [finding] = [gate["finding"] for gate in gates if gate["name"] == "beats_rules"]
+
+    assert "of the profile's rules" in finding
+
+
+def test_fallback_serves_where_no_trained_model_passes(installed: Installation, tmp_path: Path) -> None:
+    """The rules are promoted with a warning and the reason; every row names them, and every night warns."""
+    new = Installation(tmp_path / "installation")
+    new.configure(FALLING_BACK)
+    shutil.copytree(installed.data / "source", new.data / "source")
+
+    night = new.run("run", "--date", str(DAY), "--json")
+    by_status = {row["status"]: row for row in new.run("models", "--json").json}
+    result = new.materialize(DAY)
+
+    assert night.exit_code == 0, night.stderr
+    assert by_status["champion"]["estimator"] == "rules"
+    assert "at least 0.99 wanted" in by_status["rejected"]["missed"][0]
+    assert night.json[0]["model_version"] == by_status["champion"]["model_version"]
+    assert "is scored by the rules" in night.stderr
+    checks = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
+    assert not checks["no_fallback"]
+    [live] = new.run("models", "--live-on", "2100-01-01", "--json").json
+    assert live["reason"].startswith("fallback: ")
+
+
+def test_fallback_serves_before_there_is_a_history(installed: Installation, tmp_path: Path) -> None:
+    """A company too young for a model is served by its rules, if it says so."""
+    company = first_days(installed, tmp_path, 2)
+    refused = company.run("run").error(1)
+    company.configure(CONFIG + "gates: {fallback: rules}\n")
+
+    night = company.run("run", "--json")
+
+    assert "twice the horizon" in refused
+    assert night.exit_code == 0, night.stderr
+    assert company.run("models", "--json").json[0]["estimator"] == "rules"
+
+
+def test_trained_model_takes_over_from_the_fallback(installed: Installation, tmp_path: Path) -> None:
+    """The training job promotes the first trained model that passes, once the fallback has served."""
+    new = Installation(tmp_path / "installation")
+    new.configure(FALLING_BACK)
+    shutil.copytree(installed.data / "source", new.data / "source")
+    assert new.run("run", "--date", str(DAY)).exit_code == 0
+    new.configure(CONFIG + "gates: {fallback: rules}\n")
+
+    result = new.materialize(NIGHTS[1], job="training")
+
+    assert result.success
+    champion = next(row for row in new.run("models", "--json").json if row["status"] == "champion")
+    assert champion["estimator"] == "hist_gradient_boosting"
+
+
+@pytest.mark.parametrize("text", ["training: {estimator: rules}\n", "gates: {fallback: rules}\n"])
+def test_rules_that_are_not_there_are_told(tmp_path: Path, text: str) -> None:
+    """A configuration that asks for rules which the profile does not give is refused before anything runs."""
+    new = Installation(tmp_path / "installation")
+    new.configure("profile: churn_assets.profiles.telco\n" + text)
+
+    told = new.run("train", "--as-of", "2026-01-01").error(2)
+
+    assert "is rules, and profile churn_assets.profiles.telco has none" in told
+
+
+def test_rules_and_candidates_do_not_mix(tmp_path: Path) -> None:
+    """Rules do not compete with trained estimators: every one of those must beat them anyway."""
+    new = Installation(tmp_path / "installation")
+    new.configure("training: {candidates: [{estimator: rules}]}\n")
+
+    told = new.run("models").error(2)
+
+    assert "rules are not trained and do not compete" in told
