@@ -83,6 +83,9 @@ def difference_of_roc_auc(
 
 def _weights(churned: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
     """Resampled counts of each customer; a draw without one of the classes tells nothing and is drawn again."""
+    if churned.all() or not churned.any():
+        message = "there is no interval where everybody churned, or nobody did"
+        raise ValueError(message)
     random = np.random.default_rng(SEED)
     drawn = 0
     while drawn < REPLICATES:

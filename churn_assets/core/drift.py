@@ -63,7 +63,7 @@ def population_stability_index(before: Histogram, now: Histogram) -> float:
 
 
 def chance_psi(before: Histogram, now: Histogram) -> float:
-    """What the index stays below in 9,999 of 10,000 cases where nothing has changed.
+    """What the index stays below in nearly all cases where nothing has changed.
 
     The index of two samples of one population is about (1/n + 1/m) times a chi-square variable
     (Yurdakul 2018, "Statistical properties of population stability index").

@@ -27,7 +27,7 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
     if card.training_dates and not card.in_sample:
         days = (max(card.training_dates) - min(card.training_dates)).days + 1
         if days < FULL_YEAR:
-            told.append(f"Its window spans {days} days: it has not seen a whole year.")
+            told.append(f"Its window spans {days} day{'s' if days > 1 else ''}: it has not seen a whole year.")
     if card.skipped_dates:
         told.append(f"{len(card.skipped_dates)} days of its window had no source and were skipped.")
     if card.left_out_rows:

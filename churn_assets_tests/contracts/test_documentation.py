@@ -1,5 +1,6 @@
 """What other programs and people rely on is written down, and what is written down is there."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from typer.main import get_command
 
 from churn_assets.cli import app
 from churn_assets.core.columns import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, SCORES
+from churn_assets.core.gates import gate_names
+from churn_assets.core.options import GateBounds
+from churn_assets.launch import Night
 from churn_assets.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +117,27 @@ def test_every_column_is_documented(column: str) -> None:
     found = f"`{column}`" in text
 
     assert found
+
+
+EVERY_GATE = gate_names(GateBounds(min_slice_roc_auc=0.5, min_disparate_impact=0.8), undersampled=True)
+
+
+@pytest.mark.parametrize("gate", EVERY_GATE)
+def test_every_gate_is_documented(gate: str) -> None:
+    """A gate stands in the table of `docs/models.md`."""
+    rows = [line for line in (DOCS / "models.md").read_text().splitlines() if line.startswith("| `")]
+
+    found = any(f"`{gate}`" in row.split("|")[1] for row in rows)
+
+    assert found, f"{gate} is missing from docs/models.md"
+
+
+@pytest.mark.parametrize("key", [each.name for each in dataclasses.fields(Night)])
+def test_every_key_of_a_night_is_documented(key: str) -> None:
+    """A key that `run --json` prints stands in `docs/commands.md`."""
+    [row] = [line for line in (DOCS / "commands.md").read_text().splitlines() if line.startswith("| `run` |")]
+
+    assert f"`{key}`" in row
 
 
 def test_shipped_configuration_holds_the_defaults() -> None:

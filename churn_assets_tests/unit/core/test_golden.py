@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from churn_assets.core.errors import ModelFault
 from churn_assets.core.features import compute_features
 from churn_assets.core.frames import id_texts
-from churn_assets.core.golden import check_golden, freeze_golden, golden_sample
+from churn_assets.core.golden import GOLDEN, check_golden, freeze_golden, golden_sample
 from churn_assets.core.model import Model
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import Profile
@@ -87,8 +87,8 @@ def _changed_features(customers: pd.DataFrame, *, few_visits: int = 3) -> pd.Dat
 
 def _moved(golden: pa.Table, by: NDArray[np.float64]) -> pa.Table:
     """Golden rows that were given other scores when they were frozen."""
-    at = golden.column_names.index("churn_probability")
-    return golden.set_column(at, "churn_probability", pa.array(golden.column(at).to_numpy() + by))
+    at = golden.column_names.index(GOLDEN)
+    return golden.set_column(at, GOLDEN, pa.array(golden.column(at).to_numpy() + by))
 
 
 def _told(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str] | None = None) -> str:
@@ -103,9 +103,9 @@ def test_frozen_rows_are_given_again() -> None:
 
     check_golden(_model(), MEMBERS, golden, LIBRARIES)
 
-    assert golden.drop_columns(["churn_probability"]).equals(_customers())
+    assert golden.drop_columns([GOLDEN]).equals(_customers())
     given = _model().score_customers(MEMBERS, _customers(), SNAPSHOT)
-    assert golden.column("churn_probability").to_pylist() == given.tolist()
+    assert golden.column(GOLDEN).to_pylist() == given.tolist()
     assert given.std() > 0.05
 
 
@@ -125,7 +125,7 @@ def test_day_is_that_of_the_customers() -> None:
 
     check_golden(_model(), MEMBERS, other_day, LIBRARIES)
 
-    assert other_day.column("churn_probability").to_pylist() != _golden().column("churn_probability").to_pylist()
+    assert other_day.column(GOLDEN).to_pylist() != _golden().column(GOLDEN).to_pylist()
 
 
 def test_rules_give_their_rows_again() -> None:
@@ -135,9 +135,7 @@ def test_rules_give_their_rows_again() -> None:
 
     check_golden(_ruling(), RULED, golden, LIBRARIES)
 
-    assert golden.column("churn_probability").to_numpy() == pytest.approx(
-        0.1 + 0.05 * _customers().column("visits").to_numpy()
-    )
+    assert golden.column(GOLDEN).to_numpy() == pytest.approx(0.1 + 0.05 * _customers().column("visits").to_numpy())
     assert "gives other scores to 8 of its 60 golden rows (c00006 0.400000 -> 0.410000" in _told(
         _ruling(), changed, golden
     )

@@ -59,7 +59,7 @@ def test_labelled_export_scores_whom_it_learnt_from() -> None:
 @pytest.mark.parametrize(
     ("dates", "sentence"),
     [
-        (YEAR[:1], "Its window spans 1 days: it has not seen a whole year."),
+        (YEAR[:1], "Its window spans 1 day: it has not seen a whole year."),
         (YEAR[:3], "Its window spans 15 days: it has not seen a whole year."),
         (YEAR[2::-1], "Its window spans 15 days: it has not seen a whole year."),
         ((LAST, LAST - dt.timedelta(days=363)), "Its window spans 364 days: it has not seen a whole year."),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from churn_assets.core.columns import SCORES
 from churn_assets.storage import parquet
-from churn_assets.storage.parquet import count_rows, digest_files, read_batches, write_parts
+from churn_assets.storage.parquet import count_rows, digest_files, find_rows, read_batches, write_parts
 from churn_assets_tests.storage_factories import KEY, score_rows
 
 MANY_ROWS = 1_100_000
@@ -231,3 +231,26 @@ def test_nested_and_dated_columns_survive(tmp_path: Path) -> None:
     paths = write_parts(tmp_path, schema, KEY, [rows])
 
     assert pa.concat_tables(read_batches(paths)).to_pylist() == rows.to_pylist()
+
+
+def test_a_row_is_found_by_its_key(tmp_path: Path) -> None:
+    """Only the rows with that key come back, in any of the files, with timestamps as Python has them."""
+    at = dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.UTC)
+    rows = pa.table({"id": [f"c{number:03d}" for number in range(300)], "at": pa.array([at, None, at] * 100)})
+    paths = [tmp_path / "part-0.parquet", tmp_path / "part-1.parquet"]
+    for path, part in zip(paths, (rows.slice(0, 200), rows.slice(200)), strict=True):
+        pq.write_table(part, path, row_group_size=50)
+
+    found = [find_rows(paths, "id", key) for key in ("c000", "c001", "c299", "c300", "")]
+
+    assert found == [[{"id": "c000", "at": at}], [{"id": "c001", "at": None}], [{"id": "c299", "at": at}], [], []]
+
+
+def test_a_row_is_found_by_a_number(tmp_path: Path) -> None:
+    """Keys may be numbers, which the order of their texts scatters over the row groups."""
+    path = tmp_path / "part-0.parquet"
+    pq.write_table(pa.table({"id": sorted(range(1000), key=str), "n": range(1000)}), path, row_group_size=64)
+
+    found = [find_rows([path], "id", key) for key in (0, 10, 999, 1000)]
+
+    assert [[row["id"] for row in rows] for rows in found] == [[0], [10], [999], []]
