@@ -5,7 +5,8 @@
 Both read the same Parquet export of the simulated subscription business, hold it against the same
 pandera schema, compute the same features, and score with the same model. The script writes one
 Parquet file of scores. The chain also keeps raw, valid, quarantined and feature partitions as
-immutable versions, audits its files and records the run in Dagster.
+immutable versions, audits its files and records the run in Dagster. Then one customer's score is
+traced to its source, as a whole process too.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from churn_assets.profiles.simulation import simulate
 from churn_assets.profiles.subscription import PROFILE
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.registry import Registry
+from churn_assets.storage.scores import PublishedScores
 
 HISTORY_DAYS = 100
 HISTORY_CUSTOMERS = 3_000
@@ -58,6 +60,9 @@ def main() -> None:
         pair = {"chain": ours, "script": theirs}
         told = [f"{name} {seconds:6.1f} s {peak:6.0f} MiB" for name, (seconds, peak) in pair.items()]
         print(*told, f"ratio {ratios[-1]:.2f}", sep="   ")
+    customer = PublishedScores(Layout(given.work)).riskiest(day)
+    traced = [timed([churn_assets, "trace", customer, "--date", str(day), "--json"])[0] for _ in range(5)]
+    print(f"churn-assets trace: {min(traced):.2f} to {max(traced):.2f} s")
     print(f"{given.customers:,} customers: the chain takes {statistics.median(ratios):.2f} times the script's time")
 
 

@@ -40,8 +40,9 @@ def main() -> None:
     for told in decisions:
         came = [quality.get((told["day"], scores)) for scores in ("published", "challenger")]
         reached = [f"{row['roc_auc']:.3f}" if row else "not known yet" for row in came]
+        shadow = f"{told['challenger']}: {reached[1]}" if told["challenger"] else "none"
         print(
-            f"| {told['day']} | {told['champion']} | {reached[0]} | {told['challenger']}: {reached[1]} "
+            f"| {told['day']} | {told['champion']} | {reached[0]} | {shadow} "
             f"| {told['backtest']} | {told['against']} | {told['decision']} |"
         )
 
@@ -75,7 +76,7 @@ def month(work: Path, day: dt.date) -> dict[str, Any]:
     return {
         "day": day,
         "champion": champion,
-        "challenger": "the same" if first else version,
+        "challenger": "" if first else version,
         "backtest": f"{trained['roc_auc']:.3f}",
         "against": against,
         "decision": decision,
