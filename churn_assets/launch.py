@@ -123,16 +123,10 @@ class Launcher:
         Raises:
             RunError: neither is possible.
         """
-        ruled = self.chain.gates.fallback == "rules"
-        wanted: dict[str, Any] = {"as_of": as_of.isoformat()}
-        try:
-            told = self.train(as_of)
-        except RunError:
-            if not ruled:
-                raise
-        else:
-            if not (ruled and told["missed"]):
-                wanted = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
+        told = self.train(as_of)
+        wanted: dict[str, Any] = {"as_of": as_of.isoformat(), "reason": told["fallback"]}
+        if not told["fallback"] and not (told["missed"] and self.chain.gates.fallback == "rules"):
+            wanted = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
         config = {"ops": {"champion": {"config": wanted}}}
         return str(self._run("training", as_of, ["champion"], config)["champion"]["model_version"])
 

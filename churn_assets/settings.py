@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_ignore_empty=True,
+        env_parse_none_str="null",
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import pyarrow.compute as pc
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.metadata import column_schema, partition_metadata
@@ -49,9 +50,11 @@ def score_challenger(chain: Chain, day: dt.date, version: str, work: Work) -> Ma
 
 def _compare(chain: Chain, day: dt.date, challenger: str) -> dict[str, Any]:
     """Record what would change if the challenger's scores were the published ones."""
-    columns = ["customer_id", "churn_probability", "risk_tier", "action"]
+    columns = ["customer_id", "churn_probability", "risk_tier", "action", "model_version"]
     seen, unseen = chain.scores.version(day), chain.challenger_scores.version(day)
-    told = compare_scores(seen.read(columns), unseen.read(columns))
+    published = seen.read(columns)
+    others = pc.not_equal(published.column("model_version"), challenger)  # a canary is not compared with itself
+    told = compare_scores(published.filter(others), unseen.read(columns))
     champion = chain.scores.history(day)[-1].commit.model_version
     chain.monitoring.record_comparison(
         {

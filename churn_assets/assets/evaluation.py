@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn_assets.assets.material import Holdout, Material, Plan, load_material
-from churn_assets.assets.resources import Chain
+from churn_assets.assets.resources import Chain, logger
 from churn_assets.core.card import ModelCard
-from churn_assets.core.errors import ChurnError, TrainingImpossible, UnknownVersion
+from churn_assets.core.errors import ChurnError, UnknownVersion
 from churn_assets.core.evaluation import compare
 from churn_assets.core.evidence import Comparison, Evidence
 from churn_assets.core.frames import id_texts
@@ -56,24 +56,38 @@ def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
 
 def compare_with_baseline(
     chain: Chain, plan: Plan, material: Material, baseline: Baseline | None, probability: NDArray[np.float64]
-) -> Comparison | None:
-    """`probability` of the hold-out (n) beside the baseline's, on the customers that both know."""
+) -> tuple[Comparison | None, str]:
+    """`probability` of the hold-out (n) beside the baseline's, on the customers that both know.
+
+    Returns:
+        The comparison, or why there is none: no comparison can fail a training.
+    """
     if baseline is None or plan.backtest is None:
-        return None
-    churned = material.holdout.rows.churned
-    if baseline.kind == "champion":
-        champion = chain.registry.models.card(baseline.version)
-        other = _champion_then(chain, plan, material, champion)
-        return compare("champion", baseline.version, churned, probability, other)
-    scores = chain.scores.version(plan.backtest, baseline.version).read(["customer_id", "churn_probability"])
+        champion = "the champion's recipe is the same" if chain.registry.has_champion() else "nothing"
+        return None, f"nothing to compare with: that day was not scored, and {champion}"
+    try:
+        if baseline.kind == "champion":
+            champion_card = chain.registry.models.card(baseline.version)
+            other = _champion_then(chain, plan, material, champion_card)
+            told = compare("champion", baseline.version, material.holdout.rows.churned, probability, other)
+        else:
+            told = _beside_published(chain, plan.backtest, material.holdout, baseline.version, probability)
+    except ChurnError as error:
+        logger.warning("churn_model: not compared with %s %s: %s", baseline.kind, baseline.version, error)
+        return None, f"not compared with {baseline.kind} {baseline.version}: {error}"
+    return told, ""
+
+
+def _beside_published(
+    chain: Chain, backtest: dt.date, holdout: Holdout, version: str, probability: NDArray[np.float64]
+) -> Comparison:
+    scores = chain.scores.version(backtest, version).read(["customer_id", "churn_probability"])
     at = pc.index_in(
-        id_texts(material.holdout.rows.ids).combine_chunks(), value_set=scores.column("customer_id").combine_chunks()
+        id_texts(holdout.rows.ids).combine_chunks(), value_set=scores.column("customer_id").combine_chunks()
     )
     both = at.is_valid().to_numpy(zero_copy_only=False)
     published = scores.column("churn_probability").take(at.drop_null()).to_numpy()
-    with suppress(TrainingImpossible):  # none of the customers known then churned, or all did: nothing to compare
-        return compare("published", baseline.version, churned[both], probability[both], published)
-    return None
+    return compare("published", version, holdout.rows.churned[both], probability[both], published)
 
 
 def _champion_then(chain: Chain, plan: Plan, material: Material, champion: ModelCard) -> NDArray[np.float64]:

@@ -86,13 +86,16 @@ def make_trained(chain: Chain, plan: Plan, baseline: Baseline | None) -> MadeMod
     strongest, reached = strongest_feature(
         to_model_frame(material.judged.features, columns), material.judged.churned, shown, holdout.rows.churned
     )
+    comparison, uncompared = compare_with_baseline(chain, plan, material, baseline, probability)
     evidence = Evidence(
         undersampled=chosen.undersamples,
         metrics=measure(holdout.rows.churned, probability),
         slices=_slices(chain, holdout, probability),
         strongest_feature=strongest,
         strongest_roc_auc=reached,
-        comparison=compare_with_baseline(chain, plan, material, baseline, probability),
+        comparison=comparison,
+        uncompared=uncompared,
+        high_above=chain.decisions.high_above,
         rules=compare_with_rules(chain, plan.backtest, holdout, probability),
     )
     in_sample = isinstance(chain.profile.label, LabelColumn)
@@ -125,6 +128,7 @@ def make_rules(chain: Chain, plan: Plan) -> MadeModel:
         is_rules=True,
         metrics=measure(holdout.rows.churned, probability),
         slices=_slices(chain, holdout, probability),
+        high_above=chain.decisions.high_above,
     )
     return MadeModel(None, chosen, RULES, evidence, holdout.rows.churned, probability)
 

@@ -1,7 +1,7 @@
 """The champion: whose scores are published, since when, by whom and why; and what serves where no model passes."""
 
-import dataclasses
 import datetime as dt
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
@@ -10,11 +10,10 @@ from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.history import Report
 from churn_assets.assets.metadata import column_schema
 from churn_assets.assets.resources import Chain, Work, logger
-from churn_assets.assets.training import train_model
+from churn_assets.assets.training import ruled, train_model
 from churn_assets.core.changelog import changes_between
 from churn_assets.core.columns import PROMOTIONS
 from churn_assets.core.errors import ChurnError, NoChampion
-from churn_assets.core.options import Recipe
 from churn_assets.core.page import markdown_table
 from churn_assets.storage.registry import Registered, Registry
 
@@ -135,19 +134,23 @@ def _promote(chain: Chain, config: PromotionConfig, as_of: str | None, work: Wor
             f"no model has passed its gates ({missed or 'none is trained'}): look at its metrics with "
             "`churn-assets models`; `churn-assets promote VERSION --force --reason TEXT` overrides the gates"
         )
-    _promote_rules(chain, dt.date.fromisoformat(as_of), work, report, missed or "no model could be trained")
+    why = config.reason or missed or "no model could be trained"
+    _promote_rules(chain, dt.date.fromisoformat(as_of), work, report, why)
 
 
 def _promote_rules(chain: Chain, as_of: dt.date, work: Work, report: Report, why: str) -> None:
     """The configured fallback: a person decided in advance that rules serve rather than nothing."""
-    ruled = dataclasses.replace(chain, recipe=Recipe(estimator="rules", window_days=chain.recipe.window_days))
-    version = train_model(ruled, as_of, work, report).card.model_version
+    version = train_model(ruled(chain), as_of, work, report).card.model_version
     logger.warning("%s: the rules %s serve as the fallback: %s", as_of, version, why)
     chain.registry.promote(version, actor=work.actor, reason=FALLBACK + why, force=True, first=True)
 
 
 def _fallback_serves(registry: Registry) -> bool:
-    return str(registry.promotions.rows()[-1]["reason"]).startswith(FALLBACK)
+    """Whether rules are champion because nothing better was there, and not because a person wanted them."""
+    newest = registry.promotions.rows()[-1]
+    with suppress(ChurnError):  # a champion whose folder is gone is no fallback
+        return registry.models.card(newest["to_version"]).is_rules and str(newest["reason"]).startswith(FALLBACK)
+    return False
 
 
 def _ours(chain: Chain) -> list[Registered]:

@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churn_assets.assets.adapter import failing_in_words
 from churn_assets.assets.material import Holdout, load_holdout, plan_outcomes
 from churn_assets.assets.metadata import column_schema
-from churn_assets.assets.resources import Chain
+from churn_assets.assets.resources import Chain, logger
 from churn_assets.core.columns import QUALITY
-from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.errors import ChurnError, TrainingImpossible
 from churn_assets.core.evaluation import measure
 from churn_assets.core.frames import id_texts
 from churn_assets.core.page import markdown_table
@@ -42,7 +41,9 @@ def judge_scores(chain: Chain, known: dt.date) -> list[Row]:
         return []
     told = _quality(chain.scores, "published", day, known, holdout)
     told += _quality(chain.challenger_scores, "challenger", day, known, holdout)
-    return [row for row in told if chain.monitoring.record_quality(row)]
+    for row in told:
+        chain.monitoring.record_quality(row)
+    return told
 
 
 def _quality(table: Table, name: str, day: dt.date, known: dt.date, holdout: Holdout) -> list[Row]:
@@ -91,12 +92,18 @@ def quality_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
     )
     def score_quality(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         known = dt.date.fromisoformat(context.partition_key)
-        rows: list[Row] = failing_in_words(lambda: judge_scores(chain, known))
+        trouble = ""
+        try:
+            rows = judge_scores(chain, known)
+        except ChurnError as error:  # the night's scores are published: looking back takes nothing from them
+            rows, trouble = [], str(error)
+            logger.warning("%s: the scores of %d days before were not judged: %s", known, back, error)
         names = ("snapshot_date", "scores", "model_version", "rows", "base_rate", *FIGURES)
         cells = [[_cell(row[name]) for name in names] for row in rows]
         return dg.MaterializeResult(
             metadata={
                 "judged": len(rows),
+                "trouble": trouble,
                 "quality": dg.MetadataValue.md(markdown_table(names, cells) if rows else "No outcome became known."),
                 "dagster/column_schema": column_schema(pa.schema([f for f in QUALITY if f.name != "snapshot_date"])),
             }

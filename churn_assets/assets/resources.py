@@ -80,7 +80,7 @@ class Chain:
     @cached_property
     def registry(self) -> Registry:
         """The model versions and their promotions."""
-        return Registry(self.layout, self.gates)
+        return Registry(self.layout, self.gates, self.profile.name)
 
     @property
     def feature_digest(self) -> str:

@@ -7,18 +7,18 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.adapter import Made, failing_in_words, work_of
+from churn_assets.assets.adapter import REASON_TAG, Made, failing_in_words, work_of
 from churn_assets.assets.checks import SCORE_CHECKS, score_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
-from churn_assets.assets.serving import Serving, champion_and_canary, stage_scores
-from churn_assets.core.audit import Finding, ScoreSummary, audit_shift
+from churn_assets.assets.serving import Serving, champion_and_canary, features_version, stage_scores
+from churn_assets.core.audit import Finding, audit_shift
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.scoring import ScoreAudit
 from churn_assets.storage.history import Commit, Event
-from churn_assets.storage.versions import Published, Staged
+from churn_assets.storage.versions import PartitionVersion, Published, Staged
 
 __all__ = ["ScoreConfig", "Scored", "score_customers", "scoring_assets"]
 
@@ -65,19 +65,21 @@ def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work)
     staged, audit, made_from = stage_scores(chain, chain.scores, serving, customers, reference.edges)
     try:
         last = _last_day(chain, day, events, reference.edges)
-        same_model = last is not None and last[0] == serving.model.card.model_version
-        found = audit_shift(audit.summary(), last[1] if last else None, reference, chain.audit, same_model=same_model)
-        accepted = _accepted(day, found, config, work)
+        same_model = last is not None and last.models.keys() == audit.models.keys()
+        before = last.summary() if last else None
+        found = audit_shift(audit.summary(), before, reference, chain.audit, same_model=same_model)
+        known = staged.version == expected  # readers have these very rows already: there is nothing to accept
+        accepted = _accepted_before(todays) if known else _accepted(day, found, config, work)
     except AuditFailed:
         chain.scores.discard(staged)
         raise
     details = {
         **made_from,
         "customers_version": customers.version,
-        "hindsight": serving.model.card.trained_as_of > day,
+        "hindsight": any(model.card.trained_as_of > day for model in serving.models),
         "pinned": config.model_version or "",
         "decisions": chain.decisions.model_dump(mode="json"),
-        **_canary_details(serving, audit),
+        **_canary_details(chain, serving, audit, customers),
         **({"accepted_shift": accepted} if accepted else {}),
     }
     commit = work.commit("score", serving.model.card.model_version, **details)
@@ -98,10 +100,8 @@ def _publish(chain: Chain, staged: Staged, expected: str | None, commit: Commit,
     return Published(staged.version, changed=False)
 
 
-def _last_day(
-    chain: Chain, day: dt.date, events: Sequence[Event], edges: tuple[float, ...]
-) -> tuple[str, ScoreSummary] | None:
-    """The model and the aggregates of the newest scored day before `day`."""
+def _last_day(chain: Chain, day: dt.date, events: Sequence[Event], edges: tuple[float, ...]) -> ScoreAudit | None:
+    """The aggregates of the newest scored day before `day`."""
     before = {event.day: event for event in events if event.day < day}
     if not before:
         return None
@@ -109,7 +109,7 @@ def _last_day(
     counted = ScoreAudit(f"churn_scores {newest.day}", edges)
     for batch in chain.scores.version(newest.day).batches(ScoreAudit.COUNTED):
         counted.count(batch)
-    return newest.commit.model_version, counted.summary()
+    return counted
 
 
 def _accepted(day: dt.date, found: Sequence[Finding], config: ScoreConfig, work: Work) -> list[str]:
@@ -124,15 +124,34 @@ def _accepted(day: dt.date, found: Sequence[Finding], config: ScoreConfig, work:
             f"churn_scores {day}: {'; '.join(beyond)}; nothing was published and the scores before stay: look at the "
             f"day's customers, or accept it with `churn-assets run --date {day} --accept-shift --reason TEXT`"
         )
+    if beyond and not work.reason:
+        raise AuditFailed(
+            f"churn_scores {day}: {'; '.join(beyond)}; nothing was published: a shift is accepted with "
+            f"a reason, in the run's tag {REASON_TAG}"
+        )
     if beyond:
         logger.warning("%s: %s accepted a shift (%s): %s", day, work.actor, work.reason, "; ".join(beyond))
     return beyond
 
 
-def _canary_details(serving: Serving, audit: ScoreAudit) -> dict[str, Any]:
+def _accepted_before(events: Sequence[Event]) -> list[str]:
+    """What a person accepted of the scores that are current."""
+    accepted: list[str] = events[-1].commit.details.get("accepted_shift", []) if events else []
+    return accepted
+
+
+def _canary_details(chain: Chain, serving: Serving, audit: ScoreAudit, customers: PartitionVersion) -> dict[str, Any]:
     if serving.canary is None:
         return {}
-    return {"canary": serving.canary.model_version, "canary_share": serving.canary.share, "models": audit.models}
+    return {
+        "canary": serving.canary.model_version,
+        "canary_share": serving.canary.share,
+        "models": audit.models,
+        "features_versions": {
+            model.card.model_version: features_version(chain, customers, model.card)["features_version"]
+            for model in serving.models
+        },
+    }
 
 
 def _warn_of_rollback(day: dt.date, events: Sequence[Event], published: Published) -> None:

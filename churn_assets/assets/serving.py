@@ -24,7 +24,7 @@ from churn_assets.storage.registry import Canary
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import PartitionVersion, Staged
 
-__all__ = ["Serving", "champion_and_canary", "open_model", "stage_scores"]
+__all__ = ["Serving", "champion_and_canary", "features_version", "open_model", "stage_scores"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Serving:
     model: Model
     canary: Canary | None = None
     canary_model: Model | None = None
+
+    @property
+    def models(self) -> list[Model]:
+        """Whoever scores."""
+        return [model for model in (self.model, self.canary_model) if model is not None]
 
 
 def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> Serving:
@@ -86,7 +91,7 @@ def stage_scores(
     Raises:
         AuditFailed: the rows are not fit to be read; nothing is left behind.
     """
-    made_from = _features_version(chain, customers, serving.model.card)
+    made_from = features_version(chain, customers, serving.model.card)
     staged = table.write(customers.day, SCORES, "customer_id", _score(chain, serving, customers))
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
     try:
@@ -110,7 +115,7 @@ def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Ev
     return wanted
 
 
-def _features_version(chain: Chain, customers: PartitionVersion, card: ModelCard) -> dict[str, Any]:
+def features_version(chain: Chain, customers: PartitionVersion, card: ModelCard) -> dict[str, Any]:
     """The `customer_features` that the model can read; none where its own are computed from `customers`."""
     if card.is_rules:
         return {"features_version": "", "feature_code_changed": False}
@@ -127,7 +132,7 @@ def _rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Ite
     """What the model is given: customers for rules, else its features, read or computed."""
     if card.is_rules:
         return customers.batches()
-    if version := _features_version(chain, customers, card)["features_version"]:
+    if version := features_version(chain, customers, card)["features_version"]:
         return chain.features.version(customers.day, version).batches()
     return feature_batches(chain, customers, card.feature_parameters)
 
@@ -138,12 +143,13 @@ def _score(chain: Chain, serving: Serving, customers: PartitionVersion) -> Itera
     With a canary both models score the whole block: the champion's rows are then the same to the
     bit as without one.
     """
-    models = [model for model in (serving.model, serving.canary_model) if model is not None]
-    blocks = [rechunk(_rows_for(chain, customers, model.card), BLOCK_ROWS) for model in models]
+    blocks = [rechunk(_rows_for(chain, customers, model.card), BLOCK_ROWS) for model in serving.models]
 
     def score(given: tuple[pa.Table, ...]) -> pa.Table:
         ids = id_texts(given[0].column(chain.profile.id_column).combine_chunks())
-        scored = [model.score(chain.profile, rows, customers.day) for model, rows in zip(models, given, strict=True)]
+        scored = [
+            model.score(chain.profile, rows, customers.day) for model, rows in zip(serving.models, given, strict=True)
+        ]
         if serving.canary is None:
             return score_rows(ids, scored[0], serving.model.card.model_version, chain.decisions)
         tried = in_canary(ids, serving.canary.share)

@@ -1,5 +1,6 @@
 """The stage `training`: a model as of a day, from what was known on that day, judged by a backtest."""
 
+import dataclasses
 import datetime as dt
 import warnings
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import dagster as dg
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.checks import gate_checks, gate_results
-from churn_assets.assets.evaluation import find_baseline, record_evaluation
+from churn_assets.assets.evaluation import Baseline, find_baseline, record_evaluation
 from churn_assets.assets.history import Report
 from churn_assets.assets.making import MadeModel, freeze, make_rules, make_trained
 from churn_assets.assets.material import Plan, plan_rules, plan_training
@@ -17,17 +18,18 @@ from churn_assets.assets.metadata import column_lineage
 from churn_assets.assets.resources import Chain, Work, installed_libraries, logger
 from churn_assets.core.card import ModelCard, model_version
 from churn_assets.core.changelog import changes_between
-from churn_assets.core.errors import ChurnError
+from churn_assets.core.errors import ChurnError, TrainingImpossible
 from churn_assets.core.evidence import Gate
 from churn_assets.core.gates import gate_names, judge
 from churn_assets.core.limitations import limitations_of
 from churn_assets.core.model import Model
+from churn_assets.core.options import Recipe
 from churn_assets.core.page import card_page, leaderboard_table, with_picture
 from churn_assets.core.plots import card_figure
 from churn_assets.core.profile import LabelColumn
 from churn_assets.storage.models import Kept
 
-__all__ = ["Trained", "train_model", "training_assets"]
+__all__ = ["Trained", "ruled", "train_model", "training_assets"]
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,7 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     created = version not in chain.registry.models.versions()
     if not created:
         logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
-        last = chain.registry.last_evaluation(version) if chain.registry.gates_of(version) else None
-        beside = (baseline.kind, baseline.version) if baseline else (None, None)
-        if last and beside in {(last["compared_with"], last["compared_version"]), (None, None)}:
+        if _is_judged(chain, version, baseline):
             return _trained(chain, chain.registry.models.card(version), created=False)
     made = make_rules(chain, plan) if rules else make_trained(chain, plan, baseline)
     card = _card(chain, as_of, plan, made, version)
@@ -80,6 +80,15 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
     told = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
     logger.info("%s churn_model: %s, %s", as_of, version, told)
     return _trained(chain, card, created=created)
+
+
+def _is_judged(chain: Chain, version: str, baseline: Baseline | None) -> bool:
+    """Whether the newest evaluation stands: by these thresholds, and beside what a model must not fall behind now."""
+    evidence, last = chain.registry.evidence_of(version), chain.registry.last_evaluation(version)
+    if evidence is None or last is None or evidence.high_above not in {None, chain.decisions.high_above}:
+        return False
+    compared = (last["compared_with"], last["compared_version"])
+    return baseline is None or compared == (baseline.kind, baseline.version)
 
 
 def _trained(chain: Chain, card: ModelCard, *, created: bool) -> Trained:
@@ -163,14 +172,31 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         def report(made: Made, day: dt.date) -> None:
             context.log_event(made.event(day.isoformat()))
 
-        trained: Trained = failing_in_words(lambda: train_model(chain, as_of, work_of(context, chain), report))
+        work = work_of(context, chain)
+        trained, fallback = failing_in_words(lambda: _train_or_fall_back(chain, as_of, work, report))
         return dg.MaterializeResult(
-            metadata=_model_metadata(chain, trained),
+            metadata=_model_metadata(chain, trained) | {"fallback": fallback},
             data_version=dg.DataVersion(trained.card.model_version),
-            check_results=gate_results(trained.gates),
+            check_results=gate_results(trained.gates, gates),
         )
 
     return [churn_model]
+
+
+def ruled(chain: Chain) -> Chain:
+    """The same chain with the profile's rules as its recipe."""
+    return dataclasses.replace(chain, recipe=Recipe(estimator="rules", window_days=chain.recipe.window_days))
+
+
+def _train_or_fall_back(chain: Chain, as_of: dt.date, work: Work, report: Report) -> tuple[Trained, str]:
+    """A trained model; where the history allows none and a fallback is configured, the rules, and why."""
+    try:
+        return train_model(chain, as_of, work, report), ""
+    except TrainingImpossible as error:
+        if chain.gates.fallback == "none":
+            raise
+        logger.warning("%s churn_model: the rules take its place: %s", as_of, error)
+        return train_model(ruled(chain), as_of, work, report), str(error)
 
 
 def _training_window(chain: Chain) -> dg.TimeWindowPartitionMapping:

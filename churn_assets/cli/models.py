@@ -44,6 +44,8 @@ def train(
     if card.leaderboard:
         _show_leaderboard(card)
     _show([row])
+    if told["fallback"]:
+        present.note(f"warning: no model could be trained, these are the profile's rules: {told['fallback']}")
     if not told["created"]:
         present.note("it was there already: the same data, code and settings give the same version")
     if published := told.get("published_roc_auc"):
@@ -86,7 +88,7 @@ def models(
         present.print_table(f"Live on {live_on.date()}", ["", ""], list(zip(names, shown, strict=True)))
     elif rows:
         _show(rows)
-    else:
+    elif not faults:
         present.note("no model yet; `churn-assets run` trains the first one")
 
 

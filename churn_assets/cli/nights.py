@@ -99,6 +99,8 @@ def _run_nights(
     nights = []
     try:
         with present.progress("the nightly chain"):
+            if not publish and not launcher.chain.registry.has_champion():
+                raise InputError("there is no champion to try: `churn-assets run` without --no-publish promotes one")
             if not launcher.chain.registry.has_champion():
                 present.note(f"no champion yet: training the first model as of {days[0]}")
                 present.note(f"model {launcher.first_champion(days[0])} is champion")

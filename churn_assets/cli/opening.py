@@ -27,7 +27,7 @@ def open_registry(settings: Settings) -> "Registry":
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.registry import Registry
 
-    return Registry(Layout(settings.data_dir), settings.gates)
+    return Registry(Layout(settings.data_dir), settings.gates, settings.profile)
 
 
 def open_scores(settings: Settings) -> "PublishedScores":

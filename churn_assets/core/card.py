@@ -43,7 +43,10 @@ class InputVersion(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """What a model version is. No clock, champion or gate stands in it: those are records beside it.
+    """What a model version is.
+
+    No clock, champion or gate stands in it: those are records beside it. Only the digests of its page,
+    in `files` and `seal`, know what it was compared with when it was made.
 
     `recipe` is what was configured, `chosen` the one estimator that it came to; `files` are the
     SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. A model of

@@ -6,7 +6,7 @@ from churn_assets.core.options import GateBounds
 
 __all__ = ["gate_names", "judge"]
 
-CALIBRATION_ERROR = 0.5  # holds after undersampling also where no bound is configured
+UNDERSAMPLED_ERROR = 0.25  # always holds after undersampling, which a wrong correction makes half as much or more
 
 
 def judge(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
@@ -81,7 +81,9 @@ def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> li
                 passed=metrics.brier < metrics.base_rate_brier,
             )
         )
-    share = bounds.max_calibration_error or (CALIBRATION_ERROR if evidence.undersampled else None)
+    share = bounds.max_calibration_error
+    if evidence.undersampled:
+        share = min(share or UNDERSAMPLED_ERROR, UNDERSAMPLED_ERROR)
     if share is not None:
         most = share * metrics.base_rate + metrics.calibration_chance
         gates.append(
@@ -111,11 +113,11 @@ def _leak(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
 def _comparisons(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
     gates = []
     if (loss := bounds.max_roc_auc_loss) is not None:
-        told, beside = "nothing to compare with yet", evidence.comparison
+        told, passed, beside = evidence.uncompared, True, evidence.comparison
         if beside is not None:
-            told = f"{_beside(beside)}; {loss:g} less is accepted, and missed only where the whole interval lies below"
-        # one night's noise must not reject a model: it is worse when chance no longer explains it
-        passed = beside is None or beside.interval.high >= -loss
+            told = f"{_beside(beside)}, at most {loss:g} less wanted"
+            # proven to lose less than that; or it does not lose more, and chance explains what it loses
+            passed = beside.interval.low >= -loss or (beside.difference >= -loss and beside.interval.high >= 0)
         gates.append(_gate("max_roc_auc_loss", told, passed=passed))
     rules = evidence.rules
     nothing = "these are the rules" if evidence.is_rules else "the profile has no rules to beat"

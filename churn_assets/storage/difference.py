@@ -39,6 +39,8 @@ def difference(scores: PublishedScores, day: dt.date, before: str | None, after:
         "to": new.version,
         "model_from": _model(scores, old),
         "model_to": _model(scores, new),
+        "models_from": _models(then),
+        "models_to": _models(now),
         "rows_from": old.rows,
         "rows_to": new.rows,
         "added": new.rows - told["customers"],
@@ -70,6 +72,11 @@ def _published_before(scores: PublishedScores, day: dt.date, version: str) -> st
 def _model(scores: PublishedScores, version: PartitionVersion) -> str:
     events = [event for event in scores.table.history(version.day) if event.version == version.version]
     return events[-1].commit.model_version
+
+
+def _models(table: Any) -> dict[str, int]:
+    counted = pc.value_counts(table.column("model_version")).to_pylist()
+    return {each["values"]: each["counts"] for each in sorted(counted, key=lambda each: -each["counts"])}
 
 
 def _mean(table: Any) -> float:

@@ -61,7 +61,8 @@ class ModelStore:
             card = ModelCard.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise ModelFault(
-                f"{path} is not a model card: restore the folder, or remove it and train the model again"
+                f"{path} is not a model card, or one of an earlier release: restore the folder, or train and promote "
+                "the model again"
             ) from error
         if card.model_version != version:
             raise ModelFault(f"{path} is the card of {card.model_version}: restore the folder of {version}")
@@ -116,14 +117,12 @@ class ModelStore:
         Raises:
             UnknownVersion: no such version.
         """
-        self.card(version)
-        path = self.root / version / PAGE
-        return path.read_text() if path.is_file() else ""
+        return self._checked(self.card(version), PAGE).read_text()
 
     def figure(self, version: str) -> bytes:
         """The plots of a model as PNG, empty where there are none."""
-        path = self.root / version / FIGURE
-        return path.read_bytes() if path.is_file() else b""
+        card = self.card(version)
+        return self._checked(card, FIGURE).read_bytes() if FIGURE in card.files else b""
 
     def save(self, pipeline: Any, card: ModelCard, kept: Kept) -> ModelCard:
         """Keep a new version; one that is there already stays as it is.
@@ -157,6 +156,18 @@ class ModelStore:
             shutil.rmtree(folder)
         fsync_folder(self.root)
         return self.card(card.model_version)
+
+    def verify(self, version: str) -> ModelCard:
+        """The card of `version`, after every file of its folder was found to be the one it was made with.
+
+        Raises:
+            UnknownVersion: no such version.
+            ModelFault: a file is missing, or another one.
+        """
+        card = self.card(version)
+        for name in card.files:
+            self._checked(card, name)
+        return card
 
     def _checked(self, card: ModelCard, name: str) -> Path:
         path = self.root / card.model_version / name

@@ -59,8 +59,10 @@ class Registered:
 class Registry:
     """Which models there are, and which one's scores are published."""
 
-    def __init__(self, layout: Layout, gates: GateBounds) -> None:
+    def __init__(self, layout: Layout, gates: GateBounds, profile: str | None = None) -> None:
+        """Below `layout`, judged by `gates`; only models of `profile` may serve, where one is named."""
         self.gates = gates
+        self.profile = profile
         self.models = ModelStore(layout.models)
         self.promotions = Ledger(layout.table("promotions"), PROMOTIONS)
         self.evaluations = Ledger(layout.table("evaluations"), EVALUATIONS)
@@ -129,8 +131,12 @@ class Registry:
 
     def gates_of(self, version: str) -> list[Gate]:
         """Every gate in force, as the newest evaluation of `version` stands to it."""
-        evidence = self._evidence().get(version)
+        evidence = self.evidence_of(version)
         return judge(evidence, self.gates) if evidence else []
+
+    def evidence_of(self, version: str) -> Evidence | None:
+        """The newest evidence of `version`."""
+        return self._evidence().get(version)
 
     def last_evaluation(self, version: str) -> Row | None:
         """The newest evaluation of `version`."""
@@ -171,7 +177,7 @@ class Registry:
         if canary is None and self.canary() is None:
             raise InputError("there is no canary to take back")
         if canary is not None:
-            self.models.card(canary.model_version)
+            self._serviceable(canary.model_version)
             if missed := self.missed(canary.model_version):
                 raise InputError(f"model {canary.model_version} missed its gates: {'; '.join(missed)}; it is no canary")
             if self.champion() == canary.model_version:
@@ -184,6 +190,12 @@ class Registry:
             "reason": reason,
         }
         return self.canaries.append(lambda _: row)
+
+    def _serviceable(self, version: str) -> None:
+        """Refuse a model that could not score tonight: a changed or missing file, another business."""
+        card = self.models.verify(version)
+        if self.profile is not None and card.profile != self.profile:
+            raise InputError(f"model {version} was trained for profile {card.profile}, and {self.profile} is in force")
 
     def _evidence(self) -> dict[str, Evidence]:
         """The newest evidence of each version; what another release wrote, and this cannot read, is none."""
@@ -200,7 +212,11 @@ class Registry:
             UnknownVersion: there is none.
         """
         allowed = [
-            each.card for each in self.registered() if each.card.trained_as_of <= day and each.status != "rejected"
+            each.card
+            for each in self.registered()
+            if each.card.trained_as_of <= day
+            and each.status != "rejected"
+            and self.profile in {None, each.card.profile}
         ]
         if not allowed:
             raise UnknownVersion(f"no model was trained as of {day} or before; `churn-assets train --as-of {day}`")
@@ -221,7 +237,7 @@ class Registry:
             InputError: it missed its gates, or is champion already.
             RunError: somebody else promoted a model at the same time.
         """
-        self.models.card(version)
+        self._serviceable(version)
         missed = self.missed(version)
         if missed and not force:
             raise InputError(f"model {version} missed its gates: {'; '.join(missed)}; --force promotes it anyway")

@@ -40,12 +40,13 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
     landed = _event(raw, scored.day, validated.commit.details["raw_version"])
     row = _row(scored, "customer_id", customer)
     card = ModelStore(layout.models).card(row["model_version"])  # the canary's customers have its model
+    seen = made_of.get("features_versions", {}).get(card.model_version, made_of["features_version"])
     return {
         "customer_id": customer,
         SNAPSHOT_DATE: scored.day,
-        "score": _version(published) | {"row": row},
+        "score": _version(published) | {"hindsight": card.trained_as_of > scored.day, "row": row},
         "model": card.model_dump(mode="json"),
-        "features": _features(layout, scored.day, made_of["features_version"], key, customer),
+        "features": _features(layout, scored.day, seen, key, customer),
         "customer": _version(validated)
         | {"row": _row(customers.version(scored.day, validated.version), key, customer)},
         "raw": _version(landed) | {"row": _row(raw.version(scored.day, landed.version), key, customer)},

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from deltalake import DeltaTable
 from churn_assets.core.canary import in_canary
 from churn_assets_tests.integration.conftest import CONFIG
 from churn_assets_tests.integration.installation import (
+    FIRST_NIGHT,
     NIGHTS,
     RETRAINED_AS_OF,
     BuildOnce,
@@ -137,6 +140,43 @@ def test_canary_scores_its_share_in_the_published_table(challenged: Installation
     assert traced["model"]["model_version"] == who["challenger"]
 
 
+def test_canary_that_knew_more_than_the_day_is_hindsight(challenged: Installation) -> None:
+    """An old day that a later canary scored is no honest record: it is marked, and judges nobody."""
+    who = models(challenged)
+    challenged.run("canary", who["challenger"], "--share", "0.5", "--reason", "see it live")
+
+    night = challenged.run("run", "--date", str(NIGHTS[2]), "--json").json[0]
+
+    newest = json.loads(challenged.table("churn_scores").history(1)[0]["details"])
+    assert len(night["models"]) == 2
+    assert newest["hindsight"]
+    assert newest["features_versions"].keys() == set(night["models"])
+
+
+def test_damaged_model_is_neither_promoted_nor_a_canary(challenged: Installation) -> None:
+    """What could not score tonight is refused before anything is recorded, also with `--force`."""
+    challenger = models(challenged)["challenger"]
+    (challenged.data / "models" / challenger / "golden.parquet").write_bytes(b"truncated")
+    before = challenged.published("promotions", "canaries")
+
+    promoted = challenged.run("promote", challenger, "--reason", "newer", "--force").error(1)
+    tried = challenged.run("canary", challenger, "--reason", "newer").error(1)
+
+    assert "golden.parquet has SHA-256" in promoted
+    assert promoted == tried
+    assert challenged.published("promotions", "canaries") == before
+
+
+def test_model_of_another_business_is_not_promoted(challenged: Installation) -> None:
+    """A model version of another profile than the one in force is refused."""
+    challenger = models(challenged)["challenger"]
+    other = challenged.having(CHURN_PROFILE="churn_assets.profiles.retail")
+
+    told = other.run("promote", challenger, "--reason", "newer").error(2)
+
+    assert "was trained for profile churn_assets.profiles.subscription" in told
+
+
 def test_canary_is_taken_back_and_recorded(challenged: Installation) -> None:
     """`canary --off` gives everybody to the champion again; both are recorded, and a second `--off` is refused."""
     who = models(challenged)
@@ -222,6 +262,43 @@ def test_shift_is_stopped_until_a_person_accepts_it(challenged: Installation) ->
     assert "rows after" in accepted.json[0]["accepted_shift"][0]
     [event] = challenged.run("scores", "history", "--date", str(day), "--json").json
     assert event["reason"] == "a market was sold"
+
+
+def test_day_whose_shift_was_accepted_can_be_run_again(challenged: Installation) -> None:
+    """Readers have those rows already: a retry finds nothing to accept, and commits nothing."""
+    day = NIGHT + dt.timedelta(days=1)
+    lose_customers(challenged, day)
+    accepted = challenged.run("run", "--date", str(day), "--accept-shift", "--reason", "a market was sold", "--json")
+    before = challenged.published("churn_scores")
+
+    again = challenged.run("run", "--date", str(day), "--json")
+
+    assert again.exit_code == 0, again.stderr
+    assert again.json[0]["accepted_shift"] == accepted.json[0]["accepted_shift"]
+    assert challenged.published("churn_scores") == before
+
+
+def test_shift_is_not_accepted_from_the_launchpad_without_a_reason(challenged: Installation) -> None:
+    """`accept_shift` in a run configuration needs the tag that says why."""
+    day = NIGHT + dt.timedelta(days=1)
+    lose_customers(challenged, day)
+
+    result = challenged.materialize(day, churn_scores={"accept_shift": True})
+
+    assert not result.success
+    assert challenged.current("churn_scores", day) == []
+
+
+def test_no_publish_does_not_make_a_champion(installed: Installation, tmp_path: Path) -> None:
+    """To look at a night without publishing there must be a champion: none is promoted on the way."""
+    new = Installation(tmp_path / "installation")
+    new.configure(CONFIG)
+    shutil.copytree(installed.data / "source", new.data / "source")
+
+    told = new.run("run", "--date", str(FIRST_NIGHT), "--no-publish").error(2)
+
+    assert "no champion" in told
+    assert not (new.data / "models").exists()
 
 
 def test_accepting_a_shift_needs_a_reason(challenged_once: Installation) -> None:

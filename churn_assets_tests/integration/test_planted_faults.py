@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from churn_assets.core.balance import BalancedClassifier
-from churn_assets.profiles import subscription
+from churn_assets.profiles import subscription, telco
+from churn_assets_tests.factories import made_up_customers
 from churn_assets_tests.integration.conftest import CONFIG
 from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, Installation
 
@@ -108,7 +109,7 @@ def test_skew_between_training_and_serving_is_stopped(installed: Installation, t
 
 
 def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_path: Path) -> None:
-    """A champion that was trained on another feature list scores nothing: the sentence names the feature."""
+    """With another feature list than the champion's nothing is scored: the sentence names the feature."""
     own = with_profile(installed, tmp_path)
     assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
     before = own.published("churn_scores")
@@ -116,8 +117,26 @@ def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_pa
 
     told = own.shell("run", "--date", str(NIGHTS[1])).error(1)
 
-    assert "trained on missed_visits, which the profile's feature_columns no longer name" in told
+    assert "missed_visits is double in the table and absent now" in told
     assert own.published("churn_scores") == before
+
+
+def test_parameter_that_is_no_longer_there_keeps_no_training_out(installed: Installation, tmp_path: Path) -> None:
+    """A champion whose recipe today's code cannot repeat is not compared with, and the new model can be trained."""
+    own = with_profile(installed, tmp_path)
+    assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
+    change_profile(
+        tmp_path,
+        (", *, recent_login_days: int = 30", ""),
+        ("        recent_login_days: a login fewer days ago than this is recent.\n", ""),
+        ('customers["days_since_login"] < recent_login_days', 'customers["days_since_login"] < 30'),
+    )
+
+    trained = own.shell("train", "--as-of", str(NIGHTS[1]), "--json")
+
+    assert trained.exit_code == 0, trained.stderr
+    [finding] = [gate["finding"] for gate in trained.json["gates"] if gate["name"] == "max_roc_auc_loss"]
+    assert "not compared with champion" in finding
 
 
 def test_changed_comment_stops_nothing(installed: Installation, tmp_path: Path) -> None:
@@ -160,6 +179,28 @@ def test_wrong_correction_of_undersampling_is_stopped(
         missed = missed_gates(installation.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
 
     assert missed.keys() == {"brier_below_base_rate", "max_calibration_error"}
+
+
+def test_wrong_correction_is_stopped_where_churn_is_not_rare(tmp_path: Path) -> None:
+    """At a base rate of a quarter, too, uncorrected probabilities miss the calibration's gate."""
+    new = Installation(tmp_path / "installation")
+    new.configure("training: {balance: undersample, estimator: logistic_regression}\n")
+    own = new.having(CHURN_PROFILE="churn_assets.profiles.telco", CHURN_SOURCE__PATH="telco.csv")
+    own.data.mkdir(parents=True)
+    rng = np.random.default_rng(8)
+    customers = made_up_customers(telco.PROFILE, 6000, 8).drop(columns="snapshot_date")
+    risk = 1 / (1 + np.exp(1.4 + (customers["tenure"] - customers["tenure"].mean()) / customers["tenure"].std()))
+    customers.assign(Churn=np.where(rng.random(len(customers)) < risk, "Yes", "No")).to_csv(
+        own.data / "telco.csv", index=False
+    )
+
+    with mock.patch.object(BalancedClassifier, "predict_proba", uncorrected):
+        wrong = own.run("train", "--as-of", "2026-10-31", "--json").json
+    (own.data / "models" / wrong["model_version"]).rename(own.data / "aside")
+    right = own.run("train", "--as-of", "2026-10-31", "--json").json
+
+    assert "max_calibration_error" in {gate["name"] for gate in wrong["gates"] if not gate["passed"]}
+    assert right["status"] == "challenger", right["missed"]
 
 
 def test_right_correction_of_undersampling_passes(installation: Installation) -> None:

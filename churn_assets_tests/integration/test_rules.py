@@ -105,6 +105,45 @@ def test_fallback_serves_before_there_is_a_history(installed: Installation, tmp_
     assert company.run("models", "--json").json[0]["estimator"] == "rules"
 
 
+def test_fallback_serves_through_dagster_alone(installed: Installation, tmp_path: Path) -> None:
+    """The training job of a company too young for a model makes the rules champion, and the night runs."""
+    company = first_days(installed, tmp_path, 2)
+    company.configure(CONFIG + "gates: {fallback: rules}\n")
+
+    trained = company.materialize(LAST_DAY, job="training")
+    night = company.materialize(LAST_DAY)
+
+    assert trained.success
+    assert night.success
+    assert company.rows("churn_scores", LAST_DAY).num_rows > 1000
+    [live] = company.run("models", "--live-on", "2100-01-01", "--json").json
+    assert live["reason"].startswith("fallback: ")
+
+
+def test_recipe_that_cannot_be_fitted_is_no_reason_to_fall_back(installation: Installation) -> None:
+    """A mistake in the configuration is told, and rules do not hide it."""
+    shutil.rmtree(installation.data / "tables" / "promotions")
+    installation.configure("training: {window_days: 14, parameters: {learning_rate: -1.0}}\ngates: {fallback: rules}\n")
+
+    told = installation.run("run", "--date", str(NIGHTS[1])).error(1)
+
+    assert "learning_rate" in told
+    assert not (installation.data / "tables" / "promotions").exists()
+
+
+def test_reason_that_speaks_of_a_fallback_is_a_persons(installation: Installation) -> None:
+    """A trained champion whose promotion says `fallback: ...` is not replaced by the training job."""
+    first = installation.run("models", "--json").json[0]["model_version"]
+    second = installation.run("train", "--as-of", str(NIGHTS[1]), "--json").json["model_version"]
+    installation.run("promote", second, "--reason", "newer")
+    installation.run("promote", first, "--reason", "fallback: the one before")
+
+    installation.materialize(NIGHTS[2], job="training")
+
+    champion = next(row for row in installation.run("models", "--json").json if row["status"] == "champion")
+    assert champion["model_version"] == first
+
+
 def test_trained_model_takes_over_from_the_fallback(installed: Installation, tmp_path: Path) -> None:
     """The training job promotes the first trained model that passes, once the fallback has served."""
     new = Installation(tmp_path / "installation")

@@ -81,20 +81,22 @@ def test_a_missed_gate_tells_its_number_and_its_bound() -> None:
     """A gate's check carries the finding; a model that missed one stays, so it is a warning."""
     gates = [Gate(name="min_roc_auc", passed=False, finding="ROC-AUC 0.55, at least 0.6 wanted")]
 
-    [result] = gate_results(gates)
+    [result, unasked] = gate_results(gates, ["min_roc_auc", "max_calibration_error"])
 
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN
     assert result.metadata["finding"].value == "ROC-AUC 0.55, at least 0.6 wanted"
+    assert unasked.metadata["finding"].value == "not asked of this model"
 
 
 def test_every_gate_has_a_check_of_its_name() -> None:
     """What is judged can be shown: there is a check for each gate, by its name."""
     gates = judge(Evidence(metrics=made_up_metrics()), GateBounds())
 
-    checks = gate_checks([gate.name for gate in gates])
+    names = [gate.name for gate in gates]
+    checks = gate_checks(names)
 
-    assert [spec.name for spec in checks] == [result.check_name for result in gate_results(gates)]
+    assert [spec.name for spec in checks] == [result.check_name for result in gate_results(gates, names)]
 
 
 @pytest.mark.parametrize("bound", [0.5, None])

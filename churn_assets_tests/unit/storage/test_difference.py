@@ -47,8 +47,8 @@ def roll_back(scores: PublishedScores) -> None:
 
 def test_two_versions_stand_side_by_side(scores: PublishedScores) -> None:
     """Models, rows, who came and went, and what moved of those that are in both, as worked out by hand."""
-    old = published(scores, scored(BEFORE), "m1")
-    new = published(scores, scored(AFTER), "m2")
+    old = published(scores, scored(BEFORE, "m1"), "m1")
+    new = published(scores, scored(AFTER, "m2"), "m2")
 
     told = difference(scores, DAY, None, None)
 
@@ -59,6 +59,8 @@ def test_two_versions_stand_side_by_side(scores: PublishedScores) -> None:
         "to": new,
         "model_from": "m1",
         "model_to": "m2",
+        "models_from": {"m1": 4},
+        "models_to": {"m2": 5},
         "rows_from": 4,
         "rows_to": 5,
         "added": 2,
