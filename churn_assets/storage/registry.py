@@ -173,7 +173,9 @@ class Registry:
         Raises:
             UnknownVersion: no such version.
             InputError: it missed its gates, is champion, or there is no canary to take back.
+            RunError: somebody else set the canary at the same time.
         """
+        seen = len(self.canaries.rows())
         if canary is None and self.canary() is None:
             raise InputError("there is no canary to take back")
         if canary is not None:
@@ -189,7 +191,13 @@ class Registry:
             "actor": actor,
             "reason": reason,
         }
-        return self.canaries.append(lambda _: row)
+
+        def record(rows: list[Row]) -> Row:
+            if len(rows) != seen:
+                raise RunError("somebody else set the canary just now; nothing was changed: look, and try again")
+            return row
+
+        return self.canaries.append(record)
 
     def _serviceable(self, version: str) -> None:
         """Refuse a model that could not score tonight: a changed or missing file, another business."""

@@ -677,3 +677,20 @@ def test_without_a_champion_there_is_no_canary(registry: Registry) -> None:
         registry.set_canary(Canary(NEW, 0.1), actor="ana", reason="hope")
 
     assert registry.canaries.rows() == []
+
+
+def test_of_two_canaries_at_once_one_is_told(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who decides about a canary while somebody else sets one gets a sentence, and the record holds the other's."""
+    promoted(registry, (OLD, "2026-11-01T00:00:00Z"))
+    other = under(registry, GateBounds())
+    judge_now = registry.missed
+
+    def judge_meanwhile(version: str) -> list[str]:
+        other.set_canary(Canary(NEW, 0.5), actor="ben", reason="first")
+        return judge_now(version)
+
+    monkeypatch.setattr(registry, "missed", judge_meanwhile)
+
+    with pytest.raises(RunError, match="somebody else set the canary just now"):
+        registry.set_canary(Canary(NEW, 0.1), actor="ana", reason="second")
+    assert [row["actor"] for row in registry.canaries.rows()] == ["ben"]
