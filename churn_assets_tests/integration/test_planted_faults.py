@@ -1,6 +1,8 @@
 """What goes wrong in churn models, planted on purpose: each is stopped, by the gate that is there for it."""
 
+import linecache
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ LABEL = '    return later["signup_date"].isna() & then["signup_date"].notna()\n'
 
 def with_profile(installed: Installation, folder: Path, *changes: tuple[str, str]) -> Installation:
     """The sample as the source of a company whose profile is the shipped one with `changes`."""
-    new = Installation(folder / "installation", {"PYTHONPATH": str(folder), "CHURN_PROFILE": "own_churn"})
+    new = Installation(folder / "installation", {"CHURN_PROFILE": "own_churn"})
     new.configure(CONFIG)
     shutil.copytree(installed.data / "source", new.data / "source")
     change_profile(folder, *changes)
@@ -40,6 +42,15 @@ def change_profile(folder: Path, *changes: tuple[str, str]) -> None:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     (folder / "own_churn.py").write_text(text)
+    sys.modules.pop("own_churn", None)  # the next command imports it anew, as a new process would
+    linecache.checkcache()
+
+
+@pytest.fixture(autouse=True)
+def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's folder is on the path of this process, which keeps nothing compiled of what changes in it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 def missed_gates(trained: Any) -> dict[str, str]:
@@ -71,7 +82,7 @@ def test_feature_from_the_future_is_stopped(installed: Installation, tmp_path: P
     for path, frame in exports.items():
         frame.assign(closes_on=pd.to_datetime(frame["customer_id"].map(closed))).to_parquet(path, index=False)
 
-    missed = missed_gates(own.shell("train", "--as-of", str(FIRST_NIGHT), "--json"))
+    missed = missed_gates(own.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
 
     assert list(missed) == ["max_feature_roc_auc"]
     assert "days_left alone reaches ROC-AUC" in missed["max_feature_roc_auc"]
@@ -85,7 +96,7 @@ def test_shuffled_label_is_stopped(installed: Installation, tmp_path: Path) -> N
     )
     own = with_profile(installed, tmp_path, (LABEL, shuffled))
 
-    missed = missed_gates(own.shell("train", "--as-of", str(FIRST_NIGHT), "--json"))
+    missed = missed_gates(own.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
 
     assert {"min_roc_auc", "brier_below_base_rate"} <= missed.keys()
 
@@ -94,12 +105,12 @@ def test_skew_between_training_and_serving_is_stopped(installed: Installation, t
     """One changed line of `add_features` after the training: the golden rows stop the night before it scores."""
     own = with_profile(installed, tmp_path)
     day = str(NIGHTS[0])
-    assert own.shell("run", "--date", day).exit_code == 0
+    assert own.run("run", "--date", day).exit_code == 0
     before = own.published("churn_scores", "challenger_scores")
     line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
     change_profile(tmp_path, (line, line.replace("/ 30", "/ 28 + 3")))
 
-    told = own.shell("run", "--date", str(NIGHTS[1])).error(1)
+    told = own.run("run", "--date", str(NIGHTS[1])).error(1)
 
     assert "gives other scores to" in told
     assert "golden rows" in told
@@ -111,11 +122,11 @@ def test_skew_between_training_and_serving_is_stopped(installed: Installation, t
 def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_path: Path) -> None:
     """With another feature list than the champion's nothing is scored: the sentence names the feature."""
     own = with_profile(installed, tmp_path)
-    assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
+    assert own.run("run", "--date", str(NIGHTS[0])).exit_code == 0
     before = own.published("churn_scores")
     change_profile(tmp_path, ('        "missed_visits",\n', ""))
 
-    told = own.shell("run", "--date", str(NIGHTS[1])).error(1)
+    told = own.run("run", "--date", str(NIGHTS[1])).error(1)
 
     assert "missed_visits is double in the table and absent now" in told
     assert own.published("churn_scores") == before
@@ -124,7 +135,7 @@ def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_pa
 def test_parameter_that_is_no_longer_there_keeps_no_training_out(installed: Installation, tmp_path: Path) -> None:
     """A champion whose recipe today's code cannot repeat is not compared with, and the new model can be trained."""
     own = with_profile(installed, tmp_path)
-    assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
+    assert own.run("run", "--date", str(NIGHTS[0])).exit_code == 0
     change_profile(
         tmp_path,
         (", *, recent_login_days: int = 30", ""),
@@ -132,7 +143,7 @@ def test_parameter_that_is_no_longer_there_keeps_no_training_out(installed: Inst
         ('customers["days_since_login"] < recent_login_days', 'customers["days_since_login"] < 30'),
     )
 
-    trained = own.shell("train", "--as-of", str(NIGHTS[1]), "--json")
+    trained = own.run("train", "--as-of", str(NIGHTS[1]), "--json")
 
     assert trained.exit_code == 0, trained.stderr
     [finding] = [gate["finding"] for gate in trained.json["gates"] if gate["name"] == "max_roc_auc_loss"]
@@ -142,10 +153,10 @@ def test_parameter_that_is_no_longer_there_keeps_no_training_out(installed: Inst
 def test_changed_comment_stops_nothing(installed: Installation, tmp_path: Path) -> None:
     """A change that moves no score is no skew: the night is scored as before."""
     own = with_profile(installed, tmp_path)
-    assert own.shell("run", "--date", str(NIGHTS[0])).exit_code == 0
+    assert own.run("run", "--date", str(NIGHTS[0])).exit_code == 0
     change_profile(tmp_path, ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."))
 
-    outcome = own.shell("run", "--date", str(NIGHTS[1]), "--json")
+    outcome = own.run("run", "--date", str(NIGHTS[1]), "--json")
 
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.json[0]["scored"] > 0
