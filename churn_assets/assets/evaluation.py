@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn_assets.assets.material import Holdout, Material, Plan, load_material
@@ -15,7 +14,7 @@ from churn_assets.core.card import ModelCard
 from churn_assets.core.errors import ChurnError, UnknownVersion
 from churn_assets.core.evaluation import compare
 from churn_assets.core.evidence import Comparison, Evidence
-from churn_assets.core.frames import id_texts
+from churn_assets.core.frames import rows_of
 from churn_assets.core.gates import judge
 from churn_assets.core.model import apply_rules, predict, predict_in_blocks
 from churn_assets.core.profile import LabelColumn
@@ -82,11 +81,8 @@ def _beside_published(
     chain: Chain, backtest: dt.date, holdout: Holdout, version: str, probability: NDArray[np.float64]
 ) -> Comparison:
     scores = chain.scores.version(backtest, version).read(["customer_id", "churn_probability"])
-    at = pc.index_in(
-        id_texts(holdout.rows.ids).combine_chunks(), value_set=scores.column("customer_id").combine_chunks()
-    )
-    both = at.is_valid().to_numpy(zero_copy_only=False)
-    published = scores.column("churn_probability").take(at.drop_null()).to_numpy()
+    both, known = rows_of(holdout.rows.ids, scores)
+    published = known.column("churn_probability").to_numpy()
     return compare("published", version, holdout.rows.churned[both], probability[both], published)
 
 

@@ -1,6 +1,5 @@
 """A model before it has a name: what is served, how it was judged, and what is kept of it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn_assets.assets.evaluation import Baseline, compare_with_baseline, compare_with_rules
-from churn_assets.assets.features import feature_batches
 from churn_assets.assets.material import Holdout, Plan, load_holdout, load_material
 from churn_assets.assets.resources import Chain, logger
+from churn_assets.assets.serving import rows_for
 from churn_assets.core.bootstrap import intervals
 from churn_assets.core.card import Contender
 from churn_assets.core.drift import feature_histograms, histogram_of_numbers
@@ -139,15 +138,9 @@ def freeze(chain: Chain, model: Model, made: MadeModel, customers: PartitionVers
     for batch in customers.batches():
         kept = golden_sample(batch if kept is None else pa.concat_tables([kept, batch]), chain.profile.id_column)
     golden = freeze_golden(model, chain.profile, kept, customers.day)
-    rows = _rows_for(chain, model, customers)
+    rows = rows_for(chain, customers, model.card)
     given = [predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch) for batch in rows]
     return golden, Reference(features=made.features or {}, scores=histogram_of_numbers(np.concatenate(given)))
-
-
-def _rows_for(chain: Chain, model: Model, customers: PartitionVersion) -> Iterator[pa.Table]:
-    if model.card.is_rules:
-        return customers.batches()
-    return feature_batches(chain, customers, model.card.feature_parameters)
 
 
 def _slices(chain: Chain, holdout: Holdout, probability: NDArray[np.float64]) -> tuple[Slice, ...]:

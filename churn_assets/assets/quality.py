@@ -14,7 +14,7 @@ from churn_assets.assets.resources import Chain, logger
 from churn_assets.core.columns import QUALITY
 from churn_assets.core.errors import ChurnError, TrainingImpossible
 from churn_assets.core.evaluation import measure
-from churn_assets.core.frames import id_texts
+from churn_assets.core.frames import rows_of
 from churn_assets.core.page import markdown_table
 from churn_assets.core.profile import LabelRule
 from churn_assets.storage.ledger import Row
@@ -52,9 +52,8 @@ def _quality(table: Table, name: str, day: dt.date, known: dt.date, holdout: Hol
         return []
     version = honest[-1].version
     scores = table.version(day, version).read(["customer_id", "churn_probability", "model_version"])
-    at = pc.index_in(id_texts(holdout.rows.ids).combine_chunks(), value_set=scores.column(0).combine_chunks())
-    churned = holdout.rows.churned[at.is_valid().to_numpy(zero_copy_only=False)]
-    matched = scores.take(at.drop_null())
+    both, matched = rows_of(holdout.rows.ids, scores)
+    churned = holdout.rows.churned[both]
     models = matched.column("model_version")
     rows = []
     for model in sorted(pc.unique(models).to_pylist()):

@@ -24,7 +24,7 @@ from churn_assets.storage.registry import Canary
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import PartitionVersion, Staged
 
-__all__ = ["Serving", "champion_and_canary", "features_version", "open_model", "stage_scores"]
+__all__ = ["Serving", "champion_and_canary", "features_version", "open_model", "rows_for", "stage_scores"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def features_version(chain: Chain, customers: PartitionVersion, card: ModelCard)
     return {"features_version": "", "feature_code_changed": changed}
 
 
-def _rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:
+def rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:
     """What the model is given: customers for rules, else its features, read or computed."""
     if card.is_rules:
         return customers.batches()
@@ -143,7 +143,7 @@ def _score(chain: Chain, serving: Serving, customers: PartitionVersion) -> Itera
     With a canary both models score the whole block: the champion's rows are then the same to the
     bit as without one.
     """
-    blocks = [rechunk(_rows_for(chain, customers, model.card), BLOCK_ROWS) for model in serving.models]
+    blocks = [rechunk(rows_for(chain, customers, model.card), BLOCK_ROWS) for model in serving.models]
 
     def score(given: tuple[pa.Table, ...]) -> pa.Table:
         ids = id_texts(given[0].column(chain.profile.id_column).combine_chunks())

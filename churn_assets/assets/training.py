@@ -24,7 +24,7 @@ from churn_assets.core.gates import gate_names, judge
 from churn_assets.core.limitations import limitations_of
 from churn_assets.core.model import Model
 from churn_assets.core.options import Recipe
-from churn_assets.core.page import card_page, leaderboard_table, with_picture
+from churn_assets.core.page import card_page, leaderboard, markdown_table, with_picture
 from churn_assets.core.plots import card_figure
 from churn_assets.core.profile import LabelColumn
 from churn_assets.storage.models import Kept
@@ -231,7 +231,7 @@ def _model_metadata(chain: Chain, trained: Trained) -> dict[str, Any]:
         ),
     }
     if card.leaderboard:
-        metadata["leaderboard"] = dg.MetadataValue.md(leaderboard_table(card))
+        metadata["leaderboard"] = dg.MetadataValue.md(markdown_table(*leaderboard(card)))
     if trained.published_roc_auc is not None:
         metadata["published_roc_auc"] = trained.published_roc_auc
     return metadata

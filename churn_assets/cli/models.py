@@ -1,7 +1,7 @@
 """Commands about models: train one, list them, make one champion."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,9 +10,6 @@ from churn_assets.cli.opening import announce_champion, open_launcher, open_regi
 from churn_assets.cli.options import Json, Reason, as_date, day_option, person, said
 from churn_assets.core.errors import ChurnError, InputError
 from churn_assets.settings import load_settings
-
-if TYPE_CHECKING:
-    from churn_assets.core.card import ModelCard
 
 __all__ = ["commands"]
 
@@ -33,6 +30,8 @@ def train(
     launcher.check_day(day)
     with present.progress(f"training as of {day}"):
         told = launcher.train(day)
+    from churn_assets.core.page import leaderboard
+
     registry = open_registry(settings)
     [row] = [each.row() for each in registry.registered() if each.card.model_version == told["model_version"]]
     card = registry.models.card(told["model_version"])
@@ -42,7 +41,7 @@ def train(
         present.print_json(row | {"created": told["created"], "gates": gates, "leaderboard": board})
         return
     if card.leaderboard:
-        _show_leaderboard(card)
+        present.print_table(f"Candidates, {card.selection}", *leaderboard(card))
     _show([row])
     if told["fallback"]:
         present.note(f"warning: no model could be trained, these are the profile's rules: {told['fallback']}")
@@ -145,23 +144,3 @@ def _show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for finding in row.get("missed", []):
             present.note(f"{row['model_version']} missed: {finding}")
-
-
-def _show_leaderboard(card: "ModelCard") -> None:
-    headings = [
-        "",
-        "estimator",
-        "parameters",
-        "roc_auc",
-        "average_precision",
-        "brier",
-        "backtest_roc_auc",
-        "backtest_brier",
-    ]
-    rows = []
-    for each in card.leaderboard:
-        told = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
-        backtest = (each.backtest.roc_auc, each.backtest.brier) if each.backtest else (None, None)
-        figures = (each.roc_auc, each.average_precision, each.brier)
-        rows.append(["chosen" if each.chosen else "", each.estimator, told, *figures, *backtest])
-    present.print_table(f"Candidates, {card.selection}", headings, rows)

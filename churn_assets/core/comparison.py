@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from scipy.stats import rankdata
 
 from churn_assets.core.drift import histogram_of_numbers, population_stability_index
+from churn_assets.core.frames import rows_of
 
 __all__ = ["compare_scores", "largest_changes", "matched"]
 
@@ -16,10 +17,8 @@ TWENTIETHS = tuple(edge / 20 for edge in range(1, 20))
 
 def matched(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The rows of both whose customers are in both, in the order of `after`."""
-    at = pc.index_in(
-        after.column("customer_id").combine_chunks(), value_set=before.column("customer_id").combine_chunks()
-    )
-    return before.take(at.drop_null()), after.filter(at.is_valid())
+    found, then = rows_of(after.column("customer_id"), before)
+    return then, after.filter(pa.array(found))
 
 
 def compare_scores(before: pa.Table, after: pa.Table) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
 
 from churn_assets.core.columns import SNAPSHOT_DATE
@@ -17,7 +19,7 @@ _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
     pa.string(): pd.StringDtype(na_value=float("nan")),
 }
-__all__ = ["column_to_pandas", "id_texts", "to_customers", "with_snapshot_date"]
+__all__ = ["column_to_pandas", "id_texts", "rows_of", "to_customers", "with_snapshot_date"]
 
 
 def to_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
@@ -49,6 +51,12 @@ def column_to_pandas(values: pa.ChunkedArray, declared: Any) -> "pd.Series[Any]"
 def with_snapshot_date(customers: pd.DataFrame, day: dt.date) -> pd.DataFrame:
     """`customers` with the day they stand for as a datetime column."""
     return customers.assign(**{SNAPSHOT_DATE: pd.Timestamp(day).as_unit("us")})
+
+
+def rows_of(ids: pa.ChunkedArray, table: pa.Table) -> tuple[NDArray[np.bool_], pa.Table]:
+    """Which of the customers `ids` (n) have a row in `table`, and those rows, in the order of `ids`."""
+    at = pc.index_in(id_texts(ids).combine_chunks(), value_set=table.column("customer_id").combine_chunks())
+    return at.is_valid().to_numpy(zero_copy_only=False), table.take(at.drop_null())
 
 
 def id_texts(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

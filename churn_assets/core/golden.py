@@ -8,13 +8,13 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn_assets.core.card import ModelCard
 from churn_assets.core.errors import ModelFault
 from churn_assets.core.frames import id_texts
+from churn_assets.core.hashing import stable_hash
 from churn_assets.core.model import Model
 from churn_assets.core.profile import Profile
 
@@ -28,8 +28,7 @@ LISTED = 5
 
 def golden_sample(customers: pa.Table, key: str) -> pa.Table:
     """At most 200 of `customers`, spread over all, in their order: the same ones each time."""
-    hashes = pd.util.hash_array(np.asarray(id_texts(customers.column(key)).to_pylist(), dtype=object), categorize=False)
-    rows = np.sort(np.argsort(hashes, kind="stable")[:ROWS])
+    rows = np.sort(np.argsort(stable_hash(customers.column(key)), kind="stable")[:ROWS])
     return customers.take(pa.array(rows))
 
 

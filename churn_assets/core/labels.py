@@ -11,6 +11,7 @@ from pandas.api.types import is_bool_dtype
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.frames import id_texts, to_customers, with_snapshot_date
+from churn_assets.core.hashing import stable_hash
 from churn_assets.core.profile import LabelColumn, LabelRule, Profile
 
 __all__ = ["Outcomes", "held_out", "label_from_column", "label_from_later"]
@@ -84,8 +85,7 @@ def label_from_column(profile: Profile, label: LabelColumn, customers: pa.Table)
 
 def held_out(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     """A fifth of the customers, the same ones wherever and whenever they are met."""
-    texts = np.asarray(id_texts(ids).to_pylist(), dtype=object)
-    held: NDArray[np.bool_] = pd.util.hash_array(texts, categorize=False) % HOLDOUT_PARTS == 0
+    held: NDArray[np.bool_] = stable_hash(ids) % HOLDOUT_PARTS == 0
     return held
 
 

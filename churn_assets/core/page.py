@@ -8,7 +8,7 @@ from churn_assets.core.card import Contender, ModelCard
 from churn_assets.core.evidence import Gate
 from churn_assets.core.figures import Metrics, Slice
 
-__all__ = ["card_page", "leaderboard_table", "markdown_table", "with_picture"]
+__all__ = ["card_page", "leaderboard", "markdown_table", "with_picture"]
 
 PICTURE = "card.png"
 FIGURES = (("ROC-AUC", "roc_auc"), ("Average precision", "average_precision"), ("Brier score", "brier"))
@@ -33,7 +33,9 @@ def card_page(card: ModelCard, gates: Sequence[Gate], champion: str, changes: Se
     if picture:
         parts.append(f"![ROC, precision-recall, calibration, scores and importance]({PICTURE})")
     if card.leaderboard:
-        parts.append(f"## Candidates\n\n{card.selection[0].upper()}{card.selection[1:]}.\n\n{leaderboard_table(card)}")
+        parts.append(
+            f"## Candidates\n\n{card.selection[0].upper()}{card.selection[1:]}.\n\n{markdown_table(*leaderboard(card))}"
+        )
     parts.append("## Gates\n\nAs they stood when the model was made.\n\n" + _gates(gates))
     if card.slices:
         parts.append("## Groups\n\n" + _slices(card.slices))
@@ -63,12 +65,10 @@ def _cell(value: Any) -> str:
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
-def leaderboard_table(card: ModelCard) -> str:
-    """The candidates, best first."""
-    return markdown_table(
-        ["", "Estimator", "Parameters", "ROC-AUC", "AP", "Brier", "Backtest ROC-AUC", "Backtest Brier"],
-        [_contender(each) for each in card.leaderboard],
-    )
+def leaderboard(card: ModelCard) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of the candidates, best first."""
+    headings = ["", "Estimator", "Parameters", "ROC-AUC", "AP", "Brier", "Backtest ROC-AUC", "Backtest Brier"]
+    return headings, [_contender(each) for each in card.leaderboard]
 
 
 def _contender(each: Contender) -> list[str]:

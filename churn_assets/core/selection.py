@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import ParameterGrid
 
@@ -13,7 +12,7 @@ from churn_assets.core.card import Contender
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.evaluation import measure
 from churn_assets.core.figures import Metrics
-from churn_assets.core.frames import id_texts
+from churn_assets.core.hashing import stable_hash
 from churn_assets.core.model import predict, predict_in_blocks
 from churn_assets.core.options import Recipe
 from churn_assets.core.training import LabelledRows, fit
@@ -23,7 +22,7 @@ __all__ = ["BY_CUSTOMER", "IN_TIME", "Folds", "choose", "make_folds"]
 FOLDS = 3
 IN_TIME = "cross-validated in time: each fold is judged on a day when the outcomes it learnt from were known"
 BY_CUSTOMER = "cross-validated by customer: no customer of a fold was learnt from (there is no history to go back in)"
-_SALT = "candidates' fold"  # sixteen characters: the folds must not follow the hold-out's hash
+_SALT = "candidates' fold"
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ def make_folds(rows: LabelledRows, horizon_days: int | None) -> Folds:
         chosen = [possible[at] for at in np.unique(np.linspace(0, len(possible) - 1, FOLDS).astype(int)) if possible]
         if chosen:
             return Folds(tuple((rows.days <= day - gap, rows.days == day) for day in chosen), IN_TIME)
-    texts = np.asarray(id_texts(rows.ids).to_pylist(), dtype=object)
-    part = pd.util.hash_array(texts, hash_key=_SALT, categorize=False) % FOLDS
+    part = stable_hash(rows.ids, _SALT) % FOLDS
     return Folds(tuple((part != number, part == number) for number in range(FOLDS)), BY_CUSTOMER)
 
 

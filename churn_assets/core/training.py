@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from churn_assets.core.errors import SettingsError, TrainingImpossible
 from churn_assets.core.estimators import build_pipeline
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.frames import id_texts
+from churn_assets.core.hashing import stable_hash
 from churn_assets.core.options import Recipe
 
 __all__ = ["LabelledRows", "TrainingDays", "fit", "training_days"]
@@ -27,7 +27,7 @@ WEEK = 7
 MIN_CHURNERS = 2
 CALIBRATION_PARTS = 5
 MIN_CALIBRATION_CHURNERS = 10
-_SALT = "calibration rows"  # sixteen characters: those rows must not follow the hold-out's hash
+_SALT = "calibration rows"
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,7 @@ def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) ->
 
 def _calibration_rows(rows: LabelledRows) -> NDArray[np.bool_]:
     """All rows of a fifth of the customers."""
-    texts = np.asarray(id_texts(rows.ids).to_pylist(), dtype=object)
-    aside: NDArray[np.bool_] = pd.util.hash_array(texts, hash_key=_SALT, categorize=False) % CALIBRATION_PARTS == 0
+    aside: NDArray[np.bool_] = stable_hash(rows.ids, _SALT) % CALIBRATION_PARTS == 0
     return aside
 
 

@@ -74,13 +74,29 @@ def test_training_tells_every_gate(challenged_once: Installation) -> None:
     assert "ROC-AUC" in gates["min_roc_auc"]["finding"]
 
 
-def test_evaluation_is_kept_beside_what_was_published(challenged_once: Installation) -> None:
+def test_each_evaluation_is_kept(challenged_once: Installation) -> None:
     """The record of evaluations holds one row a model; both backtests lie before the first scored night."""
     rows = table(challenged_once, "evaluations")
 
     assert {row["model_version"] for row in rows} == set(models(challenged_once).values())
     assert all(row["passed"] and row["missed"] == "" for row in rows)
     assert all(row["compared_with"] is None for row in rows)
+
+
+def test_model_is_held_against_the_scores_that_were_really_published(installation: Installation) -> None:
+    """Where a champion that knew no more scored the backtest's day, a new model is compared with those scores."""
+    backtest = RETRAINED_AS_OF - dt.timedelta(days=30)
+    installation.configure(CONFIG.replace("{", "{estimator: rules, "))
+    rules = installation.run("train", "--as-of", str(backtest), "--json").json["model_version"]
+    assert installation.run("promote", rules, "--reason", "before there was a model").exit_code == 0
+    assert installation.run("run", "--date", str(backtest)).exit_code == 0
+    installation.configure(CONFIG)
+
+    trained = installation.run("train", "--as-of", str(RETRAINED_AS_OF), "--json").json
+
+    last = table(installation, "evaluations")[-1]
+    assert (last["model_version"], last["compared_with"]) == (trained["model_version"], "published")
+    assert "max_roc_auc_loss" in {gate["name"] for gate in trained["gates"]}
 
 
 def test_challenger_scores_unseen_and_is_compared(challenged_once: Installation) -> None:
@@ -434,3 +450,4 @@ def test_candidates_are_compared_and_the_winner_is_judged(installation: Installa
     assert card["chosen"]["estimator"] == board[0]["estimator"]
     assert card["chosen"]["calibration"] == "sigmoid"
     assert card["metrics"]["roc_auc"] == board[0]["backtest"]["roc_auc"]
+    assert table(installation, "evaluations")[-1]["compared_with"] == "champion"

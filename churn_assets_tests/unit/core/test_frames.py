@@ -7,7 +7,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pytest
 
-from churn_assets.core.frames import column_to_pandas, id_texts, to_customers, with_snapshot_date
+from churn_assets.core.frames import column_to_pandas, id_texts, rows_of, to_customers, with_snapshot_date
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, customers_of, member_columns
 
 
@@ -102,3 +102,13 @@ def test_snapshot_date_is_a_datetime_column() -> None:
 def test_ids_of_any_type_are_text(ids: list[object], texts: list[str]) -> None:
     """The text by which every table is sorted is the plain text of the id."""
     assert id_texts(pa.array(ids)).to_pylist() == texts
+
+
+def test_rows_are_found_by_their_customer() -> None:
+    """Rows come in the order that was asked for; who has none is told."""
+    table = pa.table({"customer_id": ["a", "b", "d"], "number": [1, 2, 4]})
+
+    found, rows = rows_of(pa.chunked_array([["d", "c"], ["a"]]), table)
+
+    assert found.tolist() == [True, False, True]
+    assert rows.column("number").to_pylist() == [4, 1]

@@ -11,7 +11,7 @@ from churn_assets.core.card import Contender
 from churn_assets.core.evidence import Gate
 from churn_assets.core.figures import Interval, Slice
 from churn_assets.core.options import Recipe
-from churn_assets.core.page import card_page, leaderboard_table, markdown_table, with_picture
+from churn_assets.core.page import card_page, leaderboard, markdown_table, with_picture
 from churn_assets_tests.factories import made_up_card, made_up_metrics
 
 GATES = (
@@ -169,8 +169,8 @@ def test_candidates_best_first() -> None:
 
     told = _section(_page(**FULL), "Candidates")
 
-    assert told == f"Cross-validated in time.\n\n{leaderboard_table(card)}"
-    assert _cells(leaderboard_table(card))[2:] == [
+    assert told == f"Cross-validated in time.\n\n{markdown_table(*leaderboard(card))}"
+    assert _cells(markdown_table(*leaderboard(card)))[2:] == [
         ["chosen", "logistic_regression", "C 0.5", "0.8100", "0.4200", "0.0700", "0.7900", "0.0710"],
         ["", "random_forest", "defaults", "0.8000", "0.4100", "0.0800", "", ""],
     ]
