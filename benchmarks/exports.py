@@ -1,0 +1,33 @@
+"""Exports of any size for the benchmarks: a million simulated customers, again and again under new ids."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from churn_assets.profiles.simulation import simulate
+
+__all__ = ["write_export"]
+
+CHUNK = 1_000_000
+ROW_GROUP_ROWS = 1_000_000
+
+
+def write_export(path: Path, customers: int, day: dt.date, *, ordered: bool = True) -> None:
+    """Write about `customers` customers as one Parquet file; a few rows in a thousand are broken, as everywhere.
+
+    Simulated are at most a million; the others are those same rows under other ids, which costs a
+    chain no less. In the order of their ids, or, where not `ordered`, the last million first.
+    """
+    [(_, frame)] = simulate(min(customers, CHUNK), 1, day, seed=1)
+    rows = pa.Table.from_pandas(frame, preserve_index=False)
+    rows = rows.take(pc.sort_indices(rows.column("customer_id")))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chunks = range(-(-customers // CHUNK))
+    with pq.ParquetWriter(path, rows.schema, compression="snappy") as writer:
+        for chunk in chunks if ordered else reversed(chunks):
+            ids = pc.binary_join_element_wise(f"{chunk:04d}", rows.column("customer_id"), "-")
+            here = rows.set_column(rows.schema.get_field_index("customer_id"), "customer_id", ids)
+            writer.write_table(here.slice(0, customers - chunk * CHUNK), row_group_size=ROW_GROUP_ROWS)
