@@ -23,11 +23,12 @@ def write_export(path: Path, customers: int, day: dt.date, *, ordered: bool = Tr
     """
     [(_, frame)] = simulate(min(customers, CHUNK), 1, day, seed=1)
     rows = pa.Table.from_pandas(frame, preserve_index=False)
-    rows = rows.take(pc.sort_indices(rows.column("customer_id")))
+    own = pc.cast(rows.column("customer_id"), pa.string())
+    rows = rows.set_column(0, "customer_id", own).take(pc.sort_indices(own))
     path.parent.mkdir(parents=True, exist_ok=True)
     chunks = range(-(-customers // CHUNK))
     with pq.ParquetWriter(path, rows.schema, compression="snappy") as writer:
         for chunk in chunks if ordered else reversed(chunks):
             ids = pc.binary_join_element_wise(f"{chunk:04d}", rows.column("customer_id"), "-")
-            here = rows.set_column(rows.schema.get_field_index("customer_id"), "customer_id", ids)
+            here = rows.set_column(0, "customer_id", ids)
             writer.write_table(here.slice(0, customers - chunk * CHUNK), row_group_size=ROW_GROUP_ROWS)

@@ -1,85 +1,35 @@
-"""The stage `customers`: land the source as it is, then tell valid rows from broken ones.
+"""The stage `customers`, its second half: tell valid rows from broken ones.
 
-Belongs here: `raw_customers`, `customers` and `quarantined_customers`. What a broken row is stands
-in `core.customers`, how bytes are kept in `storage`.
+Belongs here: `customers` and `quarantined_customers`. What a broken row is stands in
+`core.customers`, how bytes are kept in `storage`.
 """
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churn_assets.assets.adapter import Made, failing_in_words, materialized, work_of
 from churn_assets.assets.checks import CUSTOMER_CHECKS, customer_results
+from churn_assets.assets.landing import OWNERS, raw_asset
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
-from churn_assets.core.customers import Tally, audit_quarantine, repeated_ids, validate
-from churn_assets.core.errors import AuditFailed, SourceFault
-from churn_assets.core.landing import check_columns, in_id_order, land_batch
+from churn_assets.core.batches import ordered_map
+from churn_assets.core.customers import Tally, audit_quarantine, validate
+from churn_assets.core.errors import AuditFailed
+from churn_assets.core.repeats import RepeatedIds
 from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
-from churn_assets.storage.source import SourceFile
-from churn_assets.storage.versions import PartitionVersion, Published
+from churn_assets.storage.layout import part_name
+from churn_assets.storage.parquet import read_batches, write_part
+from churn_assets.storage.versions import PartitionVersion, Published, Staged, parts_of
 
-__all__ = ["customer_assets", "land_customers", "validate_customers", "validation_inputs"]
-
-OWNERS = ["team:customer-data"]
-
-
-def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
-    """Land an immutable copy of the source's snapshot of `day`.
-
-    Raises:
-        SourceMissing, SourceFault: nothing was landed.
-    """
-    expected = chain.raw.current(day)
-    schema = raw_schema(chain.profile)
-    files = chain.source.files(day)
-    batches: list[pa.Table] = []
-    unknown: set[str] = set()
-    for file in files:
-        where = str(file.path)
-        batches += [land_batch(batch, schema, day, where) for batch in _file_batches(chain, file, schema, unknown)]
-    rows = sum(batch.num_rows for batch in batches)
-    if chain.source.files(day) != files:
-        raise SourceFault(f"{', '.join(str(file.path) for file in files)} changed while it was read; run {day} again")
-    if not rows:
-        raise SourceFault(f"{', '.join(str(file.path) for file in files)} holds no rows; export {day} again")
-    if unknown:
-        logger.warning("%s: columns the profile does not know were not landed: %s", day, ", ".join(sorted(unknown)))
-    ordered = in_id_order(pa.concat_tables(batches), chain.profile.id_column)
-    staged = chain.raw.write(day, schema, chain.profile.id_column, [ordered])
-    if staged.rows != rows:
-        chain.raw.discard(staged)
-        raise AuditFailed(
-            f"raw_customers {day}: {rows} rows were read and {staged.rows} written; nothing was published"
-        )
-    told = [
-        {"path": _below(file.path, chain.layout.data_dir), "bytes": file.size, "sha256": file.sha256} for file in files
-    ]
-    batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]
-    details: dict[str, Any] = {"batch_id": batch_id, "files": told, "unknown_columns": sorted(unknown)}
-    published = chain.raw.publish(staged, expected, work.commit("land", **details))
-    logger.debug("%s raw_customers: %d rows landed", day, rows)
-    metadata = partition_metadata(chain.raw, published, rows, **details)
-    metadata["dagster/column_schema"] = column_schema(schema)
-    return Made("raw_customers", published, rows, metadata)
-
-
-def _below(path: Path, folder: Path) -> str:
-    """The path from `folder`, where it lies below it: the record survives a move of the whole installation."""
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-
-
-def _file_batches(chain: Chain, file: SourceFile, schema: pa.Schema, unknown: set[str]) -> Iterator[pa.RecordBatch]:
-    for number, batch in enumerate(chain.source.batches(file)):
-        if number == 0:
-            unknown.update(check_columns(batch.schema.names, schema, str(file.path)))
-        yield batch
+__all__ = ["customer_assets", "validate_customers", "validation_inputs"]
 
 
 @dataclass(frozen=True)
@@ -99,25 +49,15 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
     raw = chain.raw.version(day)
     key = chain.profile.id_column
     expected = (chain.customers.current(day), chain.quarantined.current(day))
-    repeated = repeated_ids(batch.column(key).combine_chunks() for batch in raw.batches([key]))
-    tally = Tally()
-    broken = [quarantine_schema(chain.profile).empty_table()]
-
-    def valid_rows() -> Iterator[pa.Table]:
-        for batch in raw.batches():
-            verdict = validate(batch.cast(raw_schema(chain.profile)), chain.profile, day, repeated)
-            tally.add(verdict)
-            broken.append(verdict.quarantined)
-            yield verdict.valid
-
-    staged = chain.customers.write(day, customers_schema(chain.profile), key, valid_rows())
-    try:
-        audit_quarantine(tally, raw.rows, chain.validation.max_quarantined_share, f"customers {day}")
-    except AuditFailed as error:
-        chain.customers.discard(staged)
-        raise AuditFailed(f"{error} ({_source_of(chain, raw)})") from error
-    aside = chain.quarantined.write(day, quarantine_schema(chain.profile), key, broken)
-    if (staged.rows, aside.rows) != (tally.valid, tally.quarantined):
+    with chain.quarantined.scratch() as broken:
+        staged, tally = _split(chain, raw, broken)
+        try:
+            audit_quarantine(tally, raw.rows, chain.validation.max_quarantined_share, f"customers {day}")
+        except AuditFailed as error:
+            chain.customers.discard(staged)
+            raise AuditFailed(f"{error} ({_source_of(chain, raw)})") from error
+        aside = chain.quarantined.write(day, quarantine_schema(chain.profile), key, read_batches(parts_of(broken)))
+    if (staged.rows_by(key), aside.rows_by(key)) != (tally.valid, tally.quarantined):
         chain.customers.discard(staged)
         chain.quarantined.discard(aside)
         raise AuditFailed(f"customers {day}: the files hold other rows than were written; nothing was published")
@@ -129,6 +69,36 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
         Made("customers", valid, tally.valid, _valid_metadata(chain, valid, tally, raw)),
         Made("quarantined_customers", quarantined, tally.quarantined, _broken_metadata(chain, quarantined, tally, raw)),
     )
+
+
+def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, Tally]:
+    """Write the valid rows of each part as a part of `customers`, its broken ones as a file below `broken`."""
+    profile, key = chain.profile, chain.profile.id_column
+    columns, broken_columns = customers_schema(profile), quarantine_schema(profile)
+    told = ordered_map(lambda part: RepeatedIds.among(raw.batches([key], part=part), key), raw.parts)
+    repeated = reduce(RepeatedIds.then, told).ids
+
+    def split_part(folder: Path, part: int) -> Tally:
+        tally = Tally()
+        with pq.ParquetWriter(broken / part_name(part), broken_columns) as aside:
+
+            def valid_rows() -> Iterator[pa.Table]:
+                for batch in raw.batches(part=part):
+                    verdict = validate(batch.cast(raw_schema(profile)), profile, raw.day, repeated)
+                    tally.add(verdict)
+                    aside.write_table(verdict.quarantined)
+                    yield verdict.valid
+
+            write_part(folder, part, columns, key, valid_rows())
+        return tally
+
+    tally = Tally()
+
+    def split_all(folder: Path) -> None:
+        for one in ordered_map(partial(split_part, folder), raw.parts):
+            tally.join(one)
+
+    return chain.customers.stage(raw.day, columns, split_all), tally
 
 
 def validation_inputs(chain: Chain, raw_version: str) -> dict[str, str]:
@@ -162,23 +132,7 @@ def _source_of(chain: Chain, raw: PartitionVersion) -> str:
 
 def customer_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
     """`raw_customers`, and `customers` with `quarantined_customers`."""
-    return [_raw_asset(chain, partitions), _validated_assets(chain, partitions)]
-
-
-def _raw_asset(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    @dg.asset(
-        partitions_def=partitions,
-        group_name="customers",
-        kinds={"delta", "parquet"},
-        owners=OWNERS,
-        description="An immutable copy of the source's snapshot of the day, sorted by id, with its files' digests.",
-        metadata={"dagster/column_schema": column_schema(raw_schema(chain.profile))},
-    )
-    def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        day = dt.date.fromisoformat(context.partition_key)
-        return materialized(lambda: land_customers(chain, day, work_of(context, chain)))
-
-    return raw_customers
+    return [raw_asset(chain, partitions), _validated_assets(chain, partitions)]
 
 
 def _validated_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:

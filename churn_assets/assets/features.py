@@ -1,8 +1,10 @@
 """The stage `features`: what the model sees of the day's valid customers."""
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterator, Mapping
-from itertools import chain as chained
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,17 +17,20 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.features import compute_features
 from churn_assets.core.profile import LabelColumn
+from churn_assets.core.schemas import categorical_columns
 from churn_assets.storage.history import Event
+from churn_assets.storage.parquet import write_part
 from churn_assets.storage.versions import PartitionVersion
 
 __all__ = ["feature_assets", "feature_batches", "featurize_customers", "is_fresh"]
 
 
-def feature_batches(chain: Chain, customers: PartitionVersion, parameters: Mapping[str, Any]) -> Iterator[pa.Table]:
-    """Features of a `customers` version, batch by batch, in order."""
-    return ordered_map(
-        lambda batch: compute_features(batch, chain.profile, parameters, customers.day), customers.batches()
-    )
+def feature_batches(
+    chain: Chain, customers: PartitionVersion, parameters: Mapping[str, Any], part: int | None = None
+) -> Iterator[pa.Table]:
+    """Features of a `customers` version, or of one of its parts, batch by batch, in order."""
+    for batch in customers.batches(part=part, categories=categorical_columns(chain.profile)):
+        yield compute_features(batch, chain.profile, parameters, customers.day)
 
 
 def is_fresh(event: Event | None, customers_version: str | None, feature_digest: str) -> bool:
@@ -40,11 +45,16 @@ def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     """Compute the day's `customer_features` with the parameters in force."""
     expected = chain.features.current(day)
     customers = chain.customers.version(day)
-    batches = feature_batches(chain, customers, chain.parameters)
-    first = next(batches)
+    schema = next(feature_batches(chain, customers, chain.parameters)).schema
     key = chain.profile.id_column
-    staged = chain.features.write(day, first.schema, key, chained([first], batches))
-    rows = staged.rows
+
+    def write(folder: Path, part: int) -> None:
+        write_part(folder, part, schema, key, feature_batches(chain, customers, chain.parameters, part))
+
+    staged = chain.features.stage(
+        day, schema, lambda folder: deque(ordered_map(partial(write, folder), customers.parts), maxlen=0)
+    )
+    rows = staged.rows_by(key)
     if rows != customers.rows:
         chain.features.discard(staged)
         raise AuditFailed(f"customer_features {day}: {customers.rows} customers became {rows} rows; nothing published")
@@ -59,7 +69,7 @@ def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
         **digests,
         parameters={name: str(value) for name, value in chain.parameters.items()},
     )
-    metadata["dagster/column_schema"] = column_schema(first.schema)
+    metadata["dagster/column_schema"] = column_schema(schema)
     metadata["dagster/column_lineage"] = _lineage(chain)
     return Made("customer_features", published, rows, metadata)
 

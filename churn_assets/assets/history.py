@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 
 from churn_assets.assets.adapter import Made
-from churn_assets.assets.customers import land_customers, validate_customers, validation_inputs
+from churn_assets.assets.customers import validate_customers, validation_inputs
 from churn_assets.assets.features import featurize_customers, is_fresh
+from churn_assets.assets.landing import land_customers
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.storage.history import Event
 

@@ -3,24 +3,24 @@
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from churn_assets.assets.features import feature_batches, is_fresh
+from churn_assets.assets.features import is_fresh
 from churn_assets.assets.resources import Chain, installed_libraries, logger
-from churn_assets.core.batches import BLOCK_ROWS, ordered_map, rechunk
-from churn_assets.core.canary import in_canary
+from churn_assets.core.batches import ordered_map
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
-from churn_assets.core.errors import AuditFailed, ModelFault, UnknownVersion
-from churn_assets.core.frames import id_texts
+from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.golden import check_golden
 from churn_assets.core.model import Model
-from churn_assets.core.scoring import ScoreAudit, score_rows
+from churn_assets.core.scoring import ScoreAudit
 from churn_assets.storage.history import Event, version_before
 from churn_assets.storage.registry import Canary
+from churn_assets.storage.scoring import Contestant, Scoring, score_part
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import PartitionVersion, Staged
 
@@ -92,16 +92,22 @@ def stage_scores(
         AuditFailed: the rows are not fit to be read; nothing is left behind.
     """
     made_from = features_version(chain, customers, serving.model.card)
-    staged = table.write(customers.day, SCORES, "customer_id", _score(chain, serving, customers))
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
-    try:
-        for batch in staged.batches():
-            audit.look(batch)
+    scoring = Scoring(
+        day=customers.day,
+        profile=chain.profile,
+        contestants=tuple(_contestant(chain, customers, model) for model in serving.models),
+        canary_share=serving.canary.share if serving.canary else 0.0,
+        decisions=chain.decisions,
+        audit=audit.anew(),
+    )
+
+    def score_all(folder: Path) -> None:
+        for one in ordered_map(partial(score_part, scoring, folder), customers.parts):
+            audit.join(one)
         audit.finish(customers.rows)
-    except AuditFailed:
-        table.discard(staged)
-        raise
-    return staged, audit, made_from
+
+    return table.stage(customers.day, SCORES, score_all), audit, made_from
 
 
 def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> str:
@@ -130,30 +136,12 @@ def features_version(chain: Chain, customers: PartitionVersion, card: ModelCard)
 
 def rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:
     """What the model is given: customers for rules, else its features, read or computed."""
-    if card.is_rules:
-        return customers.batches()
-    if version := features_version(chain, customers, card)["features_version"]:
-        return chain.features.version(customers.day, version).batches()
-    return feature_batches(chain, customers, card.feature_parameters)
+    given = _contestant(chain, customers, Model(None, card))
+    for part in customers.parts:
+        yield from given.batches(chain.profile, customers.day, part)
 
 
-def _score(chain: Chain, serving: Serving, customers: PartitionVersion) -> Iterator[pa.Table]:
-    """Score rows in fixed blocks of the sorted partition, so that the arithmetic never depends on the batches.
-
-    With a canary both models score the whole block: the champion's rows are then the same to the
-    bit as without one.
-    """
-    blocks = [rechunk(rows_for(chain, customers, model.card), BLOCK_ROWS) for model in serving.models]
-
-    def score(given: tuple[pa.Table, ...]) -> pa.Table:
-        ids = id_texts(given[0].column(chain.profile.id_column).combine_chunks())
-        scored = [
-            model.score(chain.profile, rows, customers.day) for model, rows in zip(serving.models, given, strict=True)
-        ]
-        if serving.canary is None:
-            return score_rows(ids, scored[0], serving.model.card.model_version, chain.decisions)
-        tried = in_canary(ids, serving.canary.share)
-        versions = pa.array(np.where(tried, serving.canary.model_version, serving.model.card.model_version))
-        return score_rows(ids, np.where(tried, scored[1], scored[0]), versions, chain.decisions)
-
-    return ordered_map(score, zip(*blocks, strict=True))
+def _contestant(chain: Chain, customers: PartitionVersion, model: Model) -> Contestant:
+    if version := features_version(chain, customers, model.card)["features_version"]:
+        return Contestant(model, chain.features.version(customers.day, version).files, is_customers=False)
+    return Contestant(model, customers.files, is_customers=True)

@@ -9,7 +9,7 @@ the whole schema, again until none falls: what is published has passed the schem
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from churn_assets.core.frames import column_to_pandas, id_texts, to_customers
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
-__all__ = ["FaultCount", "Tally", "Verdict", "audit_quarantine", "repeated_ids", "validate"]
+__all__ = ["FaultCount", "Tally", "Verdict", "audit_quarantine", "validate"]
 
 LONGEST_EXAMPLE = 60
 
@@ -80,21 +80,17 @@ class Tally:
                 self.faults[key] += 1
                 self.examples.setdefault(key, fault["value"])
 
+    def join(self, more: "Tally") -> None:
+        """Count what another one has counted of later rows."""
+        self.valid += more.valid
+        self.quarantined += more.quarantined
+        self.faults.update(more.faults)
+        self.examples = more.examples | self.examples
+
     @property
     def worst(self) -> list[FaultCount]:
         """The broken checks, most rows first."""
         return [FaultCount(*key, rows, self.examples[key]) for key, rows in self.faults.most_common()]
-
-
-def repeated_ids(batches: Iterable[pa.Array]) -> pa.Array:
-    """Ids that stand more than once in id columns sorted by text, as text."""
-    found: list[pa.Array] = []
-    last = pa.nulls(0, pa.string())
-    for batch in batches:
-        ids = pa.concat_arrays([last, id_texts(batch)])
-        found.append(pc.filter(ids[1:], pc.equal(ids[1:], ids[:-1])))
-        last = ids[-1:]
-    return pc.unique(pa.concat_arrays(found)) if found else pa.nulls(0, pa.string())
 
 
 def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) -> Verdict:
@@ -104,7 +100,7 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         raw: rows of the day's `raw_customers`.
         profile: whose schema, id and past columns hold.
         day: the snapshot date.
-        repeated: ids of the partition that are not unique, from `repeated_ids`.
+        repeated: ids of the partition that are not unique, from `RepeatedIds`.
     """
     faults = set(_cell_faults(raw, profile, day, repeated))
     faults |= set(_more_faults_of(sorted({fault.row for fault in faults}), raw, profile))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,9 +10,8 @@ import pyarrow.compute as pc
 from churn_assets.core.casting import cast_batch
 from churn_assets.core.columns import RESCUED, SNAPSHOT_DATE
 from churn_assets.core.errors import SourceFault
-from churn_assets.core.frames import id_texts
 
-__all__ = ["check_columns", "in_id_order", "land_batch"]
+__all__ = ["IdOrder", "OutOfOrder", "check_columns", "land_batch"]
 
 
 def check_columns(names: Iterable[str], schema: pa.Schema, where: str) -> list[str]:
@@ -47,9 +47,38 @@ def land_batch(batch: pa.RecordBatch, schema: pa.Schema, day: dt.date, where: st
     return cast_batch(batch, schema)
 
 
-def in_id_order(rows: pa.Table, id_column: str) -> pa.Table:
-    """The rows by their id's UTF-8 bytes, rows without an id last; rows in order cost nothing."""
-    ids = id_texts(rows.column(id_column))
-    if ids.null_count == 0 and pc.all(pc.less_equal(ids[:-1], ids[1:])).as_py() is not False:
-        return rows
-    return rows.take(pc.sort_indices(ids))
+class OutOfOrder(Exception):
+    """Rows that have to be sorted first; never leaves the landing."""
+
+
+@dataclass
+class IdOrder:
+    """Watches that rows come by their id's UTF-8 bytes, and each with an id: over batches, then over slices."""
+
+    first: str | None = None
+    last: str | None = None
+
+    def watch(self, ids: pa.Array) -> None:
+        """Look at the next ids, as text.
+
+        Raises:
+            OutOfOrder: one is missing, or smaller than the one before it.
+        """
+        if not len(ids):
+            return
+        if ids.null_count or pc.any(pc.less(ids[1:], ids[:-1])).as_py():
+            raise OutOfOrder
+        self.follow(IdOrder(ids[0].as_py(), ids[-1].as_py()))
+
+    def follow(self, following: "IdOrder") -> None:
+        """Look at the ends of what comes next, itself in order.
+
+        Raises:
+            OutOfOrder: it begins with a smaller id than the last one here.
+        """
+        if following.first is None:
+            return
+        if self.last is not None and following.first.encode() < self.last.encode():
+            raise OutOfOrder
+        self.first = following.first if self.first is None else self.first
+        self.last = following.last

@@ -12,7 +12,7 @@ from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED, UTC_TIMESTAMP
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
 
-__all__ = ["customers_schema", "features_schema", "quarantine_schema", "raw_schema"]
+__all__ = ["categorical_columns", "customers_schema", "features_schema", "quarantine_schema", "raw_schema"]
 
 
 @cache
@@ -40,6 +40,13 @@ def customers_schema(profile: Profile) -> pa.Schema:
 def quarantine_schema(profile: Profile) -> pa.Schema:
     """Columns of `quarantined_customers`: the raw row and every fault that was found in it."""
     return raw_schema(profile).append(described(FAULTS, FAULT_TYPE, "Each fault: column, check and value"))
+
+
+@cache
+def categorical_columns(profile: Profile) -> tuple[str, ...]:
+    """The columns that the profile's schema declares as categoricals."""
+    declared = ((name, getattr(column.dtype, "type", None)) for name, column in profile.checks.columns.items())
+    return tuple(name for name, dtype in declared if isinstance(dtype, pd.CategoricalDtype))
 
 
 def features_schema(profile: Profile, features: pd.DataFrame) -> pa.Schema:

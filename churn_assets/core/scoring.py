@@ -17,6 +17,7 @@ from churn_assets.core.options import Decisions
 __all__ = ["ScoreAudit", "score_rows"]
 
 TIERS = ("low", "medium", "high")
+ACTIONS = ("none", "offer", "review")
 
 
 def score_rows(
@@ -30,20 +31,24 @@ def score_rows(
     medium = probability > decisions.medium_above
     start, end = decisions.review_band
     review = (probability >= start) & (probability <= end)
-    tier = np.select([high, medium], ["high", "medium"], "low")
-    action = np.select([review, high], ["review", "offer"], "none")
+    tier = np.where(high, TIERS.index("high"), medium)
+    action = np.where(review, ACTIONS.index("review"), high)
     return pa.Table.from_arrays(
         [
             customer_ids,
             pa.array(probability, pa.float64()),
-            pa.array(tier, pa.string()),
-            pa.array(action, pa.string()),
+            _texts(tier, TIERS),
+            _texts(action, ACTIONS),
             model_version
             if isinstance(model_version, pa.Array)
             else pa.repeat(pa.scalar(model_version), len(probability)),
         ],
         schema=SCORES,
     )
+
+
+def _texts(codes: NDArray[np.int64], words: tuple[str, ...]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int8)), pa.array(words)).cast(pa.string())
 
 
 @dataclass
@@ -54,6 +59,7 @@ class ScoreAudit:
     """
 
     COUNTED: ClassVar = ("churn_probability", "risk_tier", "model_version")
+    CATEGORIES: ClassVar = ("risk_tier", "action", "model_version")
 
     where: str
     edges: tuple[float, ...] = ()
@@ -61,8 +67,13 @@ class ScoreAudit:
     probability_sum: float = 0.0
     models: dict[str, int] = field(default_factory=dict)
     tiers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIERS, 0))
-    _counts: NDArray[np.int64] | None = None
-    _last_id: str | None = None
+    counts: NDArray[np.int64] | None = None
+    first_id: str | None = None
+    last_id: str | None = None
+
+    def anew(self) -> "ScoreAudit":
+        """An audit of other rows of the same partition, which has seen nothing yet."""
+        return ScoreAudit(self.where, self.edges)
 
     def look(self, batch: pa.Table) -> None:
         """Check one batch.
@@ -87,9 +98,27 @@ class ScoreAudit:
             for counted in pc.value_counts(batch.column(column)).to_pylist():
                 counts[counted["values"]] = counts.get(counted["values"], 0) + counted["counts"]
         here = np.bincount(np.searchsorted(self.edges, probability, side="right"), minlength=len(self.edges) + 1)
-        self._counts = here if self._counts is None else self._counts + here
+        self.counts = here if self.counts is None else self.counts + here
         self.rows += batch.num_rows
         self.probability_sum += float(probability.sum())
+
+    def join(self, more: "ScoreAudit") -> None:
+        """Add what another audit has seen of the rows that follow.
+
+        Raises:
+            AuditFailed: they do not follow: their ids begin with one that is not greater than the last one here.
+        """
+        if self.last_id is not None and more.first_id is not None and more.first_id.encode() <= self.last_id.encode():
+            raise AuditFailed(self._out_of_order)
+        self.first_id = more.first_id if self.first_id is None else self.first_id
+        self.last_id = more.last_id if more.last_id is not None else self.last_id
+        for mine, theirs in ((self.tiers, more.tiers), (self.models, more.models)):
+            for value, rows in theirs.items():
+                mine[value] = mine.get(value, 0) + rows
+        if more.counts is not None:
+            self.counts = more.counts if self.counts is None else self.counts + more.counts
+        self.rows += more.rows
+        self.probability_sum += more.probability_sum
 
     def finish(self, valid_rows: int) -> None:
         """Check what only the whole partition shows.
@@ -106,7 +135,7 @@ class ScoreAudit:
 
     def summary(self) -> ScoreSummary:
         """What was seen so far, in aggregates; the scores in the bins that `edges` cut."""
-        counts = [0] * (len(self.edges) + 1) if self._counts is None else self._counts.tolist()
+        counts = [0] * (len(self.edges) + 1) if self.counts is None else self.counts.tolist()
         scores = Histogram(edges=self.edges, counts=tuple(counts))
         return ScoreSummary(self.rows, dict(self.tiers), self.mean_probability, scores)
 
@@ -115,10 +144,15 @@ class ScoreAudit:
         """Mean of the probabilities seen so far."""
         return self.probability_sum / self.rows if self.rows else 0.0
 
+    @property
+    def _out_of_order(self) -> str:
+        return f"{self.where}: customer ids repeat or are out of order; nothing was published"
+
     def _check_order(self, ids: pa.Array) -> None:
         if not len(ids):
             return
-        before = pa.concat_arrays([pa.array([self._last_id], pa.string()), ids[:-1]])
+        before = pa.concat_arrays([pa.array([self.last_id], pa.string()), ids[:-1]])
         if pc.any(pc.less_equal(ids, before)).as_py():
-            raise AuditFailed(f"{self.where}: customer ids repeat or are out of order; nothing was published")
-        self._last_id = ids[-1].as_py()
+            raise AuditFailed(self._out_of_order)
+        self.first_id = ids[0].as_py() if self.first_id is None else self.first_id
+        self.last_id = ids[-1].as_py()

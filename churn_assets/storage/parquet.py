@@ -4,19 +4,30 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn_assets.core.batches import BATCH_ROWS, rechunk
+from churn_assets.core.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.storage.layout import part_name
 
-__all__ = ["count_rows", "digest_files", "find_rows", "fsync_file", "fsync_folder", "read_batches", "write_parts"]
+__all__ = [
+    "PART_ROWS",
+    "count_rows",
+    "digest_files",
+    "find_rows",
+    "fsync_file",
+    "fsync_folder",
+    "read_batches",
+    "write_part",
+    "write_parts",
+]
 
 ROW_GROUP_ROWS = 131_072
-PART_ROWS = 1_048_576
+PART_ROWS = 524_288  # a part is what one core works on: a million customers keep two busy
 DIGEST_LENGTH = 16
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
@@ -30,29 +41,37 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
         key: the id column, which is stored front-coded.
         batches: in the order of the key.
     """
-    paths: list[Path] = []
-    plain = pa.schema([pa.field(field.name, field.type) for field in schema])
     groups = rechunk(batches, ROW_GROUP_ROWS)
-    group = next(groups, plain.empty_table())
-    while group is not None:
-        path = folder / part_name(len(paths))
-        with pq.ParquetWriter(path, plain, **_options(plain, key)) as writer:
-            rows = 0
-            while group is not None and rows < PART_ROWS:
-                writer.write_table(group.cast(plain), row_group_size=ROW_GROUP_ROWS)
-                rows += group.num_rows
-                group = next(groups, None)
-        fsync_file(path)
-        paths.append(path)
-    fsync_folder(folder)
+    first: pa.Table | None = next(groups, schema.empty_table())
+    paths: list[Path] = []
+    while first is not None:
+        more = islice(groups, PART_ROWS // ROW_GROUP_ROWS - 1)
+        paths.append(write_part(folder, len(paths), schema, key, chain([first], more)))
+        first = next(groups, None)
     return paths
 
 
-def read_batches(paths: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Rows of the files in order, in tables of at most 262,144 rows; memory does not grow with the files."""
+def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
+    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`."""
+    plain = pa.schema([pa.field(field.name, field.type) for field in schema])
+    path = folder / part_name(number)
+    with pq.ParquetWriter(path, plain, **_options(plain, key)) as writer:
+        for group in rechunk(batches, ROW_GROUP_ROWS):
+            writer.write_table(group.cast(plain), row_group_size=ROW_GROUP_ROWS)
+    fsync_file(path)
+    return path
+
+
+def read_batches(
+    paths: Iterable[Path], columns: Sequence[str] | None = None, categories: Sequence[str] = ()
+) -> Iterator[pa.Table]:
+    """Rows of the files in order, in tables of at most 262,144 rows; memory does not grow with the files.
+
+    Text columns named in `categories` come dictionary-encoded, as they are stored.
+    """
     for path in paths:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+        with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
 
 
@@ -90,10 +109,14 @@ def count_rows(path: Path) -> int:
 def digest_files(paths: Iterable[Path]) -> str:
     """A digest of the files' bytes, in order: the name of a partition version."""
     digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for one in ordered_map(_sha256, paths):
+        digest.update(one)
     return digest.hexdigest()[:DIGEST_LENGTH]
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def fsync_folder(folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 import datetime as dt
 import glob
-import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 
 from churn_assets.core.batches import BATCH_ROWS
 from churn_assets.core.errors import SourceFault, SourceMissing
+from churn_assets.storage.slices import Piece, cut, read_piece
 
-__all__ = ["FileSource", "Source", "SourceFile"]
+__all__ = ["FileSource", "Slice", "Source", "SourceFile"]
 
 PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -29,7 +30,10 @@ class SourceFile:
 
     path: Path
     size: int
-    sha256: str
+    modified_ns: int
+
+
+Slice = Callable[[], Iterator[tuple[Path, pa.RecordBatch]]]
 
 
 class Source(Protocol):
@@ -48,10 +52,10 @@ class Source(Protocol):
         """Whether it can give a snapshot of `day`."""
 
     def files(self, day: dt.date) -> list[SourceFile]:
-        """The files of a snapshot, with their digests."""
+        """The files of a snapshot, as they stand."""
 
-    def batches(self, file: SourceFile) -> Iterator[pa.RecordBatch]:
-        """The rows of one of them."""
+    def slices(self, files: Sequence[SourceFile], rows: int) -> "list[Slice]":
+        """Their rows, in order: slices of `rows` rows that can be read side by side, or a single one of all."""
 
 
 class FileSource:
@@ -94,27 +98,26 @@ class FileSource:
                 f"source: nothing for {day} at {self.template.replace(PLACEHOLDER, day.isoformat())}; "
                 "export that day, or correct source.path"
             )
-        return [_fingerprint(path) for path in paths]
+        return [SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
-    def batches(self, file: SourceFile) -> Iterator[pa.RecordBatch]:
-        """The rows of `file`; text as it stands in a CSV file, Parquet in its own types.
+    def slices(self, files: Sequence[SourceFile], rows: int) -> "list[Slice]":
+        """The rows of `files`; text as it stands in a CSV file, Parquet in its own types.
 
-        Raises:
-            SourceFault: it cannot be read.
+        Reading a slice, or cutting them, raises:
+            SourceFault: a file cannot be read.
         """
-        if file.size == 0:
-            raise SourceFault(f"{file.path} is empty (0 bytes); export it again")
-        name = file.path.name.lower()
-        try:
-            if name.endswith((".parquet", ".pq")):
-                yield from _parquet(file.path)
-            elif name.endswith((".csv", ".csv.gz")):
-                yield from _csv(file.path)
-            else:
+        for file in files:
+            if file.size == 0:
+                raise SourceFault(f"{file.path} is empty (0 bytes); export it again")
+            if not _is_parquet(file.path) and not _is_csv(file.path):
                 raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            told = str(error).splitlines()[0][:200]
-            raise SourceFault(f"{file.path} cannot be read ({told}); export it again") from error
+        paths = [file.path for file in files]
+        if not all(map(_is_parquet, paths)):
+            return [partial(_one_after_the_other, paths)]
+        for path in paths:
+            with _told_as_fault(path):
+                pq.read_metadata(path)
+        return [partial(_pieces, pieces) for pieces in cut(paths, rows)]
 
     def _paths(self, day: dt.date) -> list[Path]:
         return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
@@ -123,9 +126,35 @@ class FileSource:
         return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
 
 
-def _fingerprint(path: Path) -> SourceFile:
-    with path.open("rb") as file:
-        return SourceFile(path, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+def _is_parquet(path: Path) -> bool:
+    return path.name.lower().endswith((".parquet", ".pq"))
+
+
+def _is_csv(path: Path) -> bool:
+    return path.name.lower().endswith((".csv", ".csv.gz"))
+
+
+@contextmanager
+def _told_as_fault(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        told = str(error).splitlines()[0][:200]
+        raise SourceFault(f"{path} cannot be read ({told}); export it again") from error
+
+
+def _pieces(pieces: Sequence[Piece]) -> Iterator[tuple[Path, pa.RecordBatch]]:
+    for piece in pieces:
+        with _told_as_fault(piece.path):
+            for batch in read_piece(piece):
+                yield piece.path, batch
+
+
+def _one_after_the_other(paths: Sequence[Path]) -> Iterator[tuple[Path, pa.RecordBatch]]:
+    for path in paths:
+        with _told_as_fault(path):
+            for batch in _parquet(path) if _is_parquet(path) else _csv(path):
+                yield path, batch
 
 
 def _parquet(path: Path) -> Iterator[pa.RecordBatch]:

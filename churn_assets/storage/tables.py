@@ -11,8 +11,8 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -94,15 +94,27 @@ class Table:
 
     def write(self, day: dt.date, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Staged:
         """Write a version where no reader looks; `discard` or `publish` it."""
-        folder = self.root / STAGING / uuid.uuid4().hex
-        self._clear_stale_staging()
-        folder.mkdir(parents=True)
+        return self.stage(day, schema, lambda folder: write_parts(folder, schema, key, batches))
+
+    def stage(self, day: dt.date, schema: pa.Schema, write: Callable[[Path], object]) -> Staged:
+        """Let `write` fill a folder with the parts of a version where no reader looks; `discard` or `publish` it."""
+        folder = self._new_folder()
         try:
-            paths = write_parts(folder, schema, key, batches)
+            write(folder)
+            fsync_folder(folder)
+            return Staged(day, digest_files(parts_of(folder)), folder, schema)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return Staged(day, digest_files(paths), folder, schema)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for what is needed only while a version is made; removed afterwards."""
+        folder = self._new_folder()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def discard(self, staged: Staged) -> None:
         """Remove what failed its audit."""
@@ -263,6 +275,12 @@ class Table:
             f"{self.name}: {'; '.join(differing)}; nothing was published: undo the profile's change, "
             "or start a new data_dir for it"
         )
+
+    def _new_folder(self) -> Path:
+        folder = self.root / STAGING / uuid.uuid4().hex
+        self._clear_stale_staging()
+        folder.mkdir(parents=True)
+        return folder
 
     def _clear_stale_staging(self) -> None:
         for folder in (self.root / STAGING).glob("*"):

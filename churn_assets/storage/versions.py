@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churn_assets.core.batches import ordered_map
 from churn_assets.storage.layout import part_name
 from churn_assets.storage.parquet import count_rows, read_batches
 
@@ -27,9 +28,19 @@ class PartitionVersion:
         """How many rows it holds."""
         return sum(count_rows(path) for path in self.files)
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Its rows in order, in tables of at most 262,144 rows."""
-        return read_batches(self.files, columns)
+    @property
+    def parts(self) -> range:
+        """The numbers of its files."""
+        return range(len(self.files))
+
+    def batches(
+        self, columns: Sequence[str] | None = None, *, part: int | None = None, categories: Sequence[str] = ()
+    ) -> Iterator[pa.Table]:
+        """Its rows, or those of one part, in order, in tables of at most 262,144 rows.
+
+        Text columns named in `categories` come dictionary-encoded, as they are stored.
+        """
+        return read_batches(self.files if part is None else [self.files[part]], columns, categories)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All its rows at once."""
@@ -45,10 +56,13 @@ class Staged:
     folder: Path
     schema: pa.Schema
 
-    @property
-    def rows(self) -> int:
-        """How many rows can be read back."""
-        return sum(batch.num_rows for batch in self.batches())
+    def rows_by(self, key: str) -> int:
+        """How many rows can be read back, by the ids in the files; the other columns are read by what follows."""
+
+        def count(path: Path) -> int:
+            return sum(batch.num_rows for batch in read_batches([path], [key]))
+
+        return sum(ordered_map(count, parts_of(self.folder)))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows as they were written, read back for the audit."""

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from churn_assets.assets.customers import land_customers, validate_customers
+from churn_assets.assets.customers import validate_customers
+from churn_assets.assets.landing import land_customers
 from churn_assets.assets.quality import judge_scores
 from churn_assets.assets.resources import Chain, Work
 from churn_assets.core.columns import SCORES

@@ -6,16 +6,17 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.core.columns import FAULTS
-from churn_assets.core.customers import Tally, Verdict, audit_quarantine, repeated_ids, validate
+from churn_assets.core.customers import Tally, Verdict, audit_quarantine, validate
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.frames import to_customers
-from churn_assets.core.landing import in_id_order
 from churn_assets.core.profile import Profile
+from churn_assets.core.repeats import RepeatedIds
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
 
@@ -402,11 +403,12 @@ def _expected(row: dict[str, str | None], repeated: set[str]) -> set[tuple[str, 
 def test_rows_are_conserved_in_any_split(rows: list[dict[str, str | None]], data: st.DataObject) -> None:
     """Raw = valid + quarantined, in order, each row with exactly its faults, however the day is cut into batches."""
     table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in CELLS})
-    raw = in_id_order(raw_of(MEMBERS, {name: table[name] for name in CELLS}), "customer_id")
-    rows = in_id_order(table, "customer_id").to_pylist()
+    table = table.take(pc.sort_indices(table["customer_id"]))
+    raw = raw_of(MEMBERS, {name: table[name] for name in CELLS})
+    rows = table.to_pylist()
     cuts = sorted(data.draw(st.sets(st.integers(1, len(rows))), "cuts") | {len(rows)})
     batches = [raw.slice(start, end - start) for start, end in zip([0, *cuts[:-1]], cuts, strict=True)]
-    repeated = repeated_ids(batch["customer_id"].combine_chunks() for batch in batches)
+    repeated = RepeatedIds.among(batches, "customer_id").ids
 
     whole = validate(raw, MEMBERS, SNAPSHOT, repeated)
     parts = [validate(batch, MEMBERS, SNAPSHOT, repeated) for batch in batches]
@@ -425,20 +427,6 @@ def test_rows_are_conserved_in_any_split(rows: list[dict[str, str | None]], data
     MEMBERS.checks.validate(to_customers(whole.valid, MEMBERS.checks), lazy=True)
 
 
-@settings(deadline=None, max_examples=150)
-@given(ids=st.lists(st.none() | st.sampled_from(["a", "b", "é", "10", "9"]) | st.text(max_size=2)), data=st.data())
-def test_repeated_ids_are_found_across_batches(ids: list[str | None], data: st.DataObject) -> None:
-    """Whichever way sorted ids are cut, those that stand more than once are found, once each; nulls are no ids."""
-    ordered = sorted(ids, key=lambda each: (each is None, (each or "").encode()))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(ids)), max_size=6), "cuts"))
-    bounds = list(zip([0, *cuts], [*cuts, len(ids)], strict=True))
-
-    found = repeated_ids(pa.array(ordered[start:end], pa.string()) for start, end in bounds)
-
-    expected = {each for each in ids if each is not None and ids.count(each) > 1}
-    assert sorted(found.to_pylist()) == sorted(expected)
-
-
 def test_numeric_ids_repeat_as_text() -> None:
     """Repeated ids that are numbers are told as text, and found in their rows."""
 
@@ -448,16 +436,13 @@ def test_numeric_ids_repeat_as_text() -> None:
         customer_id: int
         spend: float
 
-    repeated = repeated_ids([pa.array([10, 10]), pa.array([9])])
+    repeated = RepeatedIds.among(
+        [pa.table({"customer_id": [10, 10]}), pa.table({"customer_id": [9]})], "customer_id"
+    ).ids
     verdict = _verdict(profile_of(Numbered), repeated, customer_id=[10, 10, 9], spend=[1.0, 1.0, 1.0])
 
     assert repeated.to_pylist() == ["10"]
     assert verdict.valid["customer_id"].to_pylist() == [9]
-
-
-def test_no_batches_repeat_nothing() -> None:
-    """Of no ids, none is repeated."""
-    assert repeated_ids([]).to_pylist() == []
 
 
 def _tally(*verdicts: Verdict) -> Tally:

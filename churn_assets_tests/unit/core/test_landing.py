@@ -1,6 +1,7 @@
 """A source's rows as they are landed."""
 
 import datetime as dt
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from churn_assets.core.columns import RESCUED
 from churn_assets.core.errors import SourceFault
-from churn_assets.core.landing import check_columns, in_id_order, land_batch
+from churn_assets.core.landing import IdOrder, OutOfOrder, check_columns, land_batch
 from churn_assets.core.schemas import raw_schema
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns
 
@@ -92,29 +93,28 @@ def test_file_of_another_day_is_an_error(days: list[Any]) -> None:
         land_batch(batch, RAW, SNAPSHOT, "day.parquet")
 
 
-@settings(deadline=None, max_examples=100)
-@given(ids=st.lists(st.none() | st.text(max_size=3), max_size=20))
-def test_rows_come_in_utf8_order(ids: list[str | None]) -> None:
-    """Rows are in the byte order of their id, those without one last, and nothing is lost."""
-    rows = pa.table({"customer_id": pa.array(ids, pa.string()), "number": pa.array(range(len(ids)), pa.int64())})
+@settings(deadline=None, max_examples=200)
+@given(ids=st.lists(st.none() | st.text(max_size=2), max_size=8), data=st.data())
+def test_rows_are_in_order_by_the_bytes_of_their_id(ids: list[str | None], data: st.DataObject) -> None:
+    """Whichever way they are cut into slices and batches: each id there, none smaller than the one before it."""
+    if data.draw(st.booleans(), "sorted"):
+        ids = sorted(ids, key=lambda each: (each is None, (each or "").encode()))
+    cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(ids)), max_size=4), "cuts")), len(ids)]
+    slices = [ids[start:end] for start, end in pairwise(cuts)]
 
-    ordered = in_id_order(rows, "customer_id")
+    def watch() -> bool:
+        whole = IdOrder()
+        try:
+            for one in slices:
+                here = IdOrder()
+                for batch in (one[:1], one[1:]):
+                    here.watch(pa.array(batch, pa.string()))
+                whole.follow(here)
+        except OutOfOrder:
+            return False
+        return True
 
-    pairs = list(zip(ids, range(len(ids)), strict=True))
-    assert [(row["customer_id"], row["number"]) for row in ordered.to_pylist()] == sorted(
-        pairs, key=lambda pair: (pair[0] is None, (pair[0] or "").encode())
-    )
+    in_order = watch()
 
-
-def test_numeric_ids_are_ordered_as_text() -> None:
-    """Ids that are numbers are ordered as the text they are in the score tables: 10 before 9."""
-    rows = pa.table({"customer_id": [9, 10, 1]})
-
-    assert in_id_order(rows, "customer_id")["customer_id"].to_pylist() == [1, 10, 9]
-
-
-def test_rows_in_order_are_left_alone() -> None:
-    """Rows that are in order already, also over several chunks, are not copied."""
-    rows = pa.concat_tables([pa.table({"customer_id": ["a", "b"]}), pa.table({"customer_id": ["b", "c"]})])
-
-    assert in_id_order(rows, "customer_id") is rows
+    texts = [each.encode() for each in ids if each is not None]
+    assert in_order == (len(texts) == len(ids) and texts == sorted(texts))

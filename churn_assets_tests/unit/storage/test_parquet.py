@@ -17,14 +17,14 @@ from churn_assets.storage import parquet
 from churn_assets.storage.parquet import count_rows, digest_files, find_rows, read_batches, write_parts
 from churn_assets_tests.storage_factories import KEY, score_rows
 
-MANY_ROWS = 1_100_000
-PART_ROWS = 1_048_576
+MANY_ROWS = 600_000
+PART_ROWS = 524_288
 GROUP_ROWS = 131_072
 
 
 @pytest.fixture(scope="module")
 def many_rows(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The files of 1.1 million narrow rows."""
+    """The files of 600,000 narrow rows."""
     ids = pa.array([f"c{number:07d}" for number in range(MANY_ROWS)])
     probability = pa.array([number / MANY_ROWS for number in range(MANY_ROWS)])
     tier = pa.DictionaryArray.from_arrays(pa.array([0] * MANY_ROWS, pa.int8()), ["low"]).cast(pa.string())
@@ -55,8 +55,8 @@ def cut(rows: pa.Table, places: list[int]) -> list[pa.Table]:
     return [rows.slice(start, end - start) for start, end in pairwise(borders)]
 
 
-def test_a_new_part_begins_every_1_048_576_rows(many_rows: list[Path]) -> None:
-    """A file holds 1,048,576 rows, the last one what is left."""
+def test_a_new_part_begins_every_524_288_rows(many_rows: list[Path]) -> None:
+    """A file holds 524,288 rows, the last one what is left."""
     rows = [count_rows(path) for path in many_rows]
 
     assert rows == [PART_ROWS, MANY_ROWS - PART_ROWS]
@@ -69,7 +69,7 @@ def test_row_groups_hold_131_072_rows(many_rows: list[Path]) -> None:
 
     groups = [footer.row_group(at).num_rows for footer in footers for at in range(footer.num_row_groups)]
 
-    assert groups == [GROUP_ROWS] * 8 + [MANY_ROWS - PART_ROWS]
+    assert groups == [GROUP_ROWS] * 4 + [MANY_ROWS - PART_ROWS]
 
 
 def test_rows_come_back_in_order_and_none_is_lost(many_rows: list[Path]) -> None:

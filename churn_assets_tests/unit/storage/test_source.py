@@ -2,7 +2,6 @@
 
 import datetime as dt
 import gzip
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,8 @@ def put_parquet(base: Path, name: str, rows: int = 3) -> Path:
 def read(base: Path, path: Path) -> list[dict[str, Any]]:
     """The rows of one file of the source."""
     source = FileSource(str(path.relative_to(base)), base)
-    (file,) = source.files(DAY)
-    return [row for batch in source.batches(file) for row in batch.to_pylist()]
+    slices = source.slices(source.files(DAY), 1_000_000)
+    return [row for each in slices for _, batch in each() for row in batch.to_pylist()]
 
 
 def test_a_dated_source_tells_its_days(tmp_path: Path) -> None:
@@ -85,17 +84,14 @@ def test_a_source_that_is_not_there_is_an_error(tmp_path: Path, template: str) -
 
 
 def test_files_of_a_day_come_by_name_with_their_fingerprints(tmp_path: Path) -> None:
-    """Several files of a day are told in the order of their names, with size and SHA-256 of each."""
+    """Several files of a day are told in the order of their names, with size and time of each: what tells a change."""
     second = put(tmp_path, "source/snapshot_date=2026-10-31/part-1.csv", CSV + b"c3,30\n")
     first = put(tmp_path, "source/snapshot_date=2026-10-31/part-0.csv")
     source = FileSource(HIVE, tmp_path)
 
     files = source.files(DAY)
 
-    assert files == [
-        SourceFile(path, len(path.read_bytes()), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in (first, second)
-    ]
+    assert files == [SourceFile(path, len(path.read_bytes()), path.stat().st_mtime_ns) for path in (first, second)]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +214,8 @@ def test_large_files_come_in_bounded_batches(tmp_path: Path) -> None:
     put_parquet(tmp_path, "a.parquet", 300_000)
     source = FileSource("a.parquet", tmp_path)
 
-    batches = [batch.num_rows for batch in source.batches(source.files(DAY)[0])]
+    [rows] = source.slices(source.files(DAY), 1_000_000)
+    batches = [batch.num_rows for _, batch in rows()]
 
     assert max(batches) <= 262_144
     assert sum(batches) == 300_000
@@ -363,3 +360,17 @@ def test_an_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(SourceFault, match=rf"{name} is neither \.parquet nor \.csv; correct source\.path"):
         read(tmp_path, path)
+
+
+def test_parquet_files_are_cut_into_slices_and_others_are_not(tmp_path: Path) -> None:
+    """Parquet files can be read side by side, slice by slice; with a CSV file among them they are one slice."""
+    put_parquet(tmp_path, "source/snapshot_date=2026-10-31/a.parquet", 5)
+    put_parquet(tmp_path, "source/snapshot_date=2026-10-31/b.parquet", 3)
+    source = FileSource(HIVE, tmp_path)
+
+    cut = [[batch.num_rows for _, batch in each()] for each in source.slices(source.files(DAY), 4)]
+    put(tmp_path, "source/snapshot_date=2026-10-31/c.csv")
+    whole = [[batch.num_rows for _, batch in each()] for each in source.slices(source.files(DAY), 4)]
+
+    assert cut == [[4], [1, 3]]
+    assert whole == [[5, 3, 2]]

@@ -1,0 +1,93 @@
+"""One part of a day's customers in, one part of its scores out: what a core does at a time.
+
+A part is scored by itself, from files into a file, so that it does not matter which core, or which
+machine, does it, how often, or in which order.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from churn_assets.core.batches import BLOCK_ROWS, rechunk
+from churn_assets.core.canary import in_canary
+from churn_assets.core.columns import SCORES
+from churn_assets.core.features import compute_features
+from churn_assets.core.frames import id_texts
+from churn_assets.core.model import Model
+from churn_assets.core.options import Decisions
+from churn_assets.core.profile import Profile
+from churn_assets.core.schemas import categorical_columns
+from churn_assets.core.scoring import ScoreAudit, score_rows
+from churn_assets.storage.layout import part_name
+from churn_assets.storage.parquet import read_batches, write_part
+
+__all__ = ["Contestant", "Scoring", "score_part"]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model, and the files it scores: its features, or `customers`, of which they are computed."""
+
+    model: Model
+    files: tuple[Path, ...]
+    is_customers: bool
+
+    def batches(self, profile: Profile, day: dt.date, part: int) -> Iterator[pa.Table]:
+        """What the model is given of one part."""
+        categories = categorical_columns(profile)
+        if not self.is_customers:
+            categories = tuple(name for name in self.model.card.feature_columns if name in categories)
+        for batch in read_batches([self.files[part]], categories=categories):
+            if self.is_customers and not self.model.card.is_rules:
+                yield compute_features(batch, profile, self.model.card.feature_parameters, day)
+            else:
+                yield batch
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second."""
+
+    day: dt.date
+    profile: Profile
+    contestants: tuple[Contestant, ...]
+    canary_share: float
+    decisions: Decisions
+    audit: ScoreAudit
+
+    def blocks(self, part: int) -> Iterator[pa.Table]:
+        """The score rows of a part, in fixed blocks, so that the arithmetic never depends on the batches.
+
+        With a canary both models score the whole block: the champion's rows are then the same to
+        the bit as without one.
+        """
+        given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.contestants]
+        for block in zip(*given, strict=True):
+            ids = id_texts(block[0].column(self.profile.id_column).combine_chunks())
+            models = [each.model for each in self.contestants]
+            scored = [model.score(self.profile, rows, self.day) for model, rows in zip(models, block, strict=True)]
+            versions = [model.card.model_version for model in models]
+            if len(models) == 1:
+                yield score_rows(ids, scored[0], versions[0], self.decisions)
+                continue
+            tried = in_canary(ids, self.canary_share)
+            each_version = pa.array(np.where(tried, versions[1], versions[0]))
+            yield score_rows(ids, np.where(tried, scored[1], scored[0]), each_version, self.decisions)
+
+
+def score_part(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
+    """Write the scores of a part below `folder`, read them back, and tell what an audit saw of them.
+
+    Raises:
+        AuditFailed: a row is not fit to be read.
+        ModelFault, ProfileError: a model cannot score the part.
+    """
+    write_part(folder, part, SCORES, "customer_id", scoring.blocks(part))
+    audit = scoring.audit.anew()
+    for batch in read_batches([folder / part_name(part)], categories=audit.CATEGORIES):
+        audit.look(batch)
+    return audit
