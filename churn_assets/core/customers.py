@@ -4,6 +4,9 @@ Cells are looked at first: those that did not fit their type, nulls, infinities,
 repeated ids, dates after the snapshot. The rows they are in are taken out, so that one bad cell hides
 no other, and each column's own pandera checks judge their sound cells. The other rows are held against
 the whole schema, again until none falls: what is published has passed the schema as its author wrote it.
+
+A check that judges value by value is asked only about the rows that `core.acceptance` suspects: that it
+passes the others is known from a few values of the column. The rest of the schema sees every row.
 """
 
 import datetime as dt
@@ -21,6 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
+from churn_assets.core.acceptance import Plan, Suspects, plan_of, row_by_row, suspects_of
 from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
@@ -106,11 +110,19 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         day: the snapshot date.
         repeated: ids of the partition that are not unique, from `repeated_ids`.
     """
-    faults = set(_cell_faults(raw, profile, day, repeated))
-    faults |= set(_more_faults_of(sorted({fault.row for fault in faults}), raw, profile))
+    plan = plan_of(profile)
+    suspects = suspects_of(raw, plan)
+    if suspects is None:
+        return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), row_by_row(profile), {})
+    return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), plan, suspects)
+
+
+def _split(raw: pa.Table, profile: Profile, faults: set[Fault], plan: Plan, suspects: Suspects) -> Verdict:
+    """The verdict on rows whose faulty cells are known; the result does not depend on the plan."""
     kept = np.ones(raw.num_rows, dtype=bool)
     kept[[fault.row for fault in faults]] = False
-    faults |= _fallen(raw, profile, kept)
+    faults = faults | set(_more_faults_of(~kept, raw, profile, plan, suspects))
+    faults |= _fallen(raw, kept, plan, suspects)
     if not faults:
         return Verdict(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
     by_row: dict[int, list[dict[str, str]]] = {}
@@ -203,28 +215,48 @@ def _faults_where(broken: pa.ChunkedArray, values: pa.ChunkedArray, column: str,
         yield Fault(row, column, check, text_of(value))
 
 
-def _more_faults_of(rows: list[int], raw: pa.Table, profile: Profile) -> Iterator[Fault]:
+def _more_faults_of(
+    broken: NDArray[np.bool_], raw: pa.Table, profile: Profile, plan: Plan, suspects: Suspects
+) -> Iterator[Fault]:
     """What each column's own checks say of the other cells of rows that are broken already."""
-    broken = raw.take(pa.array(rows, pa.int64()))
     for name, column in profile.checks.columns.items():
-        values = broken.column(name)
-        sound = values.is_valid()
-        if pa.types.is_floating(values.type):
-            sound = pc.and_(sound, pc.fill_null(pc.is_finite(values), fill_value=False))
-        at = np.asarray(rows, dtype=int)[sound.to_numpy()]
-        series = column_to_pandas(values.filter(sound), column.dtype).set_axis(at, axis="index")
-        yield from _schema_faults(pandera.DataFrameSchema({name: column}), series.dropna().to_frame(name), name)
+        if name not in plan.local:
+            yield from _column_faults(np.flatnonzero(broken), raw, name, column)
+        elif len(rows := _among(suspects.get(name), broken)):
+            yield from _column_faults(rows, raw, name, column)
 
 
-def _fallen(raw: pa.Table, profile: Profile, kept: NDArray[np.bool_]) -> set[Fault]:
+def _among(rows: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64) if rows is None else rows[chosen[rows]]
+
+
+def _column_faults(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> Iterator[Fault]:
+    """What a column's own checks say of its sound cells in `rows`."""
+    values = raw.column(name).take(pa.array(rows, pa.int64()))
+    sound = values.is_valid()
+    if pa.types.is_floating(values.type):
+        sound = pc.and_(sound, pc.fill_null(pc.is_finite(values), fill_value=False))
+    series = column_to_pandas(values.filter(sound), column.dtype).set_axis(rows[sound.to_numpy()], axis="index")
+    yield from _schema_faults(pandera.DataFrameSchema({name: column}), series.dropna().to_frame(name), name)
+
+
+def _fallen(raw: pa.Table, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects) -> set[Fault]:
     """Hold the kept rows against the whole schema, again until none falls; `kept` loses those that do."""
     faults: set[Fault] = set()
+    for name, column in plan.local.items():
+        if len(rows := _among(suspects.get(name), kept)):
+            faults |= set(_column_faults(rows, raw, name, column))
+    if plan.residual is None:
+        kept[[fault.row for fault in faults]] = False
+        return faults
     rows = pa.array(np.flatnonzero(kept))
-    frame = to_customers(raw if kept.all() else raw.take(rows), profile.checks).set_axis(rows.to_numpy(), axis="index")
-    while fallen := set(_schema_faults(profile.checks, frame, "")):
+    frame = to_customers(raw if kept.all() else raw.take(rows), plan.framed).set_axis(rows.to_numpy(), axis="index")
+    fallen = faults | set(_schema_faults(plan.residual, frame, ""))
+    while fallen:
         faults |= fallen
         kept[[fault.row for fault in fallen]] = False
         frame = frame[kept[frame.index]]
+        fallen = set(_schema_faults(plan.residual, frame, ""))
     return faults
 
 
