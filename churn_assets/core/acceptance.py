@@ -9,9 +9,9 @@ Whatever is not sure to judge value by value (checks of the profile's author, ru
 options that change what a check reports) is left to the schema in `Plan.residual`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from churn_assets.core.frames import column_to_pandas
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema
 
-__all__ = ["Plan", "Suspects", "plan_of", "row_by_row", "suspects_of"]
+__all__ = ["Plan", "Suspects", "failing_values", "plan_of", "row_by_row", "suspects_of"]
 
 BOUNDS = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
 LENGTH = {"str_length"}
@@ -36,8 +36,18 @@ LOCAL = BOUNDS | LENGTH | TEXTS | MEMBERS | {"equal_to", "not_equal_to"}
 
 HEAD = 2_048  # rows by which a column is judged to have few distinct values
 FEW = 128
+MANY = 4_096  # more of them are no few values: the column itself is looked at
 
 Suspects = dict[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Checks of one column for which the same few values stand for all: those that `stand_ins` gives."""
+
+    column: pandera.Column
+    checks: tuple[pandera.Check, ...]
+    stand_ins: Callable[[pa.ChunkedArray], pa.Array | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +55,12 @@ class Plan:
     """A schema in two parts that together say what the whole says.
 
     Attributes:
-        local: columns all of whose checks judge value by value.
+        local: columns all of whose checks judge value by value, with those checks.
         residual: the other columns and the checks over several columns; None where there are none.
         framed: the columns of the frame that `residual` is to see.
     """
 
-    local: Mapping[str, pandera.Column]
+    local: Mapping[str, tuple[Judged, ...]]
     residual: pandera.DataFrameSchema | None
     framed: pandera.DataFrameSchema
 
@@ -67,7 +77,11 @@ def plan_of(profile: Profile) -> Plan:
     if checks.coerce or checks.dtype is not None:
         return row_by_row(profile)
     none = customers_schema(profile).empty_table()
-    local = {name: column for name, column in checks.columns.items() if _is_local(name, column, none.column(name))}
+    local = {
+        name: _judged(column, none.schema.field(name).type)
+        for name, column in checks.columns.items()
+        if _is_local(name, column, none.column(name))
+    }
     if not local:
         return row_by_row(profile)
     others = {name: column for name, column in checks.columns.items() if name not in local}
@@ -88,19 +102,23 @@ def suspects_of(raw: pa.Table, plan: Plan) -> Suspects | None:
         such, or Arrow takes a cell for a value that is missing in pandas.
     """
     suspects: Suspects = {}
-    for name, column in plan.local.items():
+    for name, judged in plan.local.items():
         values = raw.column(name)
         try:
             if _hides_nulls(values):
                 return None
-            if all(not _failing(probe, column, checks).any() for probe, checks in _probes(values, column.checks)):
-                continue
-            failing = _failing(values, column, column.checks)
+            failing = [rows for group in judged if len(rows := _rows_failing(values, group))]
         except Exception:  # noqa: BLE001  # whatever a check raises, pandera tells it in a sentence
             return None
-        if failing.any():
-            suspects[name] = np.flatnonzero(failing)
+        if failing:
+            suspects[name] = np.unique(np.concatenate(failing))
     return suspects
+
+
+def failing_values(series: "pd.Series[Any]", check: pandera.Check) -> NDArray[np.bool_]:
+    """Which values of a series without missing ones fail a check, by pandera's own function."""
+    passed: pd.Series[bool] = check(series).check_output
+    return ~passed.to_numpy(dtype=bool)
 
 
 def _is_local(name: str, column: pandera.Column, none: pa.ChunkedArray) -> bool:
@@ -134,59 +152,78 @@ def _arguments(check: pandera.Check) -> dict[str, Any]:
     return dict(check._check_kwargs)  # noqa: SLF001  # `statistics` are the author's to change
 
 
+def _judged(column: pandera.Column, kind: pa.DataType) -> tuple[Judged, ...]:
+    ordered = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind)
+    groups: dict[Callable[[pa.ChunkedArray], pa.Array | None], list[pandera.Check]] = {}
+    for check in column.checks:
+        if ordered and _name(check) in BOUNDS:
+            groups.setdefault(_extremes, []).append(check)
+        elif pa.types.is_string(kind) and _name(check) in LENGTH:
+            groups.setdefault(_shortest_and_longest, []).append(check)
+        else:
+            groups.setdefault(_distinct, []).append(check)
+    return tuple(Judged(column, tuple(checks), stand_ins) for stand_ins, checks in groups.items())
+
+
 def _hides_nulls(values: pa.ChunkedArray) -> bool:
     """Whether a cell is a value in Arrow and missing in pandas: NaN, and the least of all timestamps."""
     if pa.types.is_floating(values.type):
-        return bool(pc.any(pc.is_nan(values)).as_py())
+        return int(np.count_nonzero(np.isnan(values.to_numpy()))) != values.null_count
     if pa.types.is_timestamp(values.type) and values.null_count < len(values):
         return bool(pc.min(values.cast(pa.int64())).as_py() == np.iinfo(np.int64).min)
     return False
 
 
-def _probes(
-    values: pa.ChunkedArray, checks: Sequence[pandera.Check]
-) -> Iterator[tuple[pa.ChunkedArray, list[pandera.Check]]]:
-    """Values that stand for a whole column, each with the checks for which they do."""
-    ordered = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_timestamp(values.type)
-    kinds: dict[Callable[[pa.ChunkedArray], pa.ChunkedArray], list[pandera.Check]] = {}
-    for check in checks:
-        if ordered and _name(check) in BOUNDS:
-            kind = _extremes
-        elif pa.types.is_string(values.type) and _name(check) in LENGTH:
-            kind = _shortest_and_longest
-        else:
-            kind = _distinct
-        kinds.setdefault(kind, []).append(check)
-    for stand_ins, judged in kinds.items():
-        yield stand_ins(values), judged
+def _rows_failing(values: pa.ChunkedArray, judged: Judged) -> NDArray[np.int64]:
+    """The rows whose cell fails one of the checks, looking at the whole column only where a stand-in fails."""
+    few = judged.stand_ins(values)
+    if few is None:
+        return np.flatnonzero(_failing(values, judged))
+    failing = _failing_of_few(judged, tuple(few.to_pylist()), few.type)
+    if not any(failing):
+        return np.empty(0, dtype=np.int64)
+    if judged.stand_ins is _distinct:
+        return np.flatnonzero(pc.is_in(values, value_set=few.filter(pa.array(failing))).to_numpy())
+    return np.flatnonzero(_failing(values, judged))
 
 
-def _extremes(values: pa.ChunkedArray) -> pa.ChunkedArray:
+@lru_cache(maxsize=1_024)
+def _failing_of_few(judged: Judged, values: tuple[Any, ...], kind: pa.DataType) -> tuple[bool, ...]:
+    """The same few values come again in batch after batch."""
+    return tuple(_failing(pa.chunked_array([pa.array(values, kind)]), judged).tolist())
+
+
+def _extremes(values: pa.ChunkedArray) -> pa.Array:
+    if pa.types.is_floating(values.type) and values.null_count < len(values):  # numpy is several times as fast here
+        cells = values.to_numpy()
+        ends = (np.fmin.reduce(cells), np.fmax.reduce(cells)) if values.null_count else (cells.min(), cells.max())
+        return pa.array(np.array(ends, dtype=cells.dtype))
     found = pc.min_max(values)
-    return pa.chunked_array([pa.array([found["min"].as_py(), found["max"].as_py()], values.type)])
+    return pa.concat_arrays([pa.array([found[end].as_py()], values.type) for end in ("min", "max")])
 
 
-def _shortest_and_longest(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _shortest_and_longest(values: pa.ChunkedArray) -> pa.Array:
     lengths = pc.utf8_length(values)
     found = pc.min_max(lengths)
     rows = [pc.index(lengths, found[end]).as_py() for end in ("min", "max") if found[end].is_valid]
-    return values.take(pa.array(rows, pa.int64()))
+    return values.take(pa.array(rows, pa.int64())).combine_chunks()
 
 
-def _distinct(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The distinct values where they are few, or else the column itself."""
+def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
+    """The distinct values, where they are few."""
     if len(pc.unique(values[:HEAD])) > FEW:
-        return values
-    return pa.chunked_array([pc.unique(values)])
+        return None
+    distinct = pc.unique(values).drop_null()
+    return distinct if len(distinct) <= MANY else None
 
 
-def _failing(values: pa.ChunkedArray, column: pandera.Column, checks: Sequence[pandera.Check]) -> NDArray[np.bool_]:
-    """Which values fail one of the checks, by pandera's own functions; a missing one fails none."""
-    there = values.is_valid().to_numpy()
-    series = column_to_pandas(values.drop_null() if values.null_count else values, column.dtype)
-    series = series.set_axis(np.flatnonzero(there), axis="index").dropna()
+def _failing(values: pa.ChunkedArray, judged: Judged) -> NDArray[np.bool_]:
+    """Which values fail one of the checks; a missing one fails none."""
+    series = column_to_pandas(values.drop_null() if values.null_count else values, judged.column.dtype)
+    if values.null_count:
+        series = series.set_axis(np.flatnonzero(values.is_valid().to_numpy()), axis="index")
+    series = series.dropna()
     failing = np.zeros(len(values), dtype=bool)
-    for check in checks:
-        passed = check(series).check_output
-        failing[series.index[~passed.to_numpy(dtype=bool)]] = True
+    for check in judged.checks:
+        failing[series.index[failing_values(series, check)]] = True
     return failing

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
-from churn_assets.core.acceptance import Plan, Suspects, plan_of, row_by_row, suspects_of
+from churn_assets.core.acceptance import Plan, Suspects, failing_values, plan_of, row_by_row, suspects_of
 from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
@@ -122,7 +122,7 @@ def _split(raw: pa.Table, profile: Profile, faults: set[Fault], plan: Plan, susp
     kept = np.ones(raw.num_rows, dtype=bool)
     kept[[fault.row for fault in faults]] = False
     faults = faults | set(_more_faults_of(~kept, raw, profile, plan, suspects))
-    faults |= _fallen(raw, kept, plan, suspects)
+    faults |= _fallen(raw, profile, kept, plan, suspects)
     if not faults:
         return Verdict(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
     by_row: dict[int, list[dict[str, str]]] = {}
@@ -223,7 +223,7 @@ def _more_faults_of(
         if name not in plan.local:
             yield from _column_faults(np.flatnonzero(broken), raw, name, column)
         elif len(rows := _among(suspects.get(name), broken)):
-            yield from _column_faults(rows, raw, name, column)
+            yield from _local_faults(rows, raw, name, column)
 
 
 def _among(rows: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -231,21 +231,40 @@ def _among(rows: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> NDArray
 
 
 def _column_faults(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> Iterator[Fault]:
-    """What a column's own checks say of its sound cells in `rows`."""
+    """What pandera says of a column's sound cells in `rows`."""
+    cells = _sound_cells(rows, raw, name, column)
+    yield from _schema_faults(pandera.DataFrameSchema({name: column}), cells.to_frame(name), name)
+
+
+def _local_faults(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> Iterator[Fault]:
+    """The same of a column whose checks judge value by value, without a schema around each of them."""
+    cells = _sound_cells(rows, raw, name, column)
+    failing = [failing_values(cells, check) for check in column.checks]
+    fallen = np.logical_or.reduce(failing)
+    values = cells[fallen].astype("str")  # at once, as dates are written by what stands beside them
+    for check, fails in zip(column.checks, failing, strict=True):
+        told = check.name if check.error is None else check.error
+        for row, value in values[fails[fallen]].items():
+            yield Fault(int(row), name, str(told), value)
+
+
+def _sound_cells(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> "pd.Series[Any]":
     values = raw.column(name).take(pa.array(rows, pa.int64()))
     sound = values.is_valid()
     if pa.types.is_floating(values.type):
         sound = pc.and_(sound, pc.fill_null(pc.is_finite(values), fill_value=False))
-    series = column_to_pandas(values.filter(sound), column.dtype).set_axis(rows[sound.to_numpy()], axis="index")
-    yield from _schema_faults(pandera.DataFrameSchema({name: column}), series.dropna().to_frame(name), name)
+    cells = column_to_pandas(values.filter(sound), column.dtype)
+    return cells.set_axis(rows[sound.to_numpy()], axis="index").dropna()
 
 
-def _fallen(raw: pa.Table, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects) -> set[Fault]:
+def _fallen(
+    raw: pa.Table, profile: Profile, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects
+) -> set[Fault]:
     """Hold the kept rows against the whole schema, again until none falls; `kept` loses those that do."""
     faults: set[Fault] = set()
-    for name, column in plan.local.items():
-        if len(rows := _among(suspects.get(name), kept)):
-            faults |= set(_column_faults(rows, raw, name, column))
+    for name, suspected in suspects.items():
+        if len(rows := _among(suspected, kept)):
+            faults |= set(_local_faults(rows, raw, name, profile.checks.columns[name]))
     if plan.residual is None:
         kept[[fault.row for fault in faults]] = False
         return faults
