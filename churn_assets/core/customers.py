@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from churn_assets.core.acceptance import Plan, Suspects, failing_values, plan_of
 from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
-from churn_assets.core.frames import column_to_pandas, id_texts, to_customers
+from churn_assets.core.frames import column_to_pandas, id_texts, rows_where, to_customers
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
@@ -37,8 +37,7 @@ __all__ = ["FaultCount", "Tally", "Verdict", "audit_quarantine", "repeated_ids",
 LONGEST_EXAMPLE = 60
 
 
-@dataclass(frozen=True, order=True)
-class Fault:
+class Fault(NamedTuple):
     """One broken rule of one row."""
 
     row: int
@@ -128,10 +127,11 @@ def _split(raw: pa.Table, profile: Profile, faults: set[Fault], plan: Plan, susp
     by_row: dict[int, list[dict[str, str]]] = {}
     for fault in sorted(faults):
         by_row.setdefault(fault.row, []).append({"column": fault.column, "check": fault.check, "value": fault.value})
-    broken = raw.filter(pa.array(~kept)).append_column(
-        pa.field(FAULTS, FAULT_TYPE), pa.array([by_row[row] for row in sorted(by_row)], FAULT_TYPE)
+    broken = raw.take(pa.array(list(by_row), pa.int64())).append_column(
+        pa.field(FAULTS, FAULT_TYPE), pa.array(list(by_row.values()), FAULT_TYPE)
     )
-    return Verdict(_drop_rescued(raw.filter(pa.array(kept)), profile), broken.cast(quarantine_schema(profile)))
+    valid = rows_where(_drop_rescued(raw, profile), kept)
+    return Verdict(valid, broken.cast(quarantine_schema(profile)))
 
 
 def audit_quarantine(tally: Tally, raw_rows: int, max_share: float, where: str) -> None:
@@ -210,7 +210,7 @@ def _rescued_cells(raw: pa.Table) -> dict[int, dict[str, str]]:
 
 
 def _faults_where(broken: pa.ChunkedArray, values: pa.ChunkedArray, column: str, check: str) -> Iterator[Fault]:
-    rows = pc.indices_nonzero(pc.fill_null(broken, fill_value=False))
+    rows = pc.indices_nonzero(broken)  # a null is none
     for row, value in zip(rows.to_pylist(), values.take(rows), strict=True):
         yield Fault(row, column, check, text_of(value))
 
@@ -257,9 +257,7 @@ def _sound_cells(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pand
     return cells.set_axis(rows[sound.to_numpy()], axis="index").dropna()
 
 
-def _fallen(
-    raw: pa.Table, profile: Profile, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects
-) -> set[Fault]:
+def _fallen(raw: pa.Table, profile: Profile, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects) -> set[Fault]:
     """Hold the kept rows against the whole schema, again until none falls; `kept` loses those that do."""
     faults: set[Fault] = set()
     for name, suspected in suspects.items():
