@@ -112,7 +112,7 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
     plan = plan_of(profile)
     suspects = suspects_of(raw, plan)
     if suspects is None:
-        return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), row_by_row(profile), {})
+        plan, suspects = row_by_row(profile), {}
     return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), plan, suspects)
 
 
