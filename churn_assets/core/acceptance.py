@@ -210,9 +210,11 @@ def _shortest_and_longest(values: pa.ChunkedArray) -> pa.Array:
 
 def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
     """The distinct values, where they are few."""
-    if len(pc.unique(values[:HEAD])) > FEW:
+    first = pc.unique(values[:HEAD]).drop_null()
+    if len(first) > FEW:
         return None
-    distinct = pc.unique(values).drop_null()
+    others = values.filter(pc.invert(pc.is_in(values, value_set=first)))  # faster than to gather what is known
+    distinct = pa.concat_arrays([first, pc.unique(others).drop_null()])
     return distinct if len(distinct) <= MANY else None
 
 

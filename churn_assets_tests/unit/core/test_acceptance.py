@@ -21,6 +21,7 @@ from churn_assets.core.schemas import customers_schema, quarantine_schema
 from churn_assets.profiles import kkbox, subscription, telco
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
 
+SEEDS = 30
 NONE_REPEATED = pa.nulls(0, pa.string())
 DAYS = [pd.Timestamp("2025-03-01"), pd.Timestamp("2025-07-01 12:00"), pd.Timestamp("2026-01-31")]
 # Cells as they come, as text: sound ones, ends of the type, infinities, misfits and missing ones.
@@ -168,7 +169,7 @@ def _assert_no_trace(profile: Profile, raw: pa.Table, repeated: pa.Array) -> Ver
     return by_few
 
 
-@pytest.mark.parametrize("seed", range(48))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_few_values_leave_no_trace(seed: int) -> None:
     """Whatever schema and rows: the same valid rows, quarantined rows, faults and errors as row by row."""
     profile, raw, repeated = _case(seed)
@@ -178,10 +179,10 @@ def test_few_values_leave_no_trace(seed: int) -> None:
 
 def test_cases_are_of_every_sort() -> None:
     """The drawn cases hold clean batches, dirty ones, refused profiles, and plans with and without a residual."""
-    plans = [plan_of(_case(seed)[0]) for seed in range(48)]
+    plans = [plan_of(_case(seed)[0]) for seed in range(SEEDS)]
 
-    assert sum(bool(plan.local) and plan.residual is None for plan in plans) >= 5
-    assert sum(len(plan.local) > 1 and plan.residual is not None for plan in plans) >= 5
+    assert sum(bool(plan.local) and plan.residual is None for plan in plans) >= 3
+    assert sum(len(plan.local) > 1 and plan.residual is not None for plan in plans) >= 3
     assert sum(not plan.local for plan in plans) >= 1
 
 
