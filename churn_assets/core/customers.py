@@ -4,6 +4,9 @@ Cells are looked at first: those that did not fit their type, nulls, infinities,
 repeated ids, dates after the snapshot. The rows they are in are taken out, so that one bad cell hides
 no other, and each column's own pandera checks judge their sound cells. The other rows are held against
 the whole schema, again until none falls: what is published has passed the schema as its author wrote it.
+
+A check that judges value by value is asked only about the rows that `core.acceptance` suspects: that it
+passes the others is known from a few values of the column. The rest of the schema sees every row.
 """
 
 import datetime as dt
@@ -11,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,10 +24,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
+from churn_assets.core.acceptance import Plan, Suspects, failing_values, plan_of, row_by_row, suspects_of
 from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
-from churn_assets.core.frames import column_to_pandas, id_texts, to_customers
+from churn_assets.core.frames import column_to_pandas, id_texts, rows_where, to_customers
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
@@ -33,8 +37,7 @@ __all__ = ["FaultCount", "Tally", "Verdict", "audit_quarantine", "validate"]
 LONGEST_EXAMPLE = 60
 
 
-@dataclass(frozen=True, order=True)
-class Fault:
+class Fault(NamedTuple):
     """One broken rule of one row."""
 
     row: int
@@ -102,20 +105,29 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         day: the snapshot date.
         repeated: ids of the partition that are not unique, from `RepeatedIds`.
     """
-    faults = set(_cell_faults(raw, profile, day, repeated))
-    faults |= set(_more_faults_of(sorted({fault.row for fault in faults}), raw, profile))
+    plan = plan_of(profile)
+    suspects = suspects_of(raw, plan)
+    if suspects is None:
+        plan, suspects = row_by_row(profile), {}
+    return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), plan, suspects)
+
+
+def _split(raw: pa.Table, profile: Profile, faults: set[Fault], plan: Plan, suspects: Suspects) -> Verdict:
+    """The verdict on rows whose faulty cells are known; the result does not depend on the plan."""
     kept = np.ones(raw.num_rows, dtype=bool)
     kept[[fault.row for fault in faults]] = False
-    faults |= _fallen(raw, profile, kept)
+    faults = faults | set(_more_faults_of(~kept, raw, profile, plan, suspects))
+    faults |= _fallen(raw, profile, kept, plan, suspects)
     if not faults:
         return Verdict(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
     by_row: dict[int, list[dict[str, str]]] = {}
     for fault in sorted(faults):
         by_row.setdefault(fault.row, []).append({"column": fault.column, "check": fault.check, "value": fault.value})
-    broken = raw.filter(pa.array(~kept)).append_column(
-        pa.field(FAULTS, FAULT_TYPE), pa.array([by_row[row] for row in sorted(by_row)], FAULT_TYPE)
+    broken = raw.take(pa.array(list(by_row), pa.int64())).append_column(
+        pa.field(FAULTS, FAULT_TYPE), pa.array(list(by_row.values()), FAULT_TYPE)
     )
-    return Verdict(_drop_rescued(raw.filter(pa.array(kept)), profile), broken.cast(quarantine_schema(profile)))
+    valid = rows_where(_drop_rescued(raw, profile), kept)
+    return Verdict(valid, broken.cast(quarantine_schema(profile)))
 
 
 def audit_quarantine(tally: Tally, raw_rows: int, max_share: float, where: str) -> None:
@@ -194,33 +206,70 @@ def _rescued_cells(raw: pa.Table) -> dict[int, dict[str, str]]:
 
 
 def _faults_where(broken: pa.ChunkedArray, values: pa.ChunkedArray, column: str, check: str) -> Iterator[Fault]:
-    rows = pc.indices_nonzero(pc.fill_null(broken, fill_value=False))
+    rows = pc.indices_nonzero(broken)  # a null is none
     for row, value in zip(rows.to_pylist(), values.take(rows), strict=True):
         yield Fault(row, column, check, text_of(value))
 
 
-def _more_faults_of(rows: list[int], raw: pa.Table, profile: Profile) -> Iterator[Fault]:
+def _more_faults_of(
+    broken: NDArray[np.bool_], raw: pa.Table, profile: Profile, plan: Plan, suspects: Suspects
+) -> Iterator[Fault]:
     """What each column's own checks say of the other cells of rows that are broken already."""
-    broken = raw.take(pa.array(rows, pa.int64()))
     for name, column in profile.checks.columns.items():
-        values = broken.column(name)
-        sound = values.is_valid()
-        if pa.types.is_floating(values.type):
-            sound = pc.and_(sound, pc.fill_null(pc.is_finite(values), fill_value=False))
-        at = np.asarray(rows, dtype=int)[sound.to_numpy()]
-        series = column_to_pandas(values.filter(sound), column.dtype).set_axis(at, axis="index")
-        yield from _schema_faults(pandera.DataFrameSchema({name: column}), series.dropna().to_frame(name), name)
+        if name not in plan.local:
+            yield from _column_faults(np.flatnonzero(broken), raw, name, column)
+        elif len(rows := _among(suspects.get(name), broken)):
+            yield from _local_faults(rows, raw, name, column)
 
 
-def _fallen(raw: pa.Table, profile: Profile, kept: NDArray[np.bool_]) -> set[Fault]:
+def _among(rows: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64) if rows is None else rows[chosen[rows]]
+
+
+def _column_faults(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> Iterator[Fault]:
+    """What pandera says of a column's sound cells in `rows`."""
+    cells = _sound_cells(rows, raw, name, column)
+    yield from _schema_faults(pandera.DataFrameSchema({name: column}), cells.to_frame(name), name)
+
+
+def _local_faults(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> Iterator[Fault]:
+    """The same of a column whose checks judge value by value, without a schema around each of them."""
+    cells = _sound_cells(rows, raw, name, column)
+    failing = [failing_values(cells, check) for check in column.checks]
+    fallen = np.logical_or.reduce(failing)
+    values = cells[fallen].astype("str")  # at once, as dates are written by what stands beside them
+    for check, fails in zip(column.checks, failing, strict=True):
+        told = check.name if check.error is None else check.error
+        for row, value in values[fails[fallen]].items():
+            yield Fault(int(row), name, str(told), value)
+
+
+def _sound_cells(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> "pd.Series[Any]":
+    values = raw.column(name).take(pa.array(rows, pa.int64()))
+    sound = values.is_valid()
+    if pa.types.is_floating(values.type):
+        sound = pc.and_(sound, pc.fill_null(pc.is_finite(values), fill_value=False))
+    cells = column_to_pandas(values.filter(sound), column.dtype)
+    return cells.set_axis(rows[sound.to_numpy()], axis="index").dropna()
+
+
+def _fallen(raw: pa.Table, profile: Profile, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects) -> set[Fault]:
     """Hold the kept rows against the whole schema, again until none falls; `kept` loses those that do."""
     faults: set[Fault] = set()
+    for name, suspected in suspects.items():
+        if len(rows := _among(suspected, kept)):
+            faults |= set(_local_faults(rows, raw, name, profile.checks.columns[name]))
+    if plan.residual is None:
+        kept[[fault.row for fault in faults]] = False
+        return faults
     rows = pa.array(np.flatnonzero(kept))
-    frame = to_customers(raw if kept.all() else raw.take(rows), profile.checks).set_axis(rows.to_numpy(), axis="index")
-    while fallen := set(_schema_faults(profile.checks, frame, "")):
+    frame = to_customers(raw if kept.all() else raw.take(rows), plan.framed).set_axis(rows.to_numpy(), axis="index")
+    fallen = faults | set(_schema_faults(plan.residual, frame, ""))
+    while fallen:
         faults |= fallen
         kept[[fault.row for fault in fallen]] = False
         frame = frame[kept[frame.index]]
+        fallen = set(_schema_faults(plan.residual, frame, ""))
     return faults
 
 

@@ -19,7 +19,8 @@ _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
     pa.string(): pd.StringDtype(na_value=float("nan")),
 }
-__all__ = ["column_to_pandas", "id_texts", "rows_of", "to_customers", "with_snapshot_date"]
+FEW_GAPS = 256  # rows for each one left out, from which on runs of rows are long enough to be copied whole
+__all__ = ["column_to_pandas", "id_texts", "rows_of", "rows_where", "to_customers", "with_snapshot_date"]
 
 
 def to_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
@@ -57,6 +58,22 @@ def rows_of(ids: pa.ChunkedArray, table: pa.Table) -> tuple[NDArray[np.bool_], p
     """Which of the customers `ids` (n) have a row in `table`, and those rows, in the order of `ids`."""
     at = pc.index_in(id_texts(ids).combine_chunks(), value_set=table.column("customer_id").combine_chunks())
     return at.is_valid().to_numpy(zero_copy_only=False), table.take(at.drop_null())
+
+
+def rows_where(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
+    """The rows of `table` that `kept` names, where most are: as `Table.filter`, in half the time."""
+    gaps = np.flatnonzero(~kept)
+    if len(gaps) * FEW_GAPS > len(kept):
+        return table.filter(pa.array(kept))
+    starts, ends = np.append(0, gaps + 1), np.append(gaps, len(kept))
+    runs = [(start, end - start) for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if start < end]
+    columns = []
+    for values in table.columns:
+        if runs and values.num_chunks == 1 and (values.null_count or pa.types.is_string(values.type)):
+            columns.append(pa.concat_arrays([values.chunk(0).slice(*run) for run in runs]))  # faster than row by row
+        else:
+            columns.append(values.filter(pa.array(kept)))
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def id_texts(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

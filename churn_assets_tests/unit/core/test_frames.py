@@ -2,12 +2,13 @@
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pytest
 
-from churn_assets.core.frames import column_to_pandas, id_texts, rows_of, to_customers, with_snapshot_date
+from churn_assets.core.frames import column_to_pandas, id_texts, rows_of, rows_where, to_customers, with_snapshot_date
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, customers_of, member_columns
 
 
@@ -112,3 +113,22 @@ def test_rows_are_found_by_their_customer() -> None:
 
     assert found.tolist() == [True, False, True]
     assert rows.column("number").to_pylist() == [4, 1]
+
+
+@pytest.mark.parametrize(
+    "left_out", [[], [0], [999], [0, 1, 500], [998, 999], list(range(0, 1000, 3)), list(range(1000))]
+)
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_kept_rows_are_those_of_a_filter(left_out: list[int], chunks: int) -> None:
+    """Whichever rows are left out, few, many, at the ends or all, the others stay as they are, nulls and texts too."""
+    texts = pa.array([None if row % 7 == 0 else f"é{row}" for row in range(1000)])
+    numbers = pa.array([None if row % 5 == 0 else row for row in range(1000)])
+    whole = pa.table({"text": texts, "number": numbers, "row": np.arange(1000), "flag": [True, False] * 500})
+    table = pa.concat_tables([whole.slice(0, 300), whole.slice(300)]) if chunks == 2 else whole
+    kept = np.ones(1000, dtype=bool)
+    kept[left_out] = False
+
+    rows = rows_where(table, kept)
+
+    rows.validate(full=True)
+    assert rows.equals(whole.filter(pa.array(kept)))
