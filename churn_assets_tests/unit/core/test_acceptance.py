@@ -14,9 +14,10 @@ from pandera.pandas import Check, Column
 
 from churn_assets.core import acceptance
 from churn_assets.core.acceptance import Suspects, plan_of, row_by_row, suspects_of
-from churn_assets.core.customers import Verdict, _cell_faults, _split, repeated_ids, validate
+from churn_assets.core.customers import Verdict, _cell_faults, _split, validate
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
+from churn_assets.core.repeats import RepeatedIds
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 from churn_assets.profiles import kkbox, subscription, telco
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
@@ -128,7 +129,7 @@ def _case(seed: int) -> tuple[Profile, pa.Table, pa.Array]:
         at = np.where(rng.random(rows) < dirty, rng.integers(0, len(texts), rows), rng.choice(usual, rows))
         cells[name] = pa.array([texts[each] for each in at], pa.string())
     raw = raw_of(profile, cells)
-    repeated = repeated_ids([raw.column("customer_id").combine_chunks()])
+    repeated = RepeatedIds.among([raw], "customer_id").ids
     return profile, _with_nan(raw, rng), repeated if rng.random() < 0.7 else NONE_REPEATED
 
 
