@@ -1,6 +1,7 @@
 """Nightly churn scores as versioned tables.
 
     cli/           thin commands            launch       the chain through Dagster, from a process
+    backfill       many days at once        capacity     cores and memory of this machine
     present        what commands print      samples      a simulated business for the source
     definitions    the code location        composition  settings -> chain
     instance       Dagster's own state      settings     the only reader of environment and config.yaml

@@ -1,16 +1,23 @@
-"""Dagster's own state below `data_dir`, whatever the settings say that is; `dagster.yaml` names these classes."""
+"""Dagster's own state: below `data_dir`, whatever the settings say that is, and opened from outside a run.
 
+`dagster.yaml` names the classes. Nothing of the chain is loaded here: a rollback is announced at once.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
+import dagster as dg
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
-from churn_assets.settings import load_settings
+from churn_assets.settings import Settings, load_settings
 from churn_assets.storage.layout import Layout
 
-__all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir"]
+__all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
 
 
 class _InDataDir:
@@ -43,3 +50,29 @@ class ComputeLogsInDataDir(_InDataDir, LocalComputeLogManager):
     """What runs print."""
 
     below = "logs"
+
+
+def announce(settings: Settings, asset: str, partition: str | None, metadata: Mapping[str, Any]) -> str | None:
+    """Leave a materialization event in Dagster; why it could not be left, where it could not."""
+    try:
+        with open_instance(settings) as instance:
+            tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
+            event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
+            instance.report_runless_asset_event(event)
+    except Exception as error:  # noqa: BLE001  # whatever keeps Dagster from answering, the change itself stands
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return None
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The instance `DAGSTER_HOME` names, else that of this checkout, else one below `data_dir`."""
+    named = os.environ.get("DAGSTER_HOME")
+    checkout = Path(__file__).parent.parent
+    if named:
+        home = Path(named)
+    elif (checkout / "dagster.yaml").is_file():
+        home = checkout
+    else:
+        home = Layout(settings.data_dir).dagster
+        home.mkdir(parents=True, exist_ok=True)
+    return dg.DagsterInstance.from_config(str(home))

@@ -1,10 +1,8 @@
 """The chain run through Dagster from this process, so that its runs and events are in the UI."""
 
 import datetime as dt
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,10 +14,10 @@ from churn_assets.assets.resources import Chain
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
 from churn_assets.definitions import compose
+from churn_assets.instance import open_instance
 from churn_assets.settings import Settings
-from churn_assets.storage.layout import Layout
 
-__all__ = ["Launcher", "Night", "announce"]
+__all__ = ["Launcher", "Night"]
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -54,7 +52,7 @@ class Launcher:
         except dg.DagsterInvalidDefinitionError as error:
             raise SettingsError(f"schedule or start_date: {error}") from error
         try:
-            self.instance = _instance(settings)
+            self.instance = open_instance(settings)
         except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
             told = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({told}); see dagster.yaml and data_dir") from error
@@ -192,32 +190,6 @@ class Launcher:
 
     def _today(self) -> dt.date:
         return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
-
-
-def announce(settings: Settings, asset: str, partition: str | None, metadata: Mapping[str, Any]) -> str | None:
-    """Leave a materialization event in Dagster; why it could not be left, where it could not."""
-    try:
-        with _instance(settings) as instance:
-            tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
-            event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
-            instance.report_runless_asset_event(event)
-    except Exception as error:  # noqa: BLE001  # whatever keeps Dagster from answering, the change itself stands
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return None
-
-
-def _instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance `DAGSTER_HOME` names, else that of this checkout, else one below `data_dir`."""
-    named = os.environ.get("DAGSTER_HOME")
-    checkout = Path(__file__).parent.parent
-    if named:
-        home = Path(named)
-    elif (checkout / "dagster.yaml").is_file():
-        home = checkout
-    else:
-        home = Layout(settings.data_dir).dagster
-        home.mkdir(parents=True, exist_ok=True)
-    return dg.DagsterInstance.from_config(str(home))
 
 
 def _seen(event: dg.DagsterEvent) -> dg.AssetMaterialization | dg.AssetObservation | None:

@@ -1,18 +1,20 @@
 """What the command line prints: tables for a person, JSON for a program, progress on standard error."""
 
+import datetime as dt
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.tree import Tree
 
-__all__ = ["complain", "note", "print_json", "print_table", "print_text", "print_tree", "progress"]
+__all__ = ["complain", "note", "print_json", "print_table", "print_text", "print_tree", "progress", "progress_of_days"]
 
 PIPED_WIDTH = 160
 LONGEST_NAME = 34  # what is longer is prose, and may wrap
@@ -75,6 +77,41 @@ def progress(what: str) -> Iterator[None]:
         finally:
             log.removeHandler(handler)
             log.setLevel(level)
+
+
+@contextmanager
+def progress_of_days(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar that the given function moves by one day, with the estimated end; without a terminal, a line a day."""
+    started = dt.datetime.now().astimezone()
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days,"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[end]}"),
+    )
+    with Progress(*columns, console=_err, disable=not _err.is_terminal, transient=True) as bar:
+        task = bar.add_task("days", total=total, end="")
+
+        def advance(told: str) -> None:
+            bar.advance(task)
+            done = round(bar.tasks[0].completed)
+            now = dt.datetime.now().astimezone()
+            end = estimated_end(started, now, done, total)
+            bar.update(task, end=end)
+            note(f"{told} [{done} of {total}, {end}]" if not _err.is_terminal else told)
+
+        yield advance
+
+
+def estimated_end(started: dt.datetime, now: dt.datetime, done: int, total: int) -> str:
+    """When all is done if the rest takes as long as what is `done` (at least 1) took, in words."""
+    left = (now - started) * (total - done) / done
+    end = now + left
+    same_day = end.date() == now.date()
+    return (
+        f"{total - done} left, end about {end:%H:%M}" if same_day else f"{total - done} left, end about {end:%F %H:%M}"
+    )
 
 
 class _Progress(logging.Handler):

@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 __all__ = ["MAX_RUNTIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
 
 MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; the default launcher does not notice a dead worker
+BEFORE_BACKFILLS = {"dagster/priority": "10"}  # in the run queue, where a backfill's runs have 0
 CHAIN = (
     "raw_customers",
     "customers",
@@ -60,7 +61,7 @@ def _day_before(job: UnresolvedAssetJobDefinition, cron: str, timezone: str, nam
     def request(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(timezone))
         day = (tick.date() - dt.timedelta(days=1)).isoformat()
-        yield dg.RunRequest(run_key=day, partition_key=day)
+        yield dg.RunRequest(run_key=day, partition_key=day, tags=BEFORE_BACKFILLS)
 
     return dg.ScheduleDefinition(
         name=name, job=job, cron_schedule=cron, execution_timezone=timezone, execution_fn=request

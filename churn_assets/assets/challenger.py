@@ -55,7 +55,7 @@ def _compare(chain: Chain, day: dt.date, challenger: str) -> dict[str, Any]:
     published = seen.read(columns)
     others = pc.not_equal(published.column("model_version"), challenger)  # a canary is not compared with itself
     told = compare_scores(published.filter(others), unseen.read(columns))
-    champion = chain.scores.history(day)[-1].commit.model_version
+    champion = next(chain.scores.backwards(day)).commit.model_version
     chain.monitoring.record_comparison(
         {
             "compared_at": dt.datetime.now(dt.UTC),

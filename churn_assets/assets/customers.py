@@ -126,7 +126,7 @@ def _broken_metadata(chain: Chain, published: Published, tally: Tally, raw: Part
 
 def _source_of(chain: Chain, raw: PartitionVersion) -> str:
     """The files that a landed version was read from."""
-    landed = next(event for event in reversed(chain.raw.history(raw.day)) if event.version == raw.version)
+    landed = next(event for event in chain.raw.backwards(raw.day) if event.version == raw.version)
     return ", ".join(str(chain.layout.data_dir / file["path"]) for file in landed.commit.details["files"])
 
 

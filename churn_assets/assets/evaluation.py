@@ -40,7 +40,7 @@ def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
     if backtest is None:
         return None
     if not isinstance(chain.profile.label, LabelColumn):
-        for event in reversed(chain.scores.history(backtest)):
+        for event in chain.scores.backwards(backtest):
             if not event.commit.details.get("hindsight", True):
                 with suppress(UnknownVersion):  # vacuumed since
                     chain.scores.version(backtest, event.version)

@@ -10,7 +10,7 @@ from churn_assets.assets.landing import land_customers
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.storage.history import Event
 
-__all__ = ["available_days", "land_history", "newest_events"]
+__all__ = ["available_days", "land_history"]
 
 LOGGED_EVERY = 10
 Report = Callable[[Made, dt.date], None]
@@ -24,8 +24,8 @@ def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
 
 def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], work: Work, report: Report) -> None:
     """See that every one of `days` has valid customers, and those of `with_features` fresh features."""
-    landed, validated = newest_events(chain.raw.events()), newest_events(chain.customers.events())
-    featurized = newest_events(chain.features.events())
+    landed, validated = chain.raw.newest(days), chain.customers.newest(days)
+    featurized = chain.features.newest(with_features)
     for count, day in enumerate(sorted(days), start=1):
         if day in landed:
             raw_version = landed[day].version
@@ -44,11 +44,6 @@ def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], 
             report(featurize_customers(chain, day, work), day)
         if count % LOGGED_EVERY == 0 or count == len(days):
             logger.info("history: %d of the %d days that training looks at are there", count, len(days))
-
-
-def newest_events(events: Iterable[Event]) -> dict[dt.date, Event]:
-    """The event that made each day's version current; `events` are oldest first."""
-    return {event.day: event for event in events}
 
 
 def _is_made_of(event: Event, inputs: dict[str, str]) -> bool:

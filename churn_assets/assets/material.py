@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from churn_assets.assets.features import feature_batches
-from churn_assets.assets.history import Report, available_days, land_history, newest_events
+from churn_assets.assets.history import Report, available_days, land_history
 from churn_assets.assets.resources import Chain, Work
 from churn_assets.core.card import InputVersion
 from churn_assets.core.errors import TrainingImpossible
@@ -179,10 +179,10 @@ def _outcomes(chain: Chain, plan: Plan, day: dt.date, then: pa.Table) -> Outcome
 
 def _pin(chain: Chain, with_features: Iterable[dt.date], later: Iterable[dt.date]) -> tuple[InputVersion, ...]:
     """The current versions of what is read, refusing features of another digest."""
-    featurized = newest_events(chain.features.events())
-    validated = newest_events(chain.customers.events())
-    aside = newest_events(chain.quarantined.events())
-    days = set(with_features)
+    days, outcome_days = set(with_features), set(later)
+    featurized = chain.features.newest(days)
+    validated = chain.customers.newest(days | outcome_days)
+    aside = chain.quarantined.newest(outcome_days)
     if mixed := [
         str(day) for day in sorted(days) if featurized[day].commit.details["feature_digest"] != chain.feature_digest
     ]:
@@ -193,9 +193,11 @@ def _pin(chain: Chain, with_features: Iterable[dt.date], later: Iterable[dt.date
         InputVersion(table="customer_features", snapshot_date=day, version=featurized[day].version) for day in days
     ]
     pinned += [
-        InputVersion(table="customers", snapshot_date=day, version=validated[day].version) for day in days | set(later)
+        InputVersion(table="customers", snapshot_date=day, version=validated[day].version)
+        for day in days | outcome_days
     ]
     pinned += [
-        InputVersion(table="quarantined_customers", snapshot_date=day, version=aside[day].version) for day in set(later)
+        InputVersion(table="quarantined_customers", snapshot_date=day, version=aside[day].version)
+        for day in outcome_days
     ]
     return tuple(sorted(pinned, key=lambda entry: (entry.snapshot_date, entry.table)))

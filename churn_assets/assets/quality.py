@@ -47,10 +47,10 @@ def judge_scores(chain: Chain, known: dt.date) -> list[Row]:
 
 
 def _quality(table: Table, name: str, day: dt.date, known: dt.date, holdout: Holdout) -> list[Row]:
-    honest = [event for event in table.history(day) if not event.commit.details.get("hindsight", True)]
-    if not honest:
+    honest = (event.version for event in table.backwards(day) if not event.commit.details.get("hindsight", True))
+    version = next(honest, None)
+    if version is None:
         return []
-    version = honest[-1].version
     scores = table.version(day, version).read(["customer_id", "churn_probability", "model_version"])
     both, matched = rows_of(holdout.rows.ids, scores)
     churned = holdout.rows.churned[both]

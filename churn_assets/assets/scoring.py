@@ -52,8 +52,7 @@ def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work)
         AuditFailed, PartitionConflict, ModelFault, NoChampion, UnknownVersion: nothing was published.
     """
     expected = chain.scores.current(day)
-    events = chain.scores.events()
-    todays = [event for event in events if event.day == day]
+    todays = chain.scores.history(day)
     serving = champion_and_canary(chain, day, config.model_version, todays)
     customers = chain.customers.version(day)
     reference = chain.registry.models.reference(serving.model.card).scores
@@ -64,7 +63,7 @@ def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work)
         )
     staged, audit, made_from = stage_scores(chain, chain.scores, serving, customers, reference.edges)
     try:
-        last = _last_day(chain, day, events, reference.edges)
+        last = _last_day(chain, day, reference.edges)
         same_model = last is not None and last.models.keys() == audit.models.keys()
         before = last.summary() if last else None
         found = audit_shift(audit.summary(), before, reference, chain.audit, same_model=same_model)
@@ -100,14 +99,13 @@ def _publish(chain: Chain, staged: Staged, expected: str | None, commit: Commit,
     return Published(staged.version, changed=False)
 
 
-def _last_day(chain: Chain, day: dt.date, events: Sequence[Event], edges: tuple[float, ...]) -> ScoreAudit | None:
+def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudit | None:
     """The aggregates of the newest scored day before `day`."""
-    before = {event.day: event for event in events if event.day < day}
-    if not before:
+    newest = max((each for each in chain.scores.days() if each < day), default=None)
+    if newest is None:
         return None
-    newest = before[max(before)]
-    counted = ScoreAudit(f"churn_scores {newest.day}", edges)
-    for batch in chain.scores.version(newest.day).batches(ScoreAudit.COUNTED):
+    counted = ScoreAudit(f"churn_scores {newest}", edges)
+    for batch in chain.scores.version(newest).batches(ScoreAudit.COUNTED):
         counted.count(batch)
     return counted
 

@@ -125,7 +125,7 @@ def features_version(chain: Chain, customers: PartitionVersion, card: ModelCard)
     """The `customer_features` that the model can read; none where its own are computed from `customers`."""
     if card.is_rules:
         return {"features_version": "", "feature_code_changed": False}
-    newest = next(reversed(chain.features.history(customers.day)), None)
+    newest = next(chain.features.backwards(customers.day), None)
     if newest is not None and is_fresh(newest, customers.version, card.feature_digest):
         return {"features_version": newest.version, "feature_code_changed": False}
     changed = chain.profile.feature_digest(card.feature_parameters) != card.feature_digest

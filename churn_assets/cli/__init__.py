@@ -5,7 +5,8 @@ command does lives below, what it prints with in `present`. A module holds the c
 thing; heavy imports wait inside the functions until a command needs them.
 
     nights     sample, run, quickstart            options    what several commands are told
-    models     train, models, promote             opening    what several commands open
+    days       backfill                           opening    what several commands open
+    models     train, models, promote
     scores     scores ..., rollback, trace
 """
 
@@ -15,7 +16,7 @@ import sys
 import typer
 
 from churn_assets import present
-from churn_assets.cli import models, nights, scores
+from churn_assets.cli import days, models, nights, scores
 from churn_assets.core.errors import ChurnError, InputError
 
 __all__ = ["app", "main"]
@@ -24,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Nightly churn scores as versioned tables."
 )
 app.add_typer(nights.commands)  # these in the order of --help
+app.add_typer(days.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
 

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from churn_assets import present
-from churn_assets.cli.opening import announce_champion, open_launcher, open_registry
+from churn_assets.cli.opening import announce_champion, load_settings, open_launcher, open_registry
 from churn_assets.cli.options import Json, Reason, as_date, day_option, person, said
 from churn_assets.core.errors import ChurnError, InputError
-from churn_assets.settings import load_settings
 
 __all__ = ["commands"]
 

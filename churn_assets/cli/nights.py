@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn_assets import present
-from churn_assets.cli.opening import open_launcher, open_scores
+from churn_assets.cli.opening import load_settings, open_launcher, open_scores
 from churn_assets.cli.options import Date, First, Json, as_date, day_option, said
 from churn_assets.core.errors import InputError
-from churn_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from churn_assets.launch import Launcher

@@ -4,17 +4,24 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets import present
 from churn_assets.cli.options import person
-from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
     from churn_assets.launch import Launcher
+    from churn_assets.settings import Settings
     from churn_assets.storage.registry import Registry
     from churn_assets.storage.scores import PublishedScores
 
-__all__ = ["announce", "announce_champion", "open_launcher", "open_registry", "open_scores"]
+__all__ = ["announce", "announce_champion", "load_settings", "open_launcher", "open_registry", "open_scores"]
 
 
-def open_launcher(settings: Settings) -> "Launcher":
+def load_settings() -> "Settings":
+    """The settings of this process; what reads them is loaded only now, as `--help` needs none."""
+    from churn_assets import settings
+
+    return settings.load_settings()
+
+
+def open_launcher(settings: "Settings") -> "Launcher":
     """The chain through Dagster; loads everything heavy."""
     with present.progress("loading"):
         from churn_assets.launch import Launcher
@@ -22,7 +29,7 @@ def open_launcher(settings: Settings) -> "Launcher":
         return Launcher(settings, person())
 
 
-def open_registry(settings: Settings) -> "Registry":
+def open_registry(settings: "Settings") -> "Registry":
     """The model versions."""
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.registry import Registry
@@ -30,7 +37,7 @@ def open_registry(settings: Settings) -> "Registry":
     return Registry(Layout(settings.data_dir), settings.gates, settings.profile)
 
 
-def open_scores(settings: Settings) -> "PublishedScores":
+def open_scores(settings: "Settings") -> "PublishedScores":
     """The published scores."""
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores import PublishedScores
@@ -38,17 +45,17 @@ def open_scores(settings: Settings) -> "PublishedScores":
     return PublishedScores(Layout(settings.data_dir))
 
 
-def announce_champion(settings: Settings, registry: "Registry") -> None:
+def announce_champion(settings: "Settings", registry: "Registry") -> None:
     """Tell Dagster of the promotions and the canary as they stand now."""
-    from churn_assets.assets.promotion import record_of_promotions
+    from churn_assets.assets.record import record_of_promotions
 
     if registry.has_champion():
         announce(settings, "champion", None, record_of_promotions(registry))
 
 
-def announce(settings: Settings, asset: str, partition: str | None, metadata: dict[str, Any]) -> None:
+def announce(settings: "Settings", asset: str, partition: str | None, metadata: dict[str, Any]) -> None:
     """Tell Dagster of a change that was made beside it; a warning where it cannot be reached."""
-    from churn_assets import launch
+    from churn_assets import instance
 
-    if trouble := launch.announce(settings, asset, partition, metadata):
+    if trouble := instance.announce(settings, asset, partition, metadata):
         present.note(f"warning: done, but Dagster's storage could not be reached ({trouble}): its UI does not show it")

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from churn_assets import present
-from churn_assets.cli.opening import announce, open_scores
+from churn_assets.cli.opening import announce, load_settings, open_scores
 from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, person, said
-from churn_assets.settings import load_settings
 
 __all__ = ["commands"]
 

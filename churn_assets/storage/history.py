@@ -29,16 +29,17 @@ class Commit:
 
 @dataclass(frozen=True)
 class Event:
-    """A commit that made `version` of a partition current."""
+    """A commit that made `version` of a partition current; the first of its day where it says so."""
 
     day: dt.date
     version: str
     rows: int
     published_at: dt.datetime
     commit: Commit
+    is_first: bool = False
 
 
-def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit) -> dict[str, str]:
+def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit, *, is_first: bool = False) -> dict[str, str]:
     """What is kept of an event in a commit: text throughout, as Delta wants it."""
     return {
         **asdict(commit),
@@ -47,6 +48,7 @@ def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit) -> di
         "version_id": version,
         "rows": str(rows),
         "published_at": dt.datetime.now(dt.UTC).isoformat(),
+        **({"is_first": "true"} if is_first else {}),
     }
 
 
@@ -59,6 +61,7 @@ def read_event(metadata: Mapping[str, Any]) -> Event:
         rows=int(metadata["rows"]),
         published_at=dt.datetime.fromisoformat(metadata["published_at"]),
         commit=Commit(**told | {"details": json.loads(told["details"])}),
+        is_first=metadata.get("is_first") == "true",
     )
 
 

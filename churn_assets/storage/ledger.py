@@ -16,6 +16,7 @@ __all__ = ["Ledger"]
 
 NUMBER = "record"  # the order of the records, whatever the clocks of their writers say
 ATTEMPTS = 50
+MANY_FILES = 32  # an append makes one; so many are made one, or each further record would cost more than the last
 Row = dict[str, Any]
 
 
@@ -56,8 +57,16 @@ class Ledger:
                 )
             except CommitFailedError:
                 continue
+            self._tidy()
             return row
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
+
+    def _tidy(self) -> None:
+        """Make one file of many: the same rows, in a commit that says that no data has changed."""
+        table = DeltaTable(self.root)
+        if len(table.file_uris()) >= MANY_FILES:
+            with suppress(CommitFailedError):  # somebody else did it
+                table.optimize.compact(max_concurrent_tasks=1, commit_properties=CommitProperties(max_commit_retries=0))
 
     def _open_or_create(self) -> DeltaTable:
         with suppress(TableNotFoundError):

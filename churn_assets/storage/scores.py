@@ -158,7 +158,7 @@ class PublishedScores:
         for day in days:
             started = time.perf_counter()
             _, target = self.table.rollback_target(day, to)
-            made = next(event for event in reversed(self.table.history(day)) if event.version == target)
+            made = next(event for event in self.table.backwards(day) if event.version == target)
             model = made.commit.model_version
             commit = Commit("rollback", actor, reason, model_version=model, details=made.commit.details)
             before, now = self.table.rollback(day, target, commit)

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from churn_assets.core.columns import SNAPSHOT_DATE
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
-from churn_assets.storage.history import Commit, Event, commit_metadata, read_event, version_before
+from churn_assets.storage.history import Commit, Event, commit_metadata, version_before
 from churn_assets.storage.layout import version_folder
+from churn_assets.storage.log import Log
 from churn_assets.storage.parquet import count_rows, digest_files, fsync_folder, write_parts
 from churn_assets.storage.versions import PartitionVersion, Published, Staged, parts_of
 
@@ -44,18 +45,15 @@ class Table:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.name = root.name
-        self._handle: DeltaTable | None = None
+        self._log = Log(root)
 
     def days(self) -> list[dt.date]:
         """The days that have a current version, in order."""
-        table = self._open()
-        if table is None:
-            return []
-        return sorted({dt.date.fromisoformat(partition[SNAPSHOT_DATE]) for partition in table.partitions()})
+        return sorted(self._log.refresh().files())
 
     def rows(self) -> int:
         """How many rows all current partitions hold."""
-        table = self._open()
+        table = self._log.refresh().table
         if table is None:
             return 0
         counts = pa.table(table.get_add_actions()).column("num_records")
@@ -63,7 +61,7 @@ class Table:
 
     def current(self, day: dt.date) -> str | None:
         """The current version of `day`, None where it was never published."""
-        return _current(self._open(), day)
+        return self._log.refresh().current(day)
 
     def version(self, day: dt.date, version: str | None = None) -> PartitionVersion:
         """A version of `day`, the current one where none is named.
@@ -76,21 +74,27 @@ class Table:
         if chosen is None:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
         files = parts_of(self.root / version_folder(day, chosen))
-        if not files or (version is None and len(files) != len(_files(self._open(), day))):
+        if not files or (version is None and len(files) != len(self._log.refresh().files().get(day, []))):
             raise UnknownVersion(
                 f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
             )
         return PartitionVersion(day, chosen, tuple(files))
 
     def events(self) -> list[Event]:
-        """Every commit of a partition, oldest first."""
-        table = self._open()
-        commits = table.history() if table is not None else []
-        return [read_event(commit) for commit in reversed(commits) if SNAPSHOT_DATE in commit]
+        """Every commit of a partition, oldest first: all of the log is read, once."""
+        return self._log.refresh().events()
+
+    def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
+        """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
+        return self._log.refresh().newest(days)
+
+    def backwards(self, day: dt.date) -> Iterator[Event]:
+        """Every commit of `day`, newest first; the log is read as far back as the caller goes."""
+        return self._log.refresh().backwards(day)
 
     def history(self, day: dt.date) -> list[Event]:
         """Every commit of `day`, oldest first."""
-        return [event for event in self.events() if event.day == day]
+        return list(self.backwards(day))[::-1]
 
     def write(self, day: dt.date, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Staged:
         """Write a version where no reader looks; `discard` or `publish` it."""
@@ -186,10 +190,10 @@ class Table:
     def _commit(self, day: dt.date, version: str, expected: str | None, commit: Commit) -> Published:
         files = self.version(day, version).files
         adds: list[AddAction | RemoveAction] = [self._add_action(day, path) for path in files]
-        metadata = commit_metadata(day, version, sum(count_rows(path) for path in files), commit)
+        rows = sum(count_rows(path) for path in files)
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
-            current = _current(table, day)
+            current = self._log.current(day)
             if current == version and self._says_the_same(day, commit):
                 return Published(version, changed=attempt > 0)
             if current not in {expected, version}:
@@ -197,6 +201,7 @@ class Table:
                     f"{self.name} {day}: version {current} was published while {version} was being made from "
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
+            metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
             try:
                 table.create_write_transaction(
                     adds,
@@ -214,7 +219,7 @@ class Table:
 
     def _says_the_same(self, day: dt.date, commit: Commit) -> bool:
         """Whether the newest commit of `day` names the same model and inputs as `commit` would."""
-        newest = self.history(day)[-1].commit
+        newest = next(self._log.backwards(day)).commit
         told = json.loads(json.dumps(commit.details, default=str))
         return (newest.model_version, newest.details) == (commit.model_version, told)
 
@@ -229,23 +234,14 @@ class Table:
             stats=json.dumps({"numRecords": count_rows(path)}),
         )
 
-    def _open(self) -> DeltaTable | None:
-        """The table as it stands now; a handle that is kept only has to read what is new."""
-        if self._handle is not None:
-            self._handle.update_incremental()
-            return self._handle
-        with suppress(TableNotFoundError):
-            self._handle = DeltaTable(self.root)
-        return self._handle
-
     def _existing(self) -> DeltaTable:
-        table = self._open()
+        table = self._log.refresh().table
         if table is None:
             raise RunError(f"{self.root} is no longer there; restore the folder")
         return table
 
     def _open_or_create(self, schema: pa.Schema) -> DeltaTable:
-        table = self._open()
+        table = self._log.refresh().table
         if table is not None:
             return table
         columns = pa.schema([pa.field(SNAPSHOT_DATE, pa.date32()), *_plain(schema)])
@@ -291,18 +287,3 @@ class Table:
 
 def _plain(schema: pa.Schema) -> list[pa.Field]:
     return [pa.field(field.name, field.type) for field in schema]
-
-
-def _files(table: DeltaTable | None, day: dt.date) -> list[str]:
-    if table is None:
-        return []
-    return table.file_uris(file_pruning_predicate=[(SNAPSHOT_DATE, "=", day.isoformat())])
-
-
-def _current(table: DeltaTable | None, day: dt.date) -> str | None:
-    if table is None:
-        return None
-    versions = {Path(uri).parent.name for uri in _files(table, day)}
-    if len(versions) > 1:
-        raise RunError(f"{table.table_uri} {day}: more than one version is current: {', '.join(sorted(versions))}")
-    return versions.pop() if versions else None

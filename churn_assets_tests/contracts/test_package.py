@@ -1,5 +1,6 @@
 """The shape of the package: what stands at its top, and what its files may cost to load."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,19 +38,62 @@ def test_the_given_top_level_is_there(name: str) -> None:
     assert size > 0
 
 
-@pytest.mark.parametrize("module", ["churn_assets.cli", "churn_assets.storage.scores", "churn_assets.storage.registry"])
-def test_light_commands_load_nothing_heavy(module: str) -> None:
-    """Help, scores and rollbacks import no orchestrator, no scikit-learn and no pandas."""
-    heavy = "{'dagster', 'sklearn', 'pandas', 'pandera'} & sys.modules.keys()"
-
-    found = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print({heavy} or 'nothing')"],
+def loaded(code: str, *packages: str, cwd: Path = ROOT) -> set[str]:
+    """Those of `packages` that a fresh interpreter has loaded after `code`."""
+    told = "import sys, atexit; atexit.register(lambda: print('loaded', *sys.modules))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", told + code],
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if not name.startswith("CHURN_")},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    [modules] = [line.split() for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    assert "churn_assets" in modules, done.stderr
+    return set(packages) & set(modules)
 
-    assert found.stdout.strip() == "nothing"
+
+def command(words: str) -> str:
+    """The code of `churn-assets` with these words."""
+    return f"sys.argv = 'churn-assets {words}'.split()\nfrom churn_assets.cli import main\nmain()"
+
+
+HEAVY = ("dagster", "sklearn", "pandas", "pandera", "matplotlib", "scipy")
+TABLES = ("deltalake", "pyarrow", "numpy")
+
+
+@pytest.mark.parametrize("words", ["--help", "run --help", "models --help", "scores show --help"])
+def test_help_loads_nothing_but_the_command_line(words: str) -> None:
+    """Help answers at once: no model, table or orchestrator is loaded for it, and not even the settings."""
+    found = loaded(command(words), *HEAVY, *TABLES, "pydantic_settings", "yaml", "sqlalchemy")
+
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "scores show someone",
+        "scores history --date 2026-01-01",
+        "trace someone",
+        "models",
+        "rollback --date 2026-01-01 --reason no",
+    ],
+)
+def test_commands_that_look_something_up_load_no_model_and_no_orchestrator(words: str, tmp_path: Path) -> None:
+    """What an operator asks in a hurry reads tables, and nothing that takes seconds to load."""
+    found = loaded(command(words), *HEAVY, "deltalake", cwd=tmp_path)
+
+    assert found == {"deltalake"}
+
+
+@pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.record"])
+def test_dagster_is_told_of_a_change_without_loading_the_chain(module: str) -> None:
+    """Telling Dagster of a rollback or a promotion loads Dagster, and neither scikit-learn nor pandas."""
+    found = loaded(f"import {module}", *HEAVY)
+
+    assert found == {"dagster"}
 
 
 def test_no_module_has_grown_too_long() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from churn_assets.assets.adapter import Made
-from churn_assets.assets.history import available_days, land_history, newest_events
+from churn_assets.assets.history import available_days, land_history
 from churn_assets.assets.material import load_material, plan_training
 from churn_assets.assets.resources import Work
 from churn_assets.core.errors import TrainingImpossible
@@ -85,7 +85,9 @@ def test_features_of_other_parameters_are_made_again(daily: Path) -> None:
 
     after = plan_training(changed, AS_OF, WORK, ignore)
 
-    digests = {event.commit.details["feature_digest"] for event in newest_events(changed.features.events()).values()}
+    digests = {
+        event.commit.details["feature_digest"] for event in changed.features.newest(changed.features.days()).values()
+    }
     day = after.served[0]
     assert digests == {changed.feature_digest}
     assert before.version("customer_features", day) != after.version("customer_features", day)

@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 
 from churn_assets.core.columns import PROMOTIONS
 from churn_assets.core.errors import InputError
+from churn_assets.storage import ledger as ledger_module
 from churn_assets.storage.ledger import Ledger, Row
 from churn_assets_tests.storage_factories import record, recording
 
@@ -178,3 +179,15 @@ def test_a_table_of_a_later_release_is_read_and_appended_to(tmp_path: Path) -> N
 
     told = [(row["to_version"], row["ticket"]) for row in Ledger(tmp_path / "promotions", wider).rows()]
     assert told == [("m1", "CH-1"), ("m2", None)]
+
+
+def test_many_records_lie_in_few_files(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are made one now and then, so that a record costs what the first one did; no record is lost by it."""
+    monkeypatch.setattr(ledger_module, "MANY_FILES", 4)
+
+    for number in range(11):
+        ledger.append(recording(record(f"m{number}")))
+
+    assert [row["to_version"] for row in ledger.rows()] == [f"m{number}" for number in range(11)]
+    assert len(DeltaTable(ledger.root).file_uris()) < 4
+    assert DeltaTable(ledger.root).to_pyarrow_dataset().to_table().num_rows == 11
