@@ -1,5 +1,6 @@
 """A compiled predictor of boosted trees: the bits of scikit-learn's probabilities, straight from Arrow columns."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -18,6 +20,7 @@ from churn_assets.core.batches import BLOCK_ROWS
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.kernel_tables import Tables, build_tables
 from churn_assets.core.kernel_trees import (
+    Ensemble,
     KernelUnsupported,
     read_gradient_boosting,
     read_hist_gradient_boosting,
@@ -59,16 +62,20 @@ class TreeKernel:
 
     Attributes:
         columns: the features of the model, in its order.
-        names: of the features that the trees look at by number; empty where `transform` makes those.
-        tables: the trees.
-        transform: what comes before GradientBoosting, and that model, which checks what it is given.
+        model: the ensemble of trees, as it was fitted.
+        names: the features that the ensemble is given, where those are columns.
+        steps: what comes before an ensemble that is given a matrix; None where it is given columns.
+        ensemble: the trees, as they were read from the model.
+        tables: the same for the loops.
         link: from sums to probabilities.
     """
 
     columns: tuple[str, ...]
+    model: Any
     names: tuple[str, ...]
+    steps: Pipeline | None
+    ensemble: Ensemble
     tables: Tables
-    transform: tuple[Pipeline, GradientBoostingClassifier] | None
     link: Link
 
     def predict(self, features: pa.Table) -> NDArray[np.float64]:
@@ -76,41 +83,36 @@ class TreeKernel:
 
         Raises:
             ValueError: a column cannot be what it was when the model was trained, or the steps
-                before GradientBoosting refuse a value.
+                before the trees refuse a value.
         """
-        parts = [np.empty(0)]
-        for start in range(0, features.num_rows, BLOCK_ROWS):
-            rows = features.slice(start, BLOCK_ROWS)
-            codes = self._codes(rows) if self.transform is None else self.matrix_codes(self._matrix(rows))
-            parts.append(self.link(self.sums(codes)))
-        return np.concatenate(parts)
+        blocks = (features.slice(start, BLOCK_ROWS) for start in range(0, features.num_rows, BLOCK_ROWS))
+        return np.concatenate([np.empty(0), *(self.link(self.sums(block)) for block in blocks)])
 
-    def sums(self, codes: NDArray[np.uint16]) -> NDArray[np.float64]:
-        """Baseline and trees of rows by the codes of their used features, (used, n): (n)."""
-        from churn_assets.core.kernel_loops import sum_trees  # noqa: PLC0415  # numba takes half a second
+    def sums(self, rows: pa.Table) -> NDArray[np.float64]:
+        """Baseline and trees, (n): the ensemble's `decision_function`."""
+        if self.steps is None:
+            return self._sums(self._column_codes(rows))
+        return self.matrix_sums(self.steps.transform(to_model_frame(rows, self.columns)))
 
-        sums = np.empty(codes.shape[1])
-        sum_trees(codes, self.tables.trees, sums)
-        return sums
+    def matrix_sums(self, given: NDArray[Any]) -> NDArray[np.float64]:
+        """The same of the matrix that the steps give, (n, features of the ensemble), which checks it as ever."""
+        from churn_assets.core.kernel_loops import code_numbers  # noqa: PLC0415  # numba takes half a second
 
-    def matrix_codes(self, matrix: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
-        """Codes, (used, n), of a matrix of numbers, (n, features of the trees)."""
-        from churn_assets.core.kernel_loops import code_numbers  # noqa: PLC0415  # as above
-
+        matrix = validate_data(self.model, given, dtype=np.float32, order="C", reset=False)
         codes = np.empty((len(self.tables.used), len(matrix)), dtype=np.uint16)
         for at, feature in enumerate(self.tables.used):
             values = np.array(matrix[:, feature], dtype=np.float64)
             values.flags.writeable = False  # as Arrow's are: the loop is compiled for those alone
             code_numbers(values, self.tables.grids[feature], codes[at])
-        return codes
+        return self._sums(codes)
 
-    def _codes(self, rows: pa.Table) -> NDArray[np.uint16]:
+    def _column_codes(self, rows: pa.Table) -> NDArray[np.uint16]:
+        """Codes of the used features, (used, n)."""
         from churn_assets.core.kernel_loops import code_numbers  # noqa: PLC0415  # as above
 
         codes = np.empty((len(self.tables.used), rows.num_rows), dtype=np.uint16)
         for at, feature in enumerate(self.tables.used):
-            name = self.names[feature]
-            done = 0
+            name, done = self.names[feature], 0
             for chunk in rows.column(name).chunks:
                 into = codes[at, done : done + len(chunk)]
                 if feature in self.tables.codes:
@@ -120,13 +122,12 @@ class TreeKernel:
                 done += len(chunk)
         return codes
 
-    def _matrix(self, rows: pa.Table) -> NDArray[np.float32]:
-        if self.transform is None:  # pragma: no cover  # the caller asked
-            raise AssertionError
-        steps, model = self.transform
-        given = steps.transform(to_model_frame(rows, self.columns))
-        checked: NDArray[np.float32] = validate_data(model, given, dtype=np.float32, order="C", reset=False)
-        return checked
+    def _sums(self, codes: NDArray[np.uint16]) -> NDArray[np.float64]:
+        from churn_assets.core.kernel_loops import sum_trees  # noqa: PLC0415  # as above
+
+        sums = np.empty(codes.shape[1])
+        sum_trees(codes, self.tables.trees, sums)
+        return sums
 
 
 def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> TreeKernel:
@@ -135,26 +136,36 @@ def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> TreeKerne
     Raises:
         KernelUnsupported: with a clause that says why there is none.
     """
-    inner, calibrator = _calibration(pipeline)
-    if not isinstance(inner, Pipeline):
-        raise KernelUnsupported(f"{type(inner).__name__} is no pipeline that this product builds")
-    model = inner[-1]
+    fitted, calibrator = _calibration(pipeline)
+    if not isinstance(fitted, Pipeline):
+        raise KernelUnsupported(f"{_called(fitted)} is no pipeline that this product builds")
+    model = fitted[-1]
     balance = model if isinstance(model, BalancedClassifier) else None
     if balance is not None:
         model = balance.estimator_
-    if tuple(getattr(inner, "feature_names_in_", ())) != feature_columns:
+    if tuple(getattr(fitted[0] if len(fitted) > 1 else model, "feature_names_in_", ())) != feature_columns:
         raise KernelUnsupported("it was fitted on other columns")
+    steps, names = None, ()
     if type(model) is HistGradientBoostingClassifier:
-        ensemble, transform = read_hist_gradient_boosting(model), None
+        ensemble = read_hist_gradient_boosting(model)
         names = tuple(getattr(model, "feature_names_in_", ()))
-        if len(inner) > 2 or len(names) != ensemble.features or not set(names) <= set(feature_columns):  # noqa: PLR2004  # columns, estimator
-            raise KernelUnsupported("its columns are transformed before the trees")
+        if not all(_only_chooses(step) for _, step in fitted.steps[:-1]) or not set(names) <= set(feature_columns):
+            raise KernelUnsupported("its columns are changed before the trees")
     elif type(model) is GradientBoostingClassifier:
-        ensemble, transform, names = read_gradient_boosting(model), (inner[:-1], model), ()
+        ensemble, steps = read_gradient_boosting(model), fitted[:-1]
     else:
-        raise KernelUnsupported(f"{type(model).__name__} is no boosted ensemble of trees")
+        raise KernelUnsupported(f"{_called(model)} is no boosted ensemble of trees")
     link = Link(model._loss, balance, calibrator)  # noqa: SLF001  # what its predict_proba calls
-    return TreeKernel(feature_columns, names, build_tables(ensemble), transform, link)
+    return TreeKernel(feature_columns, model, names, steps, ensemble, build_tables(ensemble), link)
+
+
+def _called(model: Any) -> str:
+    """A class's name as configuration would write it: RandomForestClassifier is random_forest."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(model).__name__.removesuffix("Classifier")).lower()
+
+
+def _only_chooses(step: Any) -> bool:
+    return isinstance(step, ColumnTransformer) and [how for _, how, _ in step.transformers] == ["passthrough"]
 
 
 def _calibration(pipeline: Any) -> tuple[Any, Any]:
@@ -189,7 +200,8 @@ def _category_codes(name: str, chunk: pa.Array, codes: dict[str, int]) -> NDArra
         raise ValueError(f"{name} is {chunk.type}, and was text when the model was trained")
     texts = chunk.dictionary.to_pylist()
     by_place = np.array([*(codes.get(text, missing) for text in texts), missing], dtype=np.uint16)
-    return by_place[_integers(chunk.indices, len(texts))]
+    by_row: NDArray[np.uint16] = by_place[_integers(chunk.indices, len(texts))]
+    return by_row
 
 
 def _integers(values: pa.Array, instead_of_null: int) -> NDArray[Any]:

@@ -7,7 +7,7 @@ compiles for itself.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -78,8 +78,8 @@ def code_numbers(values: NDArray[np.float64], grid: Grid, codes: NDArray[np.uint
         for row in range(values.size):
             value = values[row]
             bucket = (value - low) * scale
-            bucket = bucket if bucket > 0.0 else 0.0
-            bucket = bucket if bucket < last else last
+            bucket = bucket if bucket > 0.0 else 0.0  # noqa: FURB136  # NaN gets the first bucket
+            bucket = bucket if bucket < last else last  # noqa: FURB136  # as above
             code = np.int32(buckets[np.int32(bucket)])
             code += 2 if thresholds[code + 1] < value else 0
             code += 1 if thresholds[code] < value else 0
@@ -88,8 +88,8 @@ def code_numbers(values: NDArray[np.float64], grid: Grid, codes: NDArray[np.uint
     for row in range(values.size):
         value = values[row]
         bucket = (value - low) * scale
-        bucket = bucket if bucket > 0.0 else 0.0
-        bucket = bucket if bucket < last else last
+        bucket = bucket if bucket > 0.0 else 0.0  # noqa: FURB136  # NaN gets the first bucket
+        bucket = bucket if bucket < last else last  # noqa: FURB136  # as above
         code = np.int32(buckets[np.int32(bucket)])
         less = np.int32(0)
         for at in range(grid.most):
@@ -107,10 +107,10 @@ def _look_up(codes: NDArray[np.uint16], start: int, size: int, trees: Trees, col
 
 
 @_compiled
-def _four_steps(  # noqa: PLR0914  # four steps at once, so that a row's leaf stays in a register
+def _four_steps(
     columns: NDArray[np.uint8], trees: Trees, step: int, reached: NDArray[np.uint8], tree: int, size: int
 ) -> None:
-    steps = trees.steps
+    steps = trees.steps  # four at once, so that a row's leaf stays in a register
     c0, c1, c2, c3 = trees.columns[step], trees.columns[step + 1], trees.columns[step + 2], trees.columns[step + 3]
     t0, from0, to0, m0 = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3]
     t1, from1, to1, m1 = steps[step + 1, 0], steps[step + 1, 1], steps[step + 1, 2], steps[step + 1, 3]
@@ -136,7 +136,7 @@ def _add_four(
 
 @_compiled
 def sum_trees(codes: NDArray[np.uint16], trees: Trees, sums: NDArray[np.float64]) -> None:
-    """Baseline and leaf of each tree, added in the trees' order, for rows of `codes` (features, n), into `sums`, (n)."""
+    """Baseline and a leaf of each tree, added in the trees' order, into `sums`, (n), of `codes`, (features, n)."""
     columns = np.empty((trees.features.size, ROWS), dtype=np.uint8)
     reached = np.empty((TOGETHER, ROWS), dtype=np.uint8)
     for start in range(0, sums.size, ROWS):

@@ -49,8 +49,9 @@ def build_tables(ensemble: Ensemble) -> Tables:
     if most > MAX_LEAVES:
         raise KernelUnsupported(f"a tree has {most} leaves, and at most {MAX_LEAVES} are computed")
     used, thresholds = _used(ensemble)
-    if any(len(values) + 2 > MAX_CODES for values in thresholds.values()):
-        raise KernelUnsupported("a feature has too many thresholds")
+    for values in thresholds.values():
+        if len(values) + 2 > MAX_CODES or np.isnan(values).any():
+            raise KernelUnsupported("a feature has too many thresholds, or one that is no number")
     writer = _Writer(used, thresholds, {feature: len(texts) for feature, texts in ensemble.categories.items()})
     for tree in ensemble.trees:
         writer.add(tree)
@@ -79,7 +80,8 @@ class _Writer:
     """Steps of one tree after the other, and the columns of bytes that they turn out to need.
 
     A number's byte is its code less an offset, so that any number of thresholds fits; a missing
-    one's is above or below all others. A category's byte has one bit of eight, and is zero where its code lies elsewhere.
+    one's is above or below all others. A category's byte has one bit of eight, or none where its
+    code is among another eight.
     """
 
     used: list[int]
