@@ -48,9 +48,13 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def predict_proba(self, X: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:  # noqa: N803  # scikit-learn's name
         """Probabilities, (n, 2), at the class frequencies of the data that was given to `fit`."""
-        balanced = self.estimator_.predict_proba(X)[:, 1]
-        churn = balanced / (balanced + self.odds_factor_ * (1 - balanced))
+        churn = self.at_real_frequency(self.estimator_.predict_proba(X)[:, 1])
         return np.column_stack([1 - churn, churn])
+
+    def at_real_frequency(self, balanced: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities of churn, (n), from those that the balanced estimator gives, (n)."""
+        churn: NDArray[np.float64] = balanced / (balanced + self.odds_factor_ * (1 - balanced))
+        return churn
 
     def predict(self, X: pd.DataFrame | NDArray[Any]) -> NDArray[np.bool_]:  # noqa: N803  # scikit-learn's name
         """Whether churn is the likelier class."""
