@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.assets.material import Holdout, Material, Plan, load_material
+from churn_assets.assets.material import Holdout, Material, Plan, load_material, sampled_rows
 from churn_assets.assets.resources import Chain, logger
 from churn_assets.core.card import ModelCard
 from churn_assets.core.errors import ChurnError, UnknownVersion
@@ -47,7 +47,7 @@ def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
                     return Baseline("published", event.version)
     with suppress(ChurnError):  # no champion, or one whose folder cannot be read
         champion = chain.registry.models.card(chain.registry.champion())
-        same = (champion.recipe, champion.feature_digest) == (chain.recipe, chain.feature_digest)
+        same = (champion.recipe.making, champion.feature_digest) == (chain.recipe.making, chain.feature_digest)
         if champion.profile == chain.profile.name and not champion.is_rules and not same:
             return Baseline("champion", champion.model_version)
     return None
@@ -70,7 +70,7 @@ def compare_with_baseline(
             other = _champion_then(chain, plan, material, champion_card)
             told = compare("champion", baseline.version, material.holdout.rows.churned, probability, other)
         else:
-            told = _beside_published(chain, plan.backtest, material.holdout, baseline.version, probability)
+            told = _beside_published(chain, plan, material.holdout, baseline.version, probability)
     except ChurnError as error:
         logger.warning("churn_model: not compared with %s %s: %s", baseline.kind, baseline.version, error)
         return None, f"not compared with {baseline.kind} {baseline.version}: {error}"
@@ -78,9 +78,12 @@ def compare_with_baseline(
 
 
 def _beside_published(
-    chain: Chain, backtest: dt.date, holdout: Holdout, version: str, probability: NDArray[np.float64]
+    chain: Chain, plan: Plan, holdout: Holdout, version: str, probability: NDArray[np.float64]
 ) -> Comparison:
-    scores = chain.scores.version(backtest, version).read(["customer_id", "churn_probability"])
+    if plan.backtest is None:
+        raise ValueError("scores are published of a day")
+    then = chain.scores.version(plan.backtest, version)
+    scores = sampled_rows(then, "customer_id", plan.sample_rate, ["customer_id", "churn_probability"])
     both, known = rows_of(holdout.rows.ids, scores)
     published = known.column("churn_probability").to_numpy()
     return compare("published", version, holdout.rows.churned[both], probability[both], published)

@@ -1,8 +1,8 @@
 """What a model is trained and judged on: pinned partition versions, and the labelled rows they hold."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ import pyarrow as pa
 
 from churn_assets.assets.features import feature_batches
 from churn_assets.assets.history import Report, available_days, land_history
-from churn_assets.assets.resources import Chain, Work
+from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.card import InputVersion
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.core.profile import LabelColumn, LabelRule
+from churn_assets.core.sampling import in_sample, sample_rate
 from churn_assets.core.training import LabelledRows, training_days
+from churn_assets.storage.versions import PartitionVersion
 
 __all__ = [
     "Holdout",
@@ -26,18 +28,23 @@ __all__ = [
     "plan_outcomes",
     "plan_rules",
     "plan_training",
+    "sampled_rows",
 ]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The days, newest first, and the versions of their partitions; no backtest where no outcome is known."""
+    """The days, newest first, and the versions of their partitions; no backtest where no outcome is known.
+
+    `sample_rate` is the share of the customers that is read of every day.
+    """
 
     backtest: dt.date | None
     served: tuple[dt.date, ...]
     judged: tuple[dt.date, ...]
     skipped: tuple[dt.date, ...]
     inputs: tuple[InputVersion, ...]
+    sample_rate: float = 1.0
 
     def version(self, table: str, day: dt.date) -> str:
         """The pinned version of a partition."""
@@ -73,7 +80,7 @@ def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> P
         if not available_days(chain, [as_of]):
             raise TrainingImpossible(f"training as of {as_of} needs that day's snapshot, and the source has none")
         land_history(chain, {as_of}, {as_of}, work, report)
-        return Plan(as_of, (as_of,), (as_of,), (), _pin(chain, [as_of], []))
+        return _sampling(chain, Plan(as_of, (as_of,), (as_of,), (), _pin(chain, [as_of], [])))
     days = training_days(as_of, label.horizon_days, chain.recipe.window_days)
     horizon = dt.timedelta(days=label.horizon_days)
     wanted = {days.backtest, *days.served, *days.judged}
@@ -92,7 +99,8 @@ def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> P
     needed = {days.backtest, *served, *judged}
     later = {day + horizon for day in needed}
     land_history(chain, needed | later, needed, work, report)
-    return Plan(days.backtest, served, judged, tuple(sorted(wanted - usable)), _pin(chain, needed, later))
+    skipped = tuple(sorted(wanted - usable))
+    return _sampling(chain, Plan(days.backtest, served, judged, skipped, _pin(chain, needed, later)))
 
 
 def plan_rules(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Plan:
@@ -100,17 +108,20 @@ def plan_rules(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Plan
     label = chain.profile.label
     if isinstance(label, LabelColumn):
         land_history(chain, {as_of}, set(), work, report)
-        return Plan(as_of, (), (), (), _pin(chain, [], [as_of]))
+        return _sampling(chain, Plan(as_of, (), (), (), _pin(chain, [], [as_of])))
     backtest = as_of - dt.timedelta(days=label.horizon_days)
     known = available_days(chain, [backtest]) and as_of in available_days(chain, [as_of])
     land_history(chain, {backtest, as_of} if known else {as_of}, set(), work, report)
-    return Plan(backtest if known else None, (), (), (), _pin(chain, [], [backtest, as_of] if known else [as_of]))
+    pinned = _pin(chain, [], [backtest, as_of] if known else [as_of])
+    return _sampling(chain, Plan(backtest if known else None, (), (), (), pinned))
 
 
 def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> Plan | None:
     """The customers of `day` and of the day on which their outcomes are `known`; None where one was never landed."""
     days = set(chain.customers.days())
-    return Plan(day, (), (), (), _pin(chain, [], [day, known])) if {day, known} <= days else None
+    if not {day, known} <= days:
+        return None
+    return _sampling(chain, Plan(day, (), (), (), _pin(chain, [], [day, known])))
 
 
 def load_material(chain: Chain, plan: Plan, parameters: Mapping[str, Any] | None = None) -> Material:
@@ -150,7 +161,7 @@ def load_holdout(chain: Chain, plan: Plan) -> Holdout | None:
 
 
 def _judged_customers(chain: Chain, plan: Plan, day: dt.date) -> tuple[pa.Table, Outcomes]:
-    customers = chain.customers.version(day, plan.version("customers", day)).read()
+    customers = _customers(chain, plan, day)
     return customers, _outcomes(chain, plan, day, customers)
 
 
@@ -158,10 +169,12 @@ def _labelled(
     chain: Chain, plan: Plan, day: dt.date, outcomes: Outcomes, parameters: Mapping[str, Any] | None
 ) -> LabelledRows:
     if parameters is None:
-        features = chain.features.version(day, plan.version("customer_features", day)).read()
+        version = chain.features.version(day, plan.version("customer_features", day))
+        features = sampled_rows(version, chain.profile.id_column, plan.sample_rate)
     else:
         customers = chain.customers.version(day, plan.version("customers", day))
-        features = pa.concat_tables(feature_batches(chain, customers, parameters))
+        computed = feature_batches(chain, customers, parameters)
+        features = pa.concat_tables(_sampled(computed, chain.profile.id_column, plan.sample_rate))
     days = np.full(features.num_rows, np.datetime64(day))
     return LabelledRows(features, np.asarray(outcomes.churned), days)
 
@@ -171,10 +184,38 @@ def _outcomes(chain: Chain, plan: Plan, day: dt.date, then: pa.Table) -> Outcome
     if not isinstance(label, LabelRule):
         return label_from_column(chain.profile, label, then)
     later_day = day + dt.timedelta(days=label.horizon_days)
-    later = chain.customers.version(later_day, plan.version("customers", later_day)).read()
+    later = _customers(chain, plan, later_day)
     key = chain.profile.id_column
     aside = chain.quarantined.version(later_day, plan.version("quarantined_customers", later_day)).read([key])
     return label_from_later(chain.profile, label, day, then, later, aside.column(key).drop_null())
+
+
+def _customers(chain: Chain, plan: Plan, day: dt.date) -> pa.Table:
+    """The customers of a day who are in the sample: the same ones wherever they are met."""
+    version = chain.customers.version(day, plan.version("customers", day))
+    return sampled_rows(version, chain.profile.id_column, plan.sample_rate)
+
+
+def sampled_rows(version: PartitionVersion, key: str, rate: float, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of the customers in a sample of `rate`; of the others no more than a batch is ever in memory."""
+    if rate == 1:
+        return version.read(columns)
+    return pa.concat_tables(_sampled(version.batches(columns), key, rate))
+
+
+def _sampled(batches: Iterable[pa.Table], key: str, rate: float) -> Iterator[pa.Table]:
+    for batch in batches:
+        yield batch if rate == 1 else batch.filter(pa.array(in_sample(batch.column(key), rate)))
+
+
+def _sampling(chain: Chain, plan: Plan) -> Plan:
+    """The plan with the rate that keeps all of its labelled rows together within the recipe's bound."""
+    days = {*([plan.backtest] if plan.backtest else []), *plan.served, *plan.judged}
+    rows = sum(chain.customers.version(day, plan.version("customers", day)).rows for day in days)
+    rate = sample_rate(rows, chain.recipe.max_rows)
+    if rate < 1:
+        logger.info("%d labelled rows: a sample of %.2f %% of the customers is taken", rows, 100 * rate)
+    return replace(plan, sample_rate=rate)
 
 
 def _pin(chain: Chain, with_features: Iterable[dt.date], later: Iterable[dt.date]) -> tuple[InputVersion, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churn_assets.assets.material import Holdout, load_holdout, plan_outcomes
+from churn_assets.assets.material import Holdout, Plan, load_holdout, plan_outcomes, sampled_rows
 from churn_assets.assets.metadata import column_schema
 from churn_assets.assets.resources import Chain, logger
 from churn_assets.core.columns import QUALITY
@@ -37,21 +37,25 @@ def judge_scores(chain: Chain, known: dt.date) -> list[Row]:
     day = known - dt.timedelta(days=label.horizon_days)
     plan = plan_outcomes(chain, day, known)
     holdout = load_holdout(chain, plan) if plan else None
-    if holdout is None:
+    if plan is None or holdout is None:
         return []
-    told = _quality(chain.scores, "published", day, known, holdout)
-    told += _quality(chain.challenger_scores, "challenger", day, known, holdout)
+    told = _quality(chain.scores, "published", plan, known, holdout)
+    told += _quality(chain.challenger_scores, "challenger", plan, known, holdout)
     for row in told:
         chain.monitoring.record_quality(row)
     return told
 
 
-def _quality(table: Table, name: str, day: dt.date, known: dt.date, holdout: Holdout) -> list[Row]:
+def _quality(table: Table, name: str, plan: Plan, known: dt.date, holdout: Holdout) -> list[Row]:
+    day = plan.backtest
+    if day is None:
+        return []
     honest = (event.version for event in table.backwards(day) if not event.commit.details.get("hindsight", True))
     version = next(honest, None)
     if version is None:
         return []
-    scores = table.version(day, version).read(["customer_id", "churn_probability", "model_version"])
+    columns = ["customer_id", "churn_probability", "model_version"]
+    scores = sampled_rows(table.version(day, version), "customer_id", plan.sample_rate, columns)
     both, matched = rows_of(holdout.rows.ids, scores)
     churned = holdout.rows.churned[both]
     models = matched.column("model_version")

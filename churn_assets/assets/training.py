@@ -66,6 +66,7 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
         recipe=chain.recipe,
         inputs=plan.inputs,
         libraries=installed_libraries(),
+        sample_rate=plan.sample_rate,
     )
     baseline = None if rules else find_baseline(chain, plan.backtest)
     created = version not in chain.registry.models.versions()
@@ -147,6 +148,7 @@ def _card(chain: Chain, as_of: dt.date, plan: Plan, made: MadeModel, version: st
         in_sample=in_sample,
         limitations=(),
         files={},
+        sample_rate=plan.sample_rate,
     )
     return card.model_copy(update={"limitations": limitations_of(card)})
 
@@ -185,7 +187,9 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
 
 def ruled(chain: Chain) -> Chain:
     """The same chain with the profile's rules as its recipe."""
-    return dataclasses.replace(chain, recipe=Recipe(estimator="rules", window_days=chain.recipe.window_days))
+    given = chain.recipe
+    recipe = Recipe(estimator="rules", window_days=given.window_days, max_rows=given.max_rows)
+    return dataclasses.replace(chain, recipe=recipe)
 
 
 def _train_or_fall_back(chain: Chain, as_of: dt.date, work: Work, report: Report) -> tuple[Trained, str]:
@@ -219,6 +223,7 @@ def _model_metadata(chain: Chain, trained: Trained) -> dict[str, Any]:
         "created": trained.created,
         "estimator": card.chosen.estimator,
         "train_rows": card.train_rows,
+        "sample_rate": card.sample_rate,
         "holdout_rows": card.metrics.rows if card.metrics else 0,
         "backtest_date": str(card.backtest_date or ""),
         "training_dates": [day.isoformat() for day in card.training_dates],

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 from churn_assets.core.figures import Interval, Metrics, Slice
 from churn_assets.core.options import Estimator, Recipe
@@ -49,8 +49,9 @@ class ModelCard(BaseModel):
     in `files` and `seal`, know what it was compared with when it was made.
 
     `recipe` is what was configured, `chosen` the one estimator that it came to; `files` are the
-    SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. A model of
-    rules has no training days and no rows, and no `metrics` as long as no outcome is known.
+    SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. `sample_rate`
+    is the share of the customers whose rows it learnt from and was judged on. A model of rules has no
+    training days and no rows, and no `metrics` as long as no outcome is known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,7 +85,13 @@ class ModelCard(BaseModel):
     in_sample: bool
     limitations: tuple[str, ...]
     files: dict[str, str]
+    sample_rate: float = 1.0
     seal: str = ""
+
+    @field_serializer("recipe", "chosen")
+    def _making(self, recipe: Recipe) -> dict[str, Any]:
+        """The bound on the rows is left out: `sample_rate` says what came of it."""
+        return recipe.making
 
     @property
     def is_rules(self) -> bool:
@@ -92,7 +99,7 @@ class ModelCard(BaseModel):
         return self.chosen.is_rules
 
 
-def model_version(
+def model_version(  # noqa: PLR0913  # all that a model is made of
     as_of: dt.date,
     *,
     profile_digest: str,
@@ -101,6 +108,7 @@ def model_version(
     recipe: Recipe,
     inputs: Iterable[InputVersion],
     libraries: Mapping[str, str],
+    sample_rate: float = 1.0,
 ) -> str:
     """The name of the model that these make: the day, and a digest of what it is; no clock in it."""
     content = [
@@ -108,9 +116,10 @@ def model_version(
         profile_digest,
         feature_digest,
         label,
-        recipe.model_dump(mode="json"),
+        recipe.making,
         [entry.model_dump(mode="json") for entry in inputs],
         sorted(libraries.items()),
+        *([sample_rate] if sample_rate < 1 else []),
     ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{as_of:%Y%m%d}-{digest[:8]}"
@@ -118,7 +127,8 @@ def model_version(
 
 def sealed(card: ModelCard) -> ModelCard:
     """The card with the digest of its own content, by which a changed one is told."""
-    content = card.model_copy(update={"seal": ""}).model_dump_json()
+    unsampled = {"sample_rate"} if card.sample_rate == 1 else set()  # as cards were before there were samples
+    content = card.model_copy(update={"seal": ""}).model_dump_json(exclude=unsampled)
     return card.model_copy(update={"seal": hashlib.sha256(content.encode()).hexdigest()})
 
 
@@ -132,4 +142,5 @@ def digest_of_version(card: ModelCard) -> str:
         recipe=card.recipe,
         inputs=card.inputs,
         libraries=card.libraries,
+        sample_rate=card.sample_rate,
     )

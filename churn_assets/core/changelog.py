@@ -14,6 +14,7 @@ def changes_between(before: ModelCard, after: ModelCard) -> list[str]:
     told += _values("Label", {"": before.label}, {"": after.label})
     told += _features(before, after)
     told += _values("Recipe", _recipe(before), _recipe(after))
+    told += _values("Share of the customers", {"": f"{before.sample_rate:.2%}"}, {"": f"{after.sample_rate:.2%}"})
     told += _values("Feature parameters", before.feature_parameters, after.feature_parameters)
     if before.profile_digest != after.profile_digest:
         told.append(f"The code of the profile {after.profile} has changed.")
@@ -43,7 +44,7 @@ def _features(before: ModelCard, after: ModelCard) -> list[str]:
 
 
 def _recipe(card: ModelCard) -> dict[str, Any]:
-    return card.chosen.model_dump(mode="json", exclude={"candidates"})
+    return {name: value for name, value in card.chosen.making.items() if name != "candidates"}
 
 
 def _values(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

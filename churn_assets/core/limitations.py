@@ -24,6 +24,16 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
         told.append(
             f"It was judged on the outcomes of one day, {card.backtest_date}: other seasons may be harder or easier."
         )
+    told += _of_data(card)
+    small = [f"{each.column} {each.value}" for each in card.slices if not each.is_large]
+    if small:
+        more = f" and {len(small) - LISTED} more" if len(small) > LISTED else ""
+        told.append(f"Groups too small to be judged: {', '.join(small[:LISTED])}{more}.")
+    return tuple(told)
+
+
+def _of_data(card: ModelCard) -> list[str]:
+    told = []
     if card.training_dates and not card.in_sample:
         days = (max(card.training_dates) - min(card.training_dates)).days + 1
         if days < FULL_YEAR:
@@ -32,8 +42,9 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
         told.append(f"{len(card.skipped_dates)} days of its window had no source and were skipped.")
     if card.left_out_rows:
         told.append(f"{card.left_out_rows:,} rows were left out: what became of those customers cannot be told.")
-    small = [f"{each.column} {each.value}" for each in card.slices if not each.is_large]
-    if small:
-        more = f" and {len(small) - LISTED} more" if len(small) > LISTED else ""
-        told.append(f"Groups too small to be judged: {', '.join(small[:LISTED])}{more}.")
-    return tuple(told)
+    if card.sample_rate < 1:
+        told.append(
+            f"It learnt from {card.sample_rate:.2%} of the customers, the same on every day, and was judged on these: "
+            "its row counts are those of the sample, its probabilities are for everybody."
+        )
+    return told

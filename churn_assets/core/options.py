@@ -39,7 +39,7 @@ class Candidate(_Options):
 
 
 class Recipe(_Options):
-    """How a model is made: estimator, its parameters, seed, window, treatment of imbalance, calibration.
+    """How a model is made: estimator, its parameters, seed, window, bound, treatment of imbalance, calibration.
 
     Where there are `candidates`, the best of them by `metric` takes the place of `estimator` and
     `parameters`.
@@ -51,6 +51,7 @@ class Recipe(_Options):
     metric: Literal["roc_auc", "average_precision", "brier"] = "roc_auc"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 42
     window_days: Annotated[int, Field(ge=1)] = 365
+    max_rows: Annotated[int, Field(ge=1)] | None = 2_000_000
     balance: Literal["none", "weights", "undersample"] = "none"
     calibration: Literal["none", "sigmoid", "isotonic"] = "none"
 
@@ -70,6 +71,11 @@ class Recipe(_Options):
     def undersamples(self) -> bool:
         """Whether a model learns from rows that were thinned out."""
         return self.balance == "undersample" and not self.is_rules
+
+    @property
+    def making(self) -> dict[str, Any]:
+        """What makes a model another one; a bound on the rows does so only where it bites, by the sample's rate."""
+        return self.model_dump(mode="json", exclude={"max_rows"})
 
     def chosen(self, estimator: Estimator, parameters: dict[str, Any]) -> "Recipe":
         """This recipe with one estimator and no more candidates."""

@@ -100,6 +100,8 @@ def _data(card: ModelCard) -> str:
         ]
         recipe = card.chosen
         rows.append(["Balance, calibration", f"{recipe.balance}, {recipe.calibration}"])
+    if card.sample_rate < 1:
+        rows.append(["Sample", f"{card.sample_rate:.2%} of the customers, by a stable hash of their ids"])
     if card.backtest_date:
         rows.append(["Judged on", f"outcomes of {card.backtest_date}" + _taught(card.backtest_training_dates)])
     rows.append(["Libraries", ", ".join(f"{name} {version}" for name, version in card.libraries.items())])

@@ -451,3 +451,25 @@ def test_candidates_are_compared_and_the_winner_is_judged(installation: Installa
     assert card["chosen"]["calibration"] == "sigmoid"
     assert card["metrics"]["roc_auc"] == board[0]["backtest"]["roc_auc"]
     assert table(installation, "evaluations")[-1]["compared_with"] == "champion"
+
+
+def test_a_long_history_is_trained_on_a_sample(installation: Installation) -> None:
+    """Beyond `training.max_rows` the card tells the rate; again it is the same model, and no bound the whole one."""
+    bounded = installation.having(CHURN_TRAINING__MAX_ROWS="4000")
+    whole = installation.run("models", "--json").json[0]
+
+    first = bounded.run("train", "--as-of", str(FIRST_NIGHT), "--json")
+    again = bounded.run("train", "--as-of", str(FIRST_NIGHT), "--json")
+    unbounded = installation.having(CHURN_TRAINING__MAX_ROWS="null").run("train", "--as-of", str(FIRST_NIGHT), "--json")
+
+    assert first.exit_code == again.exit_code == unbounded.exit_code == 0, first.stderr
+    card = json.loads((installation.data / "models" / first.json["model_version"] / "card.json").read_text())
+    assert 0 < card["sample_rate"] < 1
+    assert first.json["train_rows"] == card["train_rows"]
+    assert abs(card["train_rows"] / whole["train_rows"] - card["sample_rate"]) < 0.05
+    assert first.json["holdout_rows"] == card["metrics"]["rows"] < whole["holdout_rows"]
+    page = installation.run("models", "--card", card["model_version"]).stdout
+    assert f"{card['sample_rate']:.2%} of the customers" in page
+    assert (first.json["created"], again.json["created"]) == (True, False)
+    assert again.json["model_version"] == first.json["model_version"] != whole["model_version"]
+    assert (unbounded.json["model_version"], unbounded.json["created"]) == (whole["model_version"], False)

@@ -30,6 +30,7 @@ BY_ENVIRONMENT = [
     ("training.parameters", '{"C": 0.5, "max_iter": 50}', {"C": 0.5, "max_iter": 50}),
     ("training.seed", "7", 7),
     ("training.window_days", "90", 90),
+    ("training.max_rows", "5000", 5000),
     ("training.candidates", '[{"estimator": "ada_boost"}]', (Candidate(estimator="ada_boost"),)),
     ("training.metric", "brier", "brier"),
     ("training.balance", "weights", "weights"),

@@ -1,15 +1,19 @@
 """Training looks only at what was known on its day, and at pinned versions."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.assets.adapter import Made
 from churn_assets.assets.history import available_days, land_history
-from churn_assets.assets.material import load_material, plan_training
-from churn_assets.assets.resources import Work
+from churn_assets.assets.material import load_holdout, load_material, plan_outcomes, plan_training
+from churn_assets.assets.resources import Chain, Work
 from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.options import Recipe
+from churn_assets.core.sampling import in_sample
 from churn_assets_tests.chains import chain_over, export
 
 AS_OF = dt.date(2026, 4, 30)
@@ -126,6 +130,72 @@ def test_rows_stand_for_the_days_they_were_taken_from(daily: Path) -> None:
     assert set(material.served.days.tolist()) == set(plan.served)
     assert set(material.judged.days.tolist()) == set(plan.judged)
     assert len(material.judged.days) == len(material.judged.churned) == material.judged.features.num_rows
+
+
+@pytest.fixture
+def sampled(daily: Path) -> Chain:
+    """The same members with a bound of half of their labelled rows."""
+    everything = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+    days = {everything.backtest, *everything.served, *everything.judged}
+    return chain_over(daily, recipe=Recipe(window_days=14, max_rows=20 * len(days)))
+
+
+def test_a_long_history_is_sampled_by_customer(sampled: Chain) -> None:
+    """Beyond the bound the same customers are read on every day, with the outcomes and features that are theirs."""
+    plan = plan_training(sampled, AS_OF, WORK, ignore)
+
+    material = load_material(sampled, plan)
+    all_of_them = load_material(sampled, replace(plan, sample_rate=1.0))
+
+    assert plan.sample_rate == 0.5
+    ids = all_of_them.holdout.rows.ids
+    taken = in_sample(ids, 0.5)
+    assert 0 < taken.sum() < len(ids)
+    for part, whole in zip(
+        (material.served, material.judged, material.holdout.rows),
+        (all_of_them.served, all_of_them.judged, all_of_them.holdout.rows),
+        strict=True,
+    ):
+        kept = in_sample(whole.ids, 0.5)
+        assert part.features.to_pylist() == whole.features.filter(pa.array(kept)).to_pylist()
+        assert part.churned.tolist() == whole.churned[kept].tolist()
+        assert part.days.tolist() == whole.days[kept].tolist()
+    assert material.holdout.customers.column("customer_id").to_pylist() == ids.filter(pa.array(taken)).to_pylist()
+
+
+def test_other_feature_parameters_are_sampled_alike(sampled: Chain) -> None:
+    """Where features are computed anew, it is for the same customers."""
+    plan = plan_training(sampled, AS_OF, WORK, ignore)
+
+    stored, computed = load_material(sampled, plan), load_material(sampled, plan, {"few_visits": 5})
+
+    assert computed.served.ids.to_pylist() == stored.served.ids.to_pylist()
+    assert computed.holdout.rows.ids.to_pylist() == stored.holdout.rows.ids.to_pylist()
+
+
+def test_a_day_that_is_judged_later_is_bounded(daily: Path) -> None:
+    """What is looked back at, once outcomes are known, keeps the same bound."""
+    chain = chain_over(daily, recipe=Recipe(window_days=14, max_rows=10))
+    plan_training(chain, AS_OF, WORK, ignore)
+
+    plan = plan_outcomes(chain, AS_OF - HORIZON, AS_OF)
+
+    assert plan is not None
+    assert plan.sample_rate == 0.25
+    holdout = load_holdout(chain, plan)
+    assert holdout is not None
+    assert in_sample(holdout.rows.ids, 0.25).all()
+    assert holdout.customers.num_rows == len(holdout.rows.churned) < 40
+
+
+@pytest.mark.parametrize("max_rows", [None, 10_000])
+def test_a_short_history_is_not_sampled(daily: Path, max_rows: int | None) -> None:
+    """A bound that is not reached leaves nobody out."""
+    chain = chain_over(daily, recipe=Recipe(window_days=14, max_rows=max_rows))
+
+    plan = plan_training(chain, AS_OF, WORK, ignore)
+
+    assert plan.sample_rate == 1
 
 
 def test_days_before_the_first_partition_do_not_exist(daily: Path) -> None:

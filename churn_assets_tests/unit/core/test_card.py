@@ -1,13 +1,15 @@
 """A model's card and its name."""
 
 import datetime as dt
+import hashlib
+import json
 import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from churn_assets.core.card import Contender, InputVersion, ModelCard, digest_of_version, model_version
+from churn_assets.core.card import Contender, InputVersion, ModelCard, digest_of_version, model_version, sealed
 from churn_assets.core.figures import Interval, Slice
 from churn_assets.core.options import Candidate, Estimator, Recipe
 from churn_assets_tests.factories import made_up_card, made_up_metrics
@@ -69,6 +71,7 @@ def test_name_stays_the_same_over_releases() -> None:
         {"inputs": [ENTRY.model_copy(update={"table": "customer_features"})]},
         {"inputs": [ENTRY, ENTRY]},
         {"libraries": {"numpy": "2.1", "pandas": "3.0"}},
+        {"sample_rate": 0.2},
     ],
     ids=str,
 )
@@ -77,6 +80,36 @@ def test_whatever_makes_another_model_gives_another_name(change: dict[str, Any])
     other = _name(**change)
 
     assert other[9:] != _name()[9:]
+
+
+def test_a_bound_that_leaves_nobody_out_makes_no_other_model() -> None:
+    """How many rows were allowed is no part of a model; what came of it, the rate of its sample, is."""
+    assert _name(recipe=Recipe(max_rows=5), sample_rate=1.0) == _name()
+
+
+def test_a_card_tells_its_sample_and_not_the_bound() -> None:
+    """The rate is in the name and under the seal; the bound stands in no card."""
+    card = made_up_card(sample_rate=0.2, recipe=Recipe(max_rows=5))
+
+    kept = ModelCard.model_validate_json(sealed(card).model_dump_json())
+
+    assert kept.sample_rate == 0.2
+    assert digest_of_version(kept) == digest_of_version(card) != digest_of_version(made_up_card())
+    assert sealed(kept) == kept != sealed(kept.model_copy(update={"sample_rate": 0.3}))
+    assert "max_rows" not in card.model_dump_json()
+
+
+def test_a_card_from_before_there_were_samples_keeps_its_seal() -> None:
+    """A card without the field is one of all customers, under the seal that it had."""
+    written = json.loads(sealed(made_up_card()).model_dump_json())
+    del written["sample_rate"]
+    content = json.dumps({**written, "seal": ""}, separators=(",", ":"), ensure_ascii=False)
+
+    card = ModelCard.model_validate(written)
+
+    assert card.sample_rate == 1
+    assert sealed(card) == card
+    assert card.seal == hashlib.sha256(content.encode()).hexdigest()
 
 
 def test_card_s_content_makes_its_name() -> None:

@@ -20,6 +20,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "metric": "roc_auc",
         "seed": 42,
         "window_days": 365,
+        "max_rows": 2_000_000,
         "balance": "none",
         "calibration": "none",
     }
@@ -74,6 +75,7 @@ def test_values_are_frozen(options: type[BaseModel]) -> None:
         (Recipe, "seed", -1),
         (Recipe, "seed", 2**32),
         (Recipe, "window_days", 0),
+        (Recipe, "max_rows", 0),
         (Recipe, "calibration", "platt"),
         (Recipe, "metric", "accuracy"),
         (Recipe, "candidates", [{"estimator": "neural_network"}]),
