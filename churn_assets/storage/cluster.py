@@ -121,7 +121,8 @@ class DaskEngine:
         deserted: float | None = None
         while True:
             try:
-                return list(wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
+                with client.as_current():
+                    return list(wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
                 pass
             except (OSError, CancelledError) as error:
