@@ -29,7 +29,7 @@ from churn_assets_tests.chains import chain_over
 from churn_assets_tests.factories import customers_of, member_columns
 from churn_assets_tests.storage_factories import make_card, make_kept
 
-__all__ = ["DAY", "PARTS", "PART_ROWS", "Evening", "an_evening"]
+__all__ = ["DAY", "PARTS", "PART_ROWS", "Evening", "an_evening", "serve_cluster"]
 
 DAY = dt.date(2026, 1, 31)
 PARTS = 8
@@ -165,3 +165,20 @@ def _kept(chain: Chain, pipeline: object, customers: pa.Table) -> Model:
     golden = freeze_golden(Model(pipeline, card), chain.profile, customers.slice(0, GOLDEN_ROWS), DAY)
     kept = dataclasses.replace(make_kept(), golden=golden)
     return Model(pipeline, chain.registry.models.save(pipeline, card, kept))
+
+
+def serve_cluster(port: int) -> None:
+    """A scheduler and a worker of one thread, both in this process, until it is killed."""
+    from distributed import LocalCluster  # noqa: PLC0415  # seconds to load: only in the process that serves
+
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        scheduler_port=port,
+        dashboard_address=":0",
+        silence_logs=50,
+    ):
+        time.sleep(3600)

@@ -3,12 +3,9 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +18,9 @@ from churn_assets.storage import cluster as cluster_module
 from churn_assets.storage.cluster import DaskEngine
 from churn_assets.storage.engines import LocalEngine
 from churn_assets.storage.parquet import write_part
-from churn_assets_tests.clusters import PARTS, Evening, an_evening
+from churn_assets_tests.clusters import PARTS, Evening, an_evening, serve_cluster
 from churn_assets_tests.factories import customers_of, member_columns
+from churn_assets_tests.storage_factories import running
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
 
@@ -35,9 +33,7 @@ PATIENCE = 60
 def evening_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     """A day in eight parts; the processes that are started later find its profile."""
     with pytest.MonkeyPatch.context() as patched:
-        folder = tmp_path_factory.mktemp("evening")
-        patched.setenv("PYTHONPATH", str(folder / "profiles"), prepend=os.pathsep)
-        yield an_evening(folder, patched)
+        yield an_evening(tmp_path_factory.mktemp("evening"), patched)
 
 
 @pytest.fixture
@@ -164,17 +160,6 @@ def test_scheduler_that_cannot_be_reached_is_told(evening: Evening) -> None:
     assert evening.left_behind() == before
 
 
-@contextmanager
-def process_of(*words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of Dask, killed in the end."""
-    process = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 def free_port() -> int:
     """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -183,22 +168,19 @@ def free_port() -> int:
 
 
 def test_lost_cluster_fails_the_run(evening: Evening) -> None:
-    """A scheduler killed while its worker scores: the run fails in a sentence, and nothing is published or stays."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    scheduler_words = ("distributed.cli.dask_scheduler", "--host", address, "--no-dashboard")
-    worker_words = ("distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
+    """Scheduler and worker killed while they score: the run fails in a sentence, and nothing is published or stays."""
+    port = free_port()
+    engine = engine_at(f"tcp://127.0.0.1:{port}", evening, connect_seconds=PATIENCE)
     before = evening.left_behind()
     evening.hold.touch()
 
-    with process_of(*scheduler_words) as scheduler, process_of(*worker_words), ThreadPoolExecutor(1) as other:
-        staging = other.submit(evening.stage, engine_at(address, evening, connect_seconds=PATIENCE), evening.rules)
+    with running(serve_cluster, port) as everything, ThreadPoolExecutor(1) as other:
+        staging = other.submit(evening.stage, engine, evening.rules)
         evening.wait_for_calls(1)
-        began = time.monotonic()
-        scheduler.kill()
+        everything.kill()
         error = staging.exception(PATIENCE)
 
     assert isinstance(error, RunError)
-    assert f"{address} was lost while it scored; nothing was published" in str(error)
-    assert time.monotonic() - began < PATIENCE
+    assert f"{engine.address} was lost while it scored; nothing was published" in str(error)
     assert evening.left_behind() == before
     assert evening.chain.scores.days() == []
