@@ -1,16 +1,19 @@
 """From settings to a chain: the one place where the parts are put together."""
 
+import importlib.util
 import subprocess
 from pathlib import Path
 
 from sklearn.model_selection import ParameterGrid
 
-from churn_assets.assets.resources import Chain
+from churn_assets.assets.resources import Chain, installed_libraries
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.estimators import build_pipeline
 from churn_assets.core.profile import Profile
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings
+from churn_assets.storage.cluster import DaskEngine
+from churn_assets.storage.engines import Engine, LocalEngine
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.source import FileSource
 
@@ -21,7 +24,7 @@ def build_chain(settings: Settings) -> Chain:
     """The chain that `settings` describe.
 
     Raises:
-        ProfileError, SettingsError: the profile or its feature parameters are not valid.
+        ProfileError, SettingsError: the profile, its feature parameters or another setting are not valid.
     """
     profile = load_profile(settings.profile)
     _check_recipe(settings, profile)
@@ -38,7 +41,31 @@ def build_chain(settings: Settings) -> Chain:
         start_date=settings.start_date,
         timezone=settings.timezone,
         code_revision=settings.code_revision or _git_revision(),
+        engine=_engine(settings),
     )
+
+
+def _engine(settings: Settings) -> Engine:
+    """Who scores the parts of a day.
+
+    Raises:
+        SettingsError: a cluster is asked for, and it has no address, or the library for it is not installed.
+    """
+    wanted = settings.scoring
+    if wanted.engine == "local":
+        return LocalEngine()
+    if not wanted.scheduler:
+        raise SettingsError(
+            "scoring.engine is dask and scoring.scheduler is empty: name the scheduler's address, such as "
+            "tcp://dask-scheduler:8786"
+        )
+    if importlib.util.find_spec("distributed") is None:
+        raise SettingsError(
+            "scoring.engine is dask and the package distributed is not installed: install churn-assets[dask], "
+            "or set scoring.engine to local"
+        )
+    libraries = sorted(installed_libraries().keys() - {"python"})
+    return DaskEngine(wanted.scheduler, Layout(settings.data_dir).models, libraries)
 
 
 def _check_recipe(settings: Settings, profile: Profile) -> None:

@@ -14,7 +14,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
 
-__all__ = ["Schedule", "Settings", "SourceSettings", "load_settings"]
+__all__ = ["Schedule", "ScoringSettings", "Settings", "SourceSettings", "load_settings"]
 
 PREFIX = "CHURN_"
 CRON_FIELDS = 5
@@ -52,6 +52,15 @@ class SourceSettings(BaseModel):
 
     kind: Literal["files"] = "files"
     path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
+
+
+class ScoringSettings(BaseModel):
+    """Who scores: the cores of this machine, or the Dask cluster whose scheduler is named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["local", "dask"] = "local"
+    scheduler: str = ""
 
 
 class Schedule(BaseModel):
@@ -106,6 +115,7 @@ class Settings(BaseSettings):
     training: Recipe = Recipe()
     gates: GateBounds = GateBounds()
     decisions: Decisions = Decisions()
+    scoring: ScoringSettings = ScoringSettings()
     audit: AuditBounds = AuditBounds()
     schedule: Schedule = Schedule()
     code_revision: str = ""

@@ -4,13 +4,14 @@ import datetime as dt
 import logging
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version as installed
 from typing import Any
 
 from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
 from churn_assets.core.profile import Profile
+from churn_assets.storage.engines import Engine, LocalEngine
 from churn_assets.storage.history import Commit, Kind
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.monitoring import Monitoring
@@ -41,6 +42,7 @@ class Chain:
     start_date: dt.date
     timezone: str
     code_revision: str
+    engine: Engine = field(default_factory=LocalEngine)
 
     @cached_property
     def raw(self) -> Table:

@@ -2,16 +2,16 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from churn_assets.assets.features import is_fresh
+from churn_assets.assets.progress import told
 from churn_assets.assets.resources import Chain, installed_libraries, logger
-from churn_assets.core.batches import ordered_map
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import ModelFault, UnknownVersion
@@ -20,7 +20,7 @@ from churn_assets.core.model import Model
 from churn_assets.core.scoring import ScoreAudit
 from churn_assets.storage.history import Event, version_before
 from churn_assets.storage.registry import Canary
-from churn_assets.storage.scoring import Contestant, Scoring, score_part
+from churn_assets.storage.scoring import Contestant, Scoring
 from churn_assets.storage.tables import Table
 from churn_assets.storage.versions import PartitionVersion, Staged
 
@@ -90,6 +90,7 @@ def stage_scores(
 
     Raises:
         AuditFailed: the rows are not fit to be read; nothing is left behind.
+        RunError: the engine could not do it; likewise.
     """
     made_from = features_version(chain, customers, serving.model.card)
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
@@ -103,8 +104,9 @@ def stage_scores(
     )
 
     def score_all(folder: Path) -> None:
-        for one in ordered_map(partial(score_part, scoring, folder), customers.parts):
-            audit.join(one)
+        with closing(chain.engine.score(scoring, folder, customers.parts)) as scored:
+            for one in told(scored, str(customers.day), len(customers.parts)):
+                audit.join(one)
         audit.finish(customers.rows)
 
     return table.stage(customers.day, SCORES, score_all), audit, made_from

@@ -5,6 +5,7 @@ that is what tells a changed line in `add_features`, or a library whose predicti
 """
 
 import datetime as dt
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from churn_assets.core.hashing import stable_hash
 from churn_assets.core.model import Model
 from churn_assets.core.profile import Profile
 
-__all__ = ["GOLDEN", "check_golden", "freeze_golden", "golden_sample"]
+__all__ = ["GOLDEN", "check_golden", "freeze_golden", "golden_digest", "golden_sample"]
 
 GOLDEN = "given by the model"  # no column of a profile
 ROWS = 200
@@ -46,11 +47,10 @@ def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: di
         ModelFault: it does not; the sentence names the rows that differ and what has changed.
     """
     card = model.card
-    day = dt.date.fromisoformat((golden.schema.metadata or {})[b"snapshot_date"].decode())
     expected = golden.column(GOLDEN).to_numpy()
     changed = _what_changed(card, profile, libraries)
     try:
-        given = model.score_customers(profile, golden.drop_columns([GOLDEN]), day)
+        given = _given(model, profile, golden)
     except Exception as error:  # whatever the code or the libraries of today make of it
         raise ModelFault(
             f"model {card.model_version} cannot score its golden rows any more ({error}); {changed}: "
@@ -66,6 +66,16 @@ def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: di
         f"({', '.join(rows)}{', ...' if len(apart) > LISTED else ''}); {changed}: "
         "undo the change, or train and promote again; nothing was scored"
     )
+
+
+def golden_digest(model: Model, profile: Profile, golden: pa.Table) -> str:
+    """A digest of what `model` gives its golden rows here, to the bit, by which machines are told apart."""
+    return hashlib.sha256(_given(model, profile, golden).tobytes()).hexdigest()
+
+
+def _given(model: Model, profile: Profile, golden: pa.Table) -> NDArray[np.float64]:
+    day = dt.date.fromisoformat((golden.schema.metadata or {})[b"snapshot_date"].decode())
+    return model.score_customers(profile, golden.drop_columns([GOLDEN]), day)
 
 
 def _furthest(apart_by: NDArray[np.float64], apart: NDArray[Any]) -> list[int]:

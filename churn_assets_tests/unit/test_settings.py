@@ -54,6 +54,8 @@ BY_ENVIRONMENT = [
     ("decisions.medium_above", "0.2", 0.2),
     ("decisions.high_above", "0.9", 0.9),
     ("decisions.review_band", "[0.4, 0.5]", (0.4, 0.5)),
+    ("scoring.engine", "dask", "dask"),
+    ("scoring.scheduler", "tcp://dask-scheduler:8786", "tcp://dask-scheduler:8786"),
     ("schedule.nightly", "30 1 * * *", "30 1 * * *"),
     ("schedule.training", "0 5 1 * *", "0 5 1 * *"),
 ]
