@@ -16,11 +16,12 @@ from churn_assets.assets.making import MadeModel, freeze, make_rules, make_train
 from churn_assets.assets.material import Plan, plan_rules, plan_training
 from churn_assets.assets.metadata import column_lineage
 from churn_assets.assets.resources import Chain, Work, installed_libraries, logger
-from churn_assets.core.card import ModelCard, model_version
+from churn_assets.core.card import EXACT, ModelCard, model_version
 from churn_assets.core.changelog import changes_between
 from churn_assets.core.errors import ChurnError, TrainingImpossible
 from churn_assets.core.evidence import Gate
 from churn_assets.core.gates import gate_names, judge
+from churn_assets.core.golden import with_kernel
 from churn_assets.core.limitations import limitations_of
 from churn_assets.core.model import Model
 from churn_assets.core.options import Recipe
@@ -101,7 +102,10 @@ def _trained(chain: Chain, card: ModelCard, *, created: bool) -> Trained:
 def _keep(chain: Chain, card: ModelCard, made: MadeModel, plan: Plan) -> ModelCard:
     """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
-    golden, reference = freeze(chain, Model(made.pipeline, card), made, as_of)
+    model = Model(made.pipeline, card)
+    golden, reference = freeze(chain, model, made, as_of)
+    kernel, why = with_kernel(model, chain.profile, golden)
+    card = card.model_copy(update={"kernel": EXACT if kernel.kernel else why})
     figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
     champion, changes = _since_champion(chain, card)
     page = card_page(card, judge(made.evidence, chain.gates), champion, changes, picture=bool(figure))
@@ -222,6 +226,7 @@ def _model_metadata(chain: Chain, trained: Trained) -> dict[str, Any]:
         "card": dg.MetadataValue.md(page),
         "created": trained.created,
         "estimator": card.chosen.estimator,
+        "kernel": card.kernel,
         "train_rows": card.train_rows,
         "sample_rate": card.sample_rate,
         "holdout_rows": card.metrics.rows if card.metrics else 0,

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 from churn_assets.core.figures import Interval, Metrics, Slice
 from churn_assets.core.options import Estimator, Recipe
 
-__all__ = ["Contender", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
+__all__ = ["EXACT", "Contender", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
+
+EXACT = "exact"
 
 
 class Contender(BaseModel):
@@ -84,6 +86,7 @@ class ModelCard(BaseModel):
     importance: dict[str, float]
     in_sample: bool
     limitations: tuple[str, ...]
+    kernel: str = ""
     files: dict[str, str]
     sample_rate: float = 1.0
     seal: str = ""

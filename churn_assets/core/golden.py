@@ -4,6 +4,7 @@ Before a model scores, it must give them again through the feature code and the 
 that is what tells a changed line in `add_features`, or a library whose predictions moved.
 """
 
+import dataclasses
 import datetime as dt
 import hashlib
 from typing import Any
@@ -12,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from churn_assets.core.card import ModelCard
+from churn_assets.core.card import EXACT, ModelCard
 from churn_assets.core.errors import ModelFault
+from churn_assets.core.features import compute_features
 from churn_assets.core.frames import id_texts
 from churn_assets.core.hashing import stable_hash
 from churn_assets.core.model import Model
 from churn_assets.core.profile import Profile
 
-__all__ = ["GOLDEN", "check_golden", "freeze_golden", "golden_digest", "golden_sample"]
+__all__ = ["GOLDEN", "check_golden", "freeze_golden", "golden_digest", "golden_sample", "with_kernel"]
 
 GOLDEN = "given by the model"  # no column of a profile
 ROWS = 200
@@ -38,6 +40,23 @@ def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.d
     given = model.score_customers(profile, customers, day)
     kept = customers.append_column(GOLDEN, pa.array(given, pa.float64()))
     return kept.replace_schema_metadata({"snapshot_date": day.isoformat()})
+
+
+def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> tuple[Model, str]:
+    """The model with its compiled kernel where it is proven, here and now, on its golden rows and their edges.
+
+    Returns:
+        The model, and a clause that says why it has no kernel. There is none to say where it has one, where its
+        card says already that it has none, and of rules.
+    """
+    if model.card.is_rules or model.card.kernel not in {"", EXACT}:
+        return model, ""
+    from churn_assets.core.exactness import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
+
+    card = model.card
+    features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
+    kernel, why = exact_kernel(model.pipeline, card.feature_columns, features)
+    return dataclasses.replace(model, kernel=kernel), why
 
 
 def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str]) -> None:
@@ -74,8 +93,11 @@ def golden_digest(model: Model, profile: Profile, golden: pa.Table) -> str:
 
 
 def _given(model: Model, profile: Profile, golden: pa.Table) -> NDArray[np.float64]:
-    day = dt.date.fromisoformat((golden.schema.metadata or {})[b"snapshot_date"].decode())
-    return model.score_customers(profile, golden.drop_columns([GOLDEN]), day)
+    return model.score_customers(profile, golden.drop_columns([GOLDEN]), _day_of(golden))
+
+
+def _day_of(golden: pa.Table) -> dt.date:
+    return dt.date.fromisoformat((golden.schema.metadata or {})[b"snapshot_date"].decode())
 
 
 def _furthest(apart_by: NDArray[np.float64], apart: NDArray[Any]) -> list[int]:

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,20 +16,29 @@ from churn_assets.core.errors import ModelFault, ProfileError
 from churn_assets.core.features import compute_features, shown_customers, to_model_frame
 from churn_assets.core.profile import Profile
 
+if TYPE_CHECKING:
+    from churn_assets.core.kernel import TreeKernel
+
 __all__ = ["Model", "apply_rules", "predict", "predict_in_blocks"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline, or None for a profile's rules, and what it is."""
+    """A fitted pipeline, or None for a profile's rules, and what it is.
+
+    `kernel`, where there is one, was proven to give the pipeline's own probabilities, to the bit.
+    """
 
     pipeline: Any
     card: ModelCard
+    kernel: "TreeKernel | None" = None
 
     def score(self, profile: Profile, rows: pa.Table, day: dt.date) -> NDArray[np.float64]:
         """Probability of churn for each of `rows`, (n): features, or customers for a model of rules."""
         if self.card.is_rules:
             return apply_rules(profile, rows, day)
+        if self.kernel is not None:
+            return _told_as_fault(self.kernel.predict, rows, self.card.feature_columns)
         return predict(self.pipeline, rows, self.card.feature_columns)
 
     def score_customers(self, profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[np.float64]:
@@ -41,16 +50,26 @@ class Model:
 
 def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDArray[np.float64]:
     """Probability of churn for each feature row, (n)."""
+
+    def churning(rows: pa.Table) -> NDArray[np.float64]:
+        probability: NDArray[np.float64] = pipeline.predict_proba(to_model_frame(rows, columns))[:, 1]
+        return probability
+
+    return _told_as_fault(churning, features, columns)
+
+
+def _told_as_fault(
+    score: Callable[[pa.Table], NDArray[np.float64]], features: pa.Table, columns: tuple[str, ...]
+) -> NDArray[np.float64]:
     if missing := [name for name in columns if name not in features.column_names]:
         raise ModelFault(
             f"the model was trained on {', '.join(missing)}, which the profile's feature_columns no longer name; "
             "train and promote a model of today's features"
         )
     try:
-        probability: NDArray[np.float64] = pipeline.predict_proba(to_model_frame(features, columns))[:, 1]
+        return score(features)
     except ValueError as error:
         raise ModelFault(f"the model cannot score these features: {error}; look at what add_features gives") from error
-    return probability
 
 
 def apply_rules(profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[np.float64]:

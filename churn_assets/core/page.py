@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from churn_assets.core.card import Contender, ModelCard
+from churn_assets.core.card import EXACT, Contender, ModelCard
 from churn_assets.core.evidence import Gate
 from churn_assets.core.figures import Metrics, Slice
 
@@ -100,6 +100,10 @@ def _data(card: ModelCard) -> str:
         ]
         recipe = card.chosen
         rows.append(["Balance, calibration", f"{recipe.balance}, {recipe.calibration}"])
+    if card.kernel == EXACT:
+        rows.append(["Scored by", "a compiled kernel, proven to give scikit-learn's own probabilities, bit by bit"])
+    elif card.kernel:
+        rows.append(["Scored by", f"scikit-learn itself: {card.kernel}"])
     if card.sample_rate < 1:
         rows.append(["Sample", f"{card.sample_rate:.2%} of the customers, by a stable hash of their ids"])
     if card.backtest_date:

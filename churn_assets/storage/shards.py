@@ -20,7 +20,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import ChurnError, RunError
-from churn_assets.core.golden import golden_digest
+from churn_assets.core.golden import golden_digest, with_kernel
 from churn_assets.core.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
@@ -170,7 +170,8 @@ def _opened(
 ) -> tuple[tuple[Model, ...], dict[str, str]]:
     """The models, whose artefacts are what their cards say, and this process's side of the proof."""
     store = ModelStore(models)
-    opened = tuple(Model(*store.load(each)) for each in versions)
+    plain = [Model(*store.load(each)) for each in versions]
+    opened = tuple(with_kernel(each, _profile(profile), store.golden(each.card))[0] for each in plain)
     return opened, _proof(_profile(profile), opened, models, libraries)
 
 
