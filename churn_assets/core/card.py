@@ -52,8 +52,9 @@ class ModelCard(BaseModel):
 
     `recipe` is what was configured, `chosen` the one estimator that it came to; `files` are the
     SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. `sample_rate`
-    is the share of the customers whose rows it learnt from and was judged on. A model of rules has no
-    training days and no rows, and no `metrics` as long as no outcome is known.
+    is the share of the customers whose rows it learnt from and was judged on. `kernel` is `EXACT` where a
+    compiled kernel was proven to give its bits, else why scikit-learn itself scores. A model of rules
+    has no training days and no rows, and no `metrics` as long as no outcome is known.
     """
 
     model_config = ConfigDict(frozen=True)
