@@ -91,7 +91,7 @@ def _probes(kernel: TreeKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Table]
     yield "other dictionaries", _other_dictionaries(rows)
     for name in rows.column_names:
         yield f"rows without any {name}", _replaced(few, name, pa.nulls(len(few), few.schema.field(name).type))
-        for value in FAR if name not in texts else ():
+        for value in () if name in texts or kernel.steps is None else FAR:  # steps refuse it, and edges beside it
             yield f"rows whose {name} is {value}", _replaced(few, name, pa.array([value] * len(few)))
     yield "rows without any value", pa.table({f.name: pa.nulls(len(few), f.type) for f in few.schema})
 
