@@ -14,7 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.tree import Tree
 
-__all__ = ["complain", "note", "print_json", "print_table", "print_text", "print_tree", "progress", "progress_of_days"]
+__all__ = [
+    "complain",
+    "estimated_end",
+    "note",
+    "print_json",
+    "print_table",
+    "print_text",
+    "print_tree",
+    "progress",
+    "progress_of_days",
+]
 
 PIPED_WIDTH = 160
 LONGEST_NAME = 34  # what is longer is prose, and may wrap

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from churn_assets.present import complain, note, print_json, print_table, progress
+from churn_assets.present import complain, estimated_end, note, print_json, print_table, progress, progress_of_days
 
 LOG = logging.getLogger("churn_assets")
 WORDS = ["[jira-12] late export", "[/x] closed", "a [bold]b[/bold] c", "\\[d]", ":warning: e", "12:x:30"]
@@ -172,3 +172,34 @@ def test_after_progress_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> N
         LOG.info("second")
 
     assert capsys.readouterr().err.splitlines() == ["first", "second"]
+
+
+STARTED = dt.datetime(2026, 11, 1, 22, 0, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "done", "total", "expected"),
+    [
+        (10, 5, 10, "5 left, end about 22:20"),
+        (60, 1, 2, "1 left, end about 2026-11-02 00:00"),
+        (30, 4, 4, "0 left, end about 22:30"),
+    ],
+)
+def test_the_end_is_estimated_from_what_is_done(minutes: int, done: int, total: int, expected: str) -> None:
+    """The rest takes as long as what is done took; another day is told with its date."""
+    now = STARTED + dt.timedelta(minutes=minutes)
+
+    told = estimated_end(STARTED, now, done, total)
+
+    assert told == expected
+
+
+def test_without_a_terminal_each_day_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log file gets a line a day, with how many are left and when it ends."""
+    with progress_of_days(2) as advance:
+        advance("2026-11-01: done")
+        advance("2026-11-02: done")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("2026-11-01: done [1 of 2, 1 left, end about ")
+    assert lines[1].startswith("2026-11-02: done [2 of 2, 0 left, end about ")
