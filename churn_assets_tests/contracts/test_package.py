@@ -40,7 +40,7 @@ def test_the_given_top_level_is_there(name: str) -> None:
 @pytest.mark.parametrize("module", ["churn_assets.cli", "churn_assets.storage.scores", "churn_assets.storage.registry"])
 def test_light_commands_load_nothing_heavy(module: str) -> None:
     """Help, scores and rollbacks import no orchestrator, no scikit-learn and no pandas."""
-    heavy = "{'dagster', 'sklearn', 'pandas', 'pandera'} & sys.modules.keys()"
+    heavy = "{'dagster', 'distributed', 'sklearn', 'pandas', 'pandera'} & sys.modules.keys()"
 
     found = subprocess.run(
         [sys.executable, "-c", f"import sys, {module}; print({heavy} or 'nothing')"],
