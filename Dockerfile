@@ -13,10 +13,12 @@ COPY Makefile ./
 RUN python3 -m venv /opt/uv \
     && /opt/uv/bin/pip install --quiet --no-cache-dir "uv==$(sed -n 's/^UV_VERSION := //p' Makefile)"
 COPY pyproject.toml uv.lock ./
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --python "$(command -v python3)"
+# EXTRA=dask adds what the scheduler, the workers and a night that scores on them need (docs/cluster.md).
+ARG EXTRA=
+RUN /opt/uv/bin/uv sync --locked --no-dev ${EXTRA:+--extra "$EXTRA"} --no-install-project --python "$(command -v python3)"
 COPY README.md LICENSE ./
 COPY churn_assets churn_assets
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable --python "$(command -v python3)"
+RUN /opt/uv/bin/uv sync --locked --no-dev ${EXTRA:+--extra "$EXTRA"} --no-editable --python "$(command -v python3)"
 
 FROM ${BASE_IMAGE}
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin churn \

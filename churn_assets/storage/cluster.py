@@ -100,7 +100,7 @@ class DaskEngine:
         try:
             yield client
         finally:
-            with suppress(TimeoutError):  # a scheduler that is gone needs no farewell
+            with suppress(Exception):  # whatever a scheduler that is gone makes of a farewell
                 client.close(timeout=self.connect_seconds)
 
     def _ahead(self, client: "Client") -> int:
@@ -108,6 +108,8 @@ class DaskEngine:
 
     def _threads(self, client: "Client") -> dict[str, int]:
         """How many threads each worker has, as the scheduler knows it now."""
+        if client.status != "running":  # it lost the scheduler, and what it had submitted with it
+            raise self._lost()
         try:
             told: dict[str, int] = client.nthreads()
         except (OSError, CancelledError) as error:

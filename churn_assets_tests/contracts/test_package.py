@@ -59,7 +59,7 @@ def command(words: str) -> str:
     return f"sys.argv = 'churn-assets {words}'.split()\nfrom churn_assets.cli import main\nmain()"
 
 
-HEAVY = ("dagster", "sklearn", "pandas", "pandera", "matplotlib", "scipy")
+HEAVY = ("dagster", "distributed", "numba", "sklearn", "pandas", "pandera", "matplotlib", "scipy")
 TABLES = ("deltalake", "pyarrow", "numpy")
 
 

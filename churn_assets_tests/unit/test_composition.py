@@ -1,0 +1,66 @@
+"""Settings become a chain, or a sentence before anything runs."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_assets.composition import build_chain
+from churn_assets.core.errors import SettingsError
+from churn_assets.settings import ScoringSettings, Settings
+from churn_assets.storage.cluster import DaskEngine
+from churn_assets.storage.engines import LocalEngine
+
+ADDRESS = "tcp://dask-scheduler:8786"
+
+
+def settings_with(folder: Path, **scoring: Any) -> Settings:
+    """Settings of an installation below `folder`."""
+    return Settings(data_dir=folder, scoring=ScoringSettings(**scoring))
+
+
+def test_one_machine_scores_unless_a_cluster_is_asked_for(tmp_path: Path) -> None:
+    """Without a word of it the cores of this machine score, also where an address is left in the settings."""
+    chain = build_chain(settings_with(tmp_path, scheduler=ADDRESS))
+
+    assert isinstance(chain.engine, LocalEngine)
+
+
+def test_cluster_is_the_one_that_is_named(tmp_path: Path) -> None:
+    """The engine knows the scheduler, the models, and the libraries that decide on a score."""
+    chain = build_chain(settings_with(tmp_path, engine="dask", scheduler=ADDRESS))
+
+    assert isinstance(chain.engine, DaskEngine)
+    assert (chain.engine.address, chain.engine.models) == (ADDRESS, tmp_path / "models")
+    assert {"numpy", "pandas", "pyarrow", "scikit-learn"} <= set(chain.engine.libraries)
+    assert "python" not in chain.engine.libraries
+
+
+def test_cluster_without_an_address_is_refused(tmp_path: Path) -> None:
+    """`engine: dask` alone is a fault of the settings."""
+    settings = settings_with(tmp_path, engine="dask")
+
+    with pytest.raises(SettingsError, match=r"scoring\.scheduler is empty: name the scheduler's address"):
+        build_chain(settings)
+
+
+def test_cluster_without_its_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is not installed the sentence names it."""
+    settings = settings_with(tmp_path, engine="dask", scheduler=ADDRESS)
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "distributed" else there(name))
+
+    with pytest.raises(SettingsError, match=r"install churn-assets\[dask\]"):
+        build_chain(settings)
+
+
+def test_library_of_the_cluster_is_loaded_only_when_it_scores() -> None:
+    """The code location does without it."""
+    script = "import sys, churn_assets.definitions; print('distributed' in sys.modules, 'dask' in sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert found.stdout.split() == ["False", "False"]
