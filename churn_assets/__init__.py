@@ -5,6 +5,7 @@
     definitions    the code location        composition  settings -> chain
     instance       Dagster's own state      settings     the only reader of environment and config.yaml
     assets/        Dagster adapters: read, call one core function, publish, return metadata
+    app/           the score service: read-only, no model and no orchestrator
     storage/       versioned tables, models, the source; bytes, and no orchestrator
     profiles/      one file a business: schema, features, label
     core/          pure functions: frames in, frames out

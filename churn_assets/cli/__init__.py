@@ -7,6 +7,7 @@ thing; heavy imports wait inside the functions until a command needs them.
     nights     sample, run, quickstart            options    what several commands are told
     models     train, models, promote             opening    what several commands open
     scores     scores ..., rollback, trace
+    serving    serve
 """
 
 import os
@@ -15,7 +16,7 @@ import sys
 import typer
 
 from churn_assets import present
-from churn_assets.cli import models, nights, scores
+from churn_assets.cli import models, nights, scores, serving
 from churn_assets.core.errors import ChurnError, InputError
 
 __all__ = ["app", "main"]
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(nights.commands)  # these in the order of --help
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
+app.add_typer(serving.commands)
 
 
 def main() -> None:

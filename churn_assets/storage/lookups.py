@@ -26,9 +26,10 @@ logger = logging.getLogger("churn_assets.lookups")
 class Lookups:
     """Opens lookups, and keeps the last few open; threads may share it."""
 
-    def __init__(self, root: Path) -> None:
-        """Below the root of `churn_scores`."""
+    def __init__(self, root: Path, keep: int = OPEN_AT_ONCE) -> None:
+        """Below the `root` of `churn_scores`; the last `keep` stay open."""
         self.root = root
+        self.keep = keep
         self._open: OrderedDict[tuple[dt.date, str], Lookup] = OrderedDict()
         self._lock = Lock()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -46,7 +47,7 @@ class Lookups:
                 lookup = self._open_or_make(scores)
                 self._open[key] = lookup
             self._open.move_to_end(key)
-            while len(self._open) > OPEN_AT_ONCE:
+            while len(self._open) > self.keep:
                 self._open.popitem(last=False)
         return lookup
 

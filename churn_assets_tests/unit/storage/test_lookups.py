@@ -197,13 +197,12 @@ def test_an_open_lookup_stays_readable_when_its_files_are_replaced(table: Table)
     assert [each and each.probability for each in found] == WANTED
 
 
-def test_few_are_kept_open(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_are_kept_open(table: Table) -> None:
     """Days that were asked for are opened again once many others were."""
-    monkeypatch.setattr(module, "OPEN_AT_ONCE", 2)
     days = [DAY + dt.timedelta(days=number) for number in range(1, 4)]
     for day in days:
         publish(table, score_rows(5), day)
-    lookups = Lookups(table.root)
+    lookups = Lookups(table.root, keep=2)
 
     opened = [lookups.get(table.version(day)) for day in days]
 
