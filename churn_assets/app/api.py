@@ -87,7 +87,7 @@ def _add_scores(app: FastAPI, desk: Desk) -> None:
 
     for method in ("GET", "HEAD"):
         app.router.add_api_route(
-            "/v1/scores/{customer_id:path}",
+            "/v1/scores/{customer_id:text}",
             score,
             methods=[method],
             include_in_schema=method == "GET",
@@ -114,7 +114,7 @@ def _add_scores(app: FastAPI, desk: Desk) -> None:
         return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
     @app.get(
-        "/v1/history/{customer_id:path}",
+        "/v1/history/{customer_id:text}",
         response_model=History,
         responses=_problems(404, 422, 503),
         summary="One customer's scores of the last days",

@@ -1,7 +1,8 @@
-"""An endpoint that is documented as any other and called without the framework's work on its parameters.
+"""Routing of our own: ids of any text, and an endpoint that costs little.
 
-For the one that a customer's page waits for: it reads its two parameters itself, and validating
-and injecting them would cost more than finding the score.
+The endpoint that a customer's page waits for is documented as any other, and called without the
+framework's work on its parameters: it reads its two parameters itself, and validating and
+injecting them would cost more than finding the score.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,27 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
 __all__ = ["DirectRoute", "Ready"]
+
+
+class AnyText(Convertor[str]):
+    """The rest of a path, whatever it holds; `path` ends at a line break."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """The text as it stands."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The text as it stands."""
+        return value
+
+
+register_url_convertor("text", AnyText())
 
 
 class DirectRoute(APIRoute):

@@ -56,7 +56,7 @@ class Observing:
                 await problem(scope, failure)(scope, receive, observed)
             told.kind = failure.kind
         seconds = time.perf_counter() - started
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        route = getattr(scope.get("route"), "path_format", UNMATCHED)
         self.metrics.count(scope["method"], route, status, told.kind, seconds)
         line = {
             "request_id": told.request_id,

@@ -86,10 +86,13 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def unmatched(request: Request, error: HTTPException) -> Response:
-        status = error.status_code if error.status_code in KINDS else 400
+        if error.status_code not in KINDS:  # a body that is not even text
+            unreadable = Refusal(422, "invalid-request", str(error.detail), field="body")
+            return problem(request.scope, unreadable)
+        status = error.status_code
         details = {404: "there is nothing here; /openapi.json lists what there is"}
         detail = details.get(status, str(error.detail))
-        return problem(request.scope, Refusal(status, KINDS.get(status, "bad-request"), detail, headers=error.headers))
+        return problem(request.scope, Refusal(status, KINDS[status], detail, headers=error.headers))
 
 
 def _field(place: Sequence[Any]) -> str:
