@@ -3,7 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
-import polars
+import polars as pl
 import pytest
 
 import churn_assets
@@ -61,7 +61,7 @@ def test_others_read_it_in_a_line(tmp_path: Path) -> None:
     scores = churn_assets.read_scores(tmp_path)
 
     frame = scores.to_table().to_pandas()
-    counted = polars.scan_pyarrow_dataset(scores).filter(polars.col("churn_probability") > 0.5).collect().height
+    counted = pl.scan_pyarrow_dataset(scores).filter(pl.col("churn_probability") > 0.5).collect().height
 
     assert counted == int((frame["churn_probability"] > 0.5).sum()) > 0
 
