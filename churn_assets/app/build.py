@@ -71,9 +71,9 @@ def build_app(
     )
     app.state.desk = desk
     install_handlers(app)
-    add_endpoints(app, desk, metrics)
+    direct = add_endpoints(app, desk, metrics)
     add_pages(app)
-    app.add_middleware(Gate, keys=options.keys)
+    app.add_middleware(Gate, keys=options.keys, direct=direct)
     app.add_middleware(Observing, metrics=metrics, log=logs.write_line)
     document = describe(app, keys=bool(options.keys))
     app.openapi = lambda: document  # type: ignore[method-assign]  # the framework's own way to replace it

@@ -39,12 +39,20 @@ class DirectRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Any, **given: Any) -> None:
         super().__init__(path, endpoint, **given)
+        self.prefix, _, rest = self.path_format.partition("{")
+        self._parameter = rest.removesuffix("}")
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
 
         self.app = answer
+
+    async def lead(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose path begins with `prefix`, past the framework's own layers."""
+        scope["route"] = self
+        scope["path_params"] = {self._parameter: scope["path"][len(self.prefix) :]}
+        await self.app(scope, receive, send)
 
 
 class Ready(Response):

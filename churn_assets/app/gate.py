@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from churn_assets.app.direct import DirectRoute
 from churn_assets.app.problems import Refusal, problem, told_of
 
 __all__ = ["BODY_LIMIT", "Gate", "is_guarded"]
@@ -23,9 +24,16 @@ def is_guarded(path: str) -> bool:
 class Gate:
     """Refuses what must not reach an endpoint."""
 
-    def __init__(self, app: ASGIApp, keys: Mapping[str, str]) -> None:
-        """Before `app`; `keys` maps a name to the SHA-256 of a key in hexadecimal, none lets everybody in."""
+    def __init__(self, app: ASGIApp, keys: Mapping[str, str], direct: DirectRoute) -> None:
+        """Before `app`, past which `direct` is led.
+
+        Args:
+            app: the framework.
+            keys: a name and the SHA-256 of a key in hexadecimal; none lets everybody in.
+            direct: the route whose requests make the most of the load.
+        """
         self.app = app
+        self._direct = direct
         self._keys = [(name, bytes.fromhex(digest)) for name, digest in keys.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +46,9 @@ class Gate:
                     _check_path(scope["raw_path"])
                 if scope["method"] not in {"GET", "HEAD"}:
                     receive = await _whole_body(scope, receive)
+                elif scope["path"].startswith(self._direct.prefix):
+                    await self._direct.lead(scope, receive, send)
+                    return
             except Refusal as refusal:
                 await problem(scope, refusal)(scope, receive, send)
                 return

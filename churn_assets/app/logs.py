@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from types import TracebackType
@@ -28,8 +29,10 @@ class JsonLines(logging.Formatter):
 
 def write_line(told: Mapping[str, Any]) -> None:
     """One line for one request; past `logging`, whose records cost more than many an answer."""
-    at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-    sys.stderr.write(json.dumps({"at": at, "level": "info", "event": "request", **told}) + "\n")
+    now = time.time()
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    line = {"at": f"{at}.{int(now * 1000) % 1000:03}+00:00", "level": "info", "event": "request", **told}
+    sys.stderr.write(json.dumps(line) + "\n")
 
 
 def configure() -> None:

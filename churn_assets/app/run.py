@@ -43,6 +43,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
             log_config=None,
             access_log=False,  # it would log customers' ids
             server_header=False,
+            proxy_headers=False,  # nobody's address is looked at
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listening])

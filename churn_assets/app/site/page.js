@@ -6,7 +6,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const PAGE = 25;
 const HISTORY_DAYS = 14;
 const at = (id) => document.getElementById(id);
-const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0, thresholds: { medium: 2, high: 2 } };
+const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0 };
 const whole = new Intl.NumberFormat("en");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
@@ -93,6 +93,7 @@ function drawHistogram(told) {
     const bar = make("rect", { x: bin * step + 3, y: base - tall, width: step - 6, height: tall, rx: 3, class: `bar-${tier}` });
     bar.append(make("title", {}, `${5 * bin} to ${5 * bin + 5} %: ${whole.format(count)}`));
     drawing.append(bar);
+    if (count) drawing.append(make("text", { x: (bin + 0.5) * step, y: base - tall - 5, "text-anchor": "middle", class: "count" }, whole.format(count)));
   });
   drawing.append(make("line", { x1: 0, x2: width, y1: base, y2: base, class: "axis" }));
   for (const mark of [0, 25, 50, 75, 100]) {
@@ -114,7 +115,7 @@ function riskRow(score) {
     make("td", {}, open),
     make("td", { class: "number" }, percent(score.churn_probability), meter),
     make("td", {}, tag(score.risk_tier)),
-    make("td", {}, deed(score.action)));
+    make("td", {}, score.action));
 }
 
 async function loadRisk(after) {
