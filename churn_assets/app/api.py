@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request, Response
@@ -28,7 +29,7 @@ from churn_assets.app.problems import Refusal, problem, told_of
 from churn_assets.core.errors import InputError
 from churn_assets.storage.lookup import Place
 
-__all__ = ["add_endpoints"]
+__all__ = ["add_endpoints", "known_parameters"]
 
 MEDIA_TYPE = "application/json"
 REVALIDATE = b"private, no-cache"  # a rollback is seen within a second, by caches too
@@ -225,12 +226,29 @@ def _asked(request: Request) -> tuple[str, dt.date | None]:
     customer_id: str = request.path_params["customer_id"]
     if not customer_id:
         raise Refusal(422, "invalid-request", "an id has at least one character", field="customer_id")
-    if not request.scope["query_string"] or (named := request.query_params.get("snapshot_date")) is None:
+    if not request.scope["query_string"]:
+        return customer_id, None
+    refuse_unknown(request, {"snapshot_date"})
+    named = request.query_params.get("snapshot_date")
+    if named is None:
         return customer_id, None
     try:
         return customer_id, A_DAY.validate_python(named)
     except ValidationError as error:
         raise Refusal(422, "invalid-request", "write a day as 2026-11-01", field="snapshot_date") from error
+
+
+def refuse_unknown(request: Request, known: AbstractSet[str]) -> None:
+    """Refuse parameters that are not there: a day that is misspelled must not be answered with another."""
+    for name in request.query_params.keys() - known:
+        raise Refusal(422, "invalid-request", "there is no such parameter", field=name)
+
+
+async def known_parameters(request: Request) -> None:
+    """The same for every endpoint below `/v1/`."""
+    route = request.scope["route"]
+    if request.scope["query_string"] and route.path.startswith("/v1/"):
+        refuse_unknown(request, {parameter.alias for parameter in route.dependant.query_params})
 
 
 def _place(after: str | None) -> Place | None:

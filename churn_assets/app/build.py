@@ -6,10 +6,10 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from churn_assets.app import logs
-from churn_assets.app.api import add_endpoints
+from churn_assets.app.api import add_endpoints, known_parameters
 from churn_assets.app.desk import Desk
 from churn_assets.app.gate import Gate
 from churn_assets.app.metrics import Metrics
@@ -68,6 +68,7 @@ def build_app(
         redoc_url=None,
         redirect_slashes=False,
         lifespan=follow,
+        dependencies=[Depends(known_parameters)],
     )
     app.state.desk = desk
     install_handlers(app)

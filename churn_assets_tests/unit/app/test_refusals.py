@@ -67,6 +67,8 @@ def problem_of(answer: Any, status: int, kind: str) -> answers.Problem:
         ("/v1/customers/at-risk?limit=1001", "limit"),
         ("/v1/customers/at-risk?limit=many", "limit"),
         ("/v1/customers/at-risk?after=there", "after"),
+        ("/v1/summary?day=2026-10-30", "day"),
+        ("/v1/scores/c1?snapshotdate=2026-10-30", "snapshotdate"),
         ("/v1/history/", "customer_id"),
         ("/v1/history/c1?days=32", "days"),
     ],
