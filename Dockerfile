@@ -29,7 +29,7 @@ COPY config.yaml dagster.yaml workspace.yaml ./
 ENV PATH=/opt/churn/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/data/.matplotlib DAGSTER_HOME=/app CHURN_CONFIG=/app/config.yaml CHURN_DATA_DIR=/data
 VOLUME /data
-EXPOSE 3000 4000
+EXPOSE 3000 4000 8000
 USER 10001:10001
 # Last, so that a new commit alone invalidates no layer that holds files.
 ARG CODE_REVISION=

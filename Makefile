@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_HOME ?= $(CURDIR)
 
-.PHONY: help setup run ui test lint image-test clean
+.PHONY: help setup run ui serve test lint browser-test image-test clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -21,6 +21,9 @@ run: setup  ## a sample where the source is empty, a first model, the last seven
 ui: setup  ## the Dagster UI and daemon on http://127.0.0.1:3000
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
+serve: setup  ## the score service and its page on http://127.0.0.1:8000
+	$(BIN)/churn-assets serve
+
 test: lint  ## linters, types, import contracts and the whole test suite
 	$(BIN)/pytest
 
@@ -29,6 +32,10 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser-test: setup  ## the page in a real browser (Debian's Chromium, installed where root may); screenshots in build/
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/pytest -m browser -n 1
 
 image-test: setup  ## build the Dockerfile without a container engine, and run the nightly chain inside it
 	./.ci/image-test

@@ -6,6 +6,7 @@
     definitions    the code location        composition  settings -> chain
     instance       Dagster's own state      settings     the only reader of environment and config.yaml
     assets/        Dagster adapters: read, call one core function, publish, return metadata
+    app/           the score service: read-only, no model and no orchestrator
     storage/       versioned tables, models, the source; bytes, and no orchestrator
     profiles/      one file a business: schema, features, label
     core/          pure functions: frames in, frames out
@@ -13,3 +14,19 @@
 Imports point downwards only. Four stages carry the same names everywhere: customers, features,
 training, scoring.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from churn_assets.storage.reading import read_scores
+
+__all__ = ["read_scores"]
+
+
+def __getattr__(name: str) -> Any:
+    """`read_scores`, which is loaded when it is asked for: the package itself loads nothing."""
+    if name == "read_scores":
+        from churn_assets.storage.reading import read_scores  # noqa: PLC0415  # see above
+
+        return read_scores
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

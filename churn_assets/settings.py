@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import AppOptions, AuditBounds, Decisions, GateBounds, Recipe, Validation
 
 __all__ = ["Schedule", "ScoringSettings", "Settings", "SourceSettings", "load_settings"]
 
@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     audit: AuditBounds = AuditBounds()
     schedule: Schedule = Schedule()
+    app: AppOptions = AppOptions()
     code_revision: str = ""
 
     @classmethod

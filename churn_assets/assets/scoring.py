@@ -18,6 +18,7 @@ from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.scoring import ScoreAudit
 from churn_assets.storage.history import Commit, Event
+from churn_assets.storage.lookup_writing import lookup_beside
 from churn_assets.storage.versions import PartitionVersion, Published, Staged
 
 __all__ = ["ScoreConfig", "Scored", "score_customers", "scoring_assets"]
@@ -94,6 +95,7 @@ def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work)
 
 def _publish(chain: Chain, staged: Staged, expected: str | None, commit: Commit, *, publish: bool) -> Published:
     if publish:
+        lookup_beside(chain.scores.root, staged)
         return chain.scores.publish(staged, expected, commit)
     chain.scores.discard(staged)
     return Published(staged.version, changed=False)

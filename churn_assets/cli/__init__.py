@@ -8,6 +8,7 @@ thing; heavy imports wait inside the functions until a command needs them.
     days       backfill                           opening    what several commands open
     models     train, models, promote
     scores     scores ..., rollback, trace
+    serving    serve
 """
 
 import os
@@ -16,7 +17,7 @@ import sys
 import typer
 
 from churn_assets import present
-from churn_assets.cli import days, models, nights, scores
+from churn_assets.cli import days, models, nights, scores, serving
 from churn_assets.core.errors import ChurnError, InputError
 
 __all__ = ["app", "main"]
@@ -28,6 +29,7 @@ app.add_typer(nights.commands)  # these in the order of --help
 app.add_typer(days.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
+app.add_typer(serving.commands)
 
 
 def main() -> None:

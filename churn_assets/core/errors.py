@@ -13,6 +13,7 @@ ChurnError                  a sentence for a person: what, where, what to do
     ├── SchemaChanged       a table's columns differ from what would be written
     ├── PartitionMissing    an upstream partition that was never published
     ├── TrainingImpossible  not enough history or labels for an honest model
+    ├── LookupFault         files of the app's key lookup that are damaged or those of other scores
     ├── ModelFault          an artefact that is missing, tampered with or of another profile
     └── NoChampion          no model has been promoted
 """
@@ -21,6 +22,7 @@ __all__ = [
     "AuditFailed",
     "ChurnError",
     "InputError",
+    "LookupFault",
     "ModelFault",
     "NoChampion",
     "PartitionConflict",
@@ -86,6 +88,10 @@ class PartitionMissing(RunError):
 
 class TrainingImpossible(RunError):
     """There is not enough history, or not enough outcomes, for an honest model."""
+
+
+class LookupFault(RunError):
+    """Files of a key lookup are missing, damaged, or those of other scores; they can be made again from the table."""
 
 
 class ModelFault(RunError):

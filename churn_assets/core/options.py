@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["AuditBounds", "Candidate", "Decisions", "GateBounds", "Recipe", "Validation"]
+__all__ = ["AppOptions", "AuditBounds", "Candidate", "Decisions", "GateBounds", "Recipe", "Validation"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -22,6 +22,18 @@ Estimator = Literal[
 
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AppOptions(_Options):
+    """How the score service answers: to whom, what it calls too old, how often it looks for new scores.
+
+    `keys` maps a name to the SHA-256 of an API key, in hexadecimal.
+    """
+
+    keys: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
+    fresh_hours: Annotated[float, Field(gt=0, le=87_600)] = 36.0
+    refuse_stale: bool = False
+    poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.1
 
 
 class Validation(_Options):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from churn_assets.core.columns import SNAPSHOT_DATE
 
-__all__ = ["Layout", "part_name", "partition_folder", "version_folder"]
+__all__ = ["Layout", "lookup_folder", "part_name", "partition_folder", "version_folder"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ def partition_folder(day: dt.date) -> str:
 def version_folder(day: dt.date, version: str) -> str:
     """The folder of a partition version, from its table's root."""
     return f"{partition_folder(day)}/{version}"
+
+
+def lookup_folder(day: dt.date, version: str) -> str:
+    """The folder of a score version's key lookup, from its table's root; a vacuum passes over what begins with `_`."""
+    return f"_lookup/{version_folder(day, version)}"
 
 
 def part_name(number: int) -> str:

@@ -1,0 +1,161 @@
+"""What the endpoints say and are told, as types: the OpenAPI document is made of them.
+
+The answers themselves are put together from bytes that each edition prepares, and are held
+against these types by tests.
+"""
+
+import datetime as dt
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = [
+    "AtRisk",
+    "Batch",
+    "BatchRequest",
+    "Day",
+    "FieldError",
+    "Health",
+    "History",
+    "Problem",
+    "Readiness",
+    "Score",
+    "Snapshot",
+    "Snapshots",
+    "Summary",
+]
+
+BATCH_LIMIT = 1000
+
+
+def _iso_day(given: object) -> object:
+    if isinstance(given, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", given, re.ASCII):
+        message = "write a day as 2026-11-01"
+        raise ValueError(message)
+    return given
+
+
+Day = Annotated[dt.date, BeforeValidator(_iso_day)]
+Text = Annotated[str, Field(min_length=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class Score(_Answer):
+    """One customer's score; `stale` where it is older than the configured freshness."""
+
+    customer_id: Text
+    snapshot_date: dt.date
+    churn_probability: Probability
+    risk_tier: str
+    action: str
+    model_version: str
+    score_version: str
+    stale: bool
+
+
+class BatchRequest(_Answer):
+    """Whose scores are asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+    customer_ids: Annotated[list[Text], Field(min_length=1, max_length=BATCH_LIMIT)]
+    snapshot_date: Annotated[Day | None, Field(strict=False)] = None
+
+
+class Batch(_Answer):
+    """The scores of those who have one, in the order asked and each once, and who has none; all of one version."""
+
+    snapshot_date: dt.date
+    score_version: str
+    stale: bool
+    scores: list[Score]
+    missing: list[str]
+
+
+class Snapshot(_Answer):
+    """What is current for one day."""
+
+    snapshot_date: dt.date
+    score_version: str
+    rows: Count
+    model_version: str
+    published_at: dt.datetime
+
+
+class Snapshots(_Answer):
+    """Every day that has scores, the newest first."""
+
+    snapshots: list[Snapshot]
+
+
+class AtRisk(_Answer):
+    """A page of the customers of tier `medium` and `high`, the highest probability first; `next` leads on."""
+
+    snapshot_date: dt.date
+    score_version: str
+    stale: bool
+    scores: list[Score]
+    next: str | None
+
+
+class Summary(_Answer):
+    """A day's scores in aggregates; `histogram` counts them by twentieths of the probability."""
+
+    snapshot_date: dt.date
+    score_version: str
+    model_version: str
+    published_at: dt.datetime
+    stale: bool
+    fresh_until: dt.datetime
+    rows: Count
+    mean_probability: Probability
+    tiers: dict[str, int]
+    actions: dict[str, int]
+    models: dict[str, int]
+    histogram: Annotated[list[int], Field(min_length=20, max_length=20)]
+
+
+class History(_Answer):
+    """One customer's current scores of the last days, the newest first."""
+
+    customer_id: Text
+    scores: list[Score]
+
+
+class Health(_Answer):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Readiness(_Answer):
+    """There are scores, and they are fresh enough."""
+
+    status: Literal["ready"]
+    snapshot_date: dt.date
+    score_version: str
+    fresh_until: dt.datetime
+
+
+class FieldError(_Answer):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(_Answer):
+    """Why there is no answer, after RFC 9457; `instance` names the request in the service's log."""
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    instance: str
+    errors: list[FieldError] | None = None

@@ -1,0 +1,266 @@
+"""A client for programs that ask the score service: typed, patient within limits, never in a page's way.
+
+    with ScoreClient("http://scores.internal:8000", key=KEY) as scores:
+        score = scores.score_or_none(customer_id)      # None: show the page without an offer
+
+It needs httpx and nothing else of this package. One client may be shared by threads.
+
+ScoreServiceError        the service gave no score
+├── UnknownScore         it has none: of this customer, or of this day
+├── Unavailable          it could not be reached or has nothing to serve, also after every retry
+└── Refused              the request or the key is wrong: retrying does not help
+"""
+
+import datetime as dt
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+__all__ = [
+    "Refused",
+    "Score",
+    "ScoreClient",
+    "ScoreServiceError",
+    "Scores",
+    "Snapshot",
+    "Unavailable",
+    "UnknownScore",
+]
+
+RETRIED = {429, 500, 502, 503, 504}
+BATCH = 1000
+LONGEST_IN_PATH = 2000
+logger = logging.getLogger(__name__)
+
+
+class ScoreServiceError(Exception):
+    """The service gave no score; `problem` is what it said, if it answered."""
+
+    def __init__(self, message: str, problem: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.problem = problem or {}
+
+
+class UnknownScore(ScoreServiceError):
+    """No score of this customer, or no scores of this day."""
+
+
+class Unavailable(ScoreServiceError):
+    """The service could not be reached, or has nothing to serve, also after every retry."""
+
+
+class Refused(ScoreServiceError):
+    """The request or the key is wrong; retrying does not help."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One customer's score."""
+
+    customer_id: str
+    snapshot_date: dt.date
+    churn_probability: float
+    risk_tier: str
+    action: str
+    model_version: str
+    score_version: str
+    stale: bool
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a batch by customer, and who has none."""
+
+    scores: dict[str, Score]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is current for one day."""
+
+    snapshot_date: dt.date
+    score_version: str
+    rows: int
+    model_version: str
+    published_at: dt.datetime
+
+
+class ScoreClient:
+    """Asks one score service."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 1.0,
+        retries: int = 2,
+        backoff: float = 0.05,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """For the service at `base_url`.
+
+        Args:
+            base_url: such as `https://scores.internal`.
+            key: an API key, where the service has keys.
+            timeout: seconds for each attempt.
+            retries: further attempts after one that failed for a reason that may pass.
+            backoff: seconds before the first of them; doubled each time, with jitter.
+            sleep: waits between attempts.
+        """
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
+        self._retries = retries
+        self._backoff = backoff
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def score(self, customer_id: str, snapshot_date: dt.date | None = None) -> Score:
+        """One customer's score, of the newest day where none is named.
+
+        Raises:
+            UnknownScore, Unavailable, Refused: there is none to be had.
+        """
+        quoted = quote(customer_id, safe="", errors="surrogatepass")
+        if customer_id in {".", ".."} or len(quoted) > LONGEST_IN_PATH:  # what a URL cannot carry goes into a body
+            found = self.scores([customer_id], snapshot_date).scores
+            if customer_id not in found:
+                raise UnknownScore("this customer has no score")
+            return found[customer_id]
+        params = {"snapshot_date": snapshot_date.isoformat()} if snapshot_date else None
+        return _score(self._ask("GET", f"/v1/scores/{quoted}", params=params))
+
+    def score_or_none(self, customer_id: str, snapshot_date: dt.date | None = None) -> Score | None:
+        """One customer's score, None where there is none for whatever reason: a page goes on without.
+
+        An outage and a refusal are logged as warnings, without the id; an unknown customer is none.
+        """
+        try:
+            return self.score(customer_id, snapshot_date)
+        except UnknownScore:
+            return None
+        except ScoreServiceError as error:
+            logger.warning("no score: %s", error)
+            return None
+
+    def scores(self, customer_ids: Iterable[str], snapshot_date: dt.date | None = None) -> Scores:
+        """The scores of any number of customers, asked for in batches of 1,000, each of one version.
+
+        Raises:
+            UnknownScore, Unavailable, Refused: there are none to be had.
+        """
+        found: dict[str, Score] = {}
+        missing: list[str] = []
+        remaining = iter(dict.fromkeys(customer_ids))
+        while batch := list(islice(remaining, BATCH)):
+            body: dict[str, Any] = {"customer_ids": batch}
+            if snapshot_date:
+                body["snapshot_date"] = snapshot_date.isoformat()
+            told = self._ask("POST", "/v1/scores:batchGet", json=body)
+            found |= {each["customer_id"]: _score(each) for each in told["scores"]}
+            missing += told["missing"]
+        return Scores(found, tuple(missing))
+
+    def at_risk(self, snapshot_date: dt.date | None = None, page: int = 500) -> Iterator[Score]:
+        """The customers at risk, the highest probability first, page by page.
+
+        Raises:
+            UnknownScore, Unavailable, Refused: there are none to be had.
+        """
+        params: dict[str, Any] = {"limit": page}
+        if snapshot_date:
+            params["snapshot_date"] = snapshot_date.isoformat()
+        while True:
+            told = self._ask("GET", "/v1/customers/at-risk", params=params)
+            yield from map(_score, told["scores"])
+            if told["next"] is None:
+                return
+            params["after"] = told["next"]
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """Every day that has scores, the newest first.
+
+        Raises:
+            Unavailable, Refused: nothing could be read.
+        """
+        return [
+            Snapshot(
+                dt.date.fromisoformat(each["snapshot_date"]),
+                each["score_version"],
+                each["rows"],
+                each["model_version"],
+                dt.datetime.fromisoformat(each["published_at"]),
+            )
+            for each in self._ask("GET", "/v1/snapshots")["snapshots"]
+        ]
+
+    def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+        """An answer, after as many attempts as it takes and may take; every question only reads."""
+        for attempt in range(self._retries + 1):
+            last = attempt == self._retries
+            try:
+                response = self._http.request(method, path, **given)
+            except httpx.TransportError as error:
+                if last:
+                    raise Unavailable(f"the score service cannot be reached: {type(error).__name__}") from error
+                self._pause(attempt)
+                continue
+            if response.status_code not in RETRIED or last:
+                return _read(response)
+            self._pause(attempt)
+        raise Unavailable("no attempt was allowed: retries is negative")
+
+    def _pause(self, attempt: int) -> None:
+        """Wait a little longer each time and a bit at random; what `Retry-After` asks for is longer than a page can."""
+        self._sleep(self._backoff * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # spreads retries, guards nothing
+
+
+def _read(response: httpx.Response) -> dict[str, Any]:
+    try:
+        told = response.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise Unavailable(f"the score service gave no answer that can be read (status {response.status_code})")
+    if response.is_success:
+        return told
+    sentence = f"{told.get('detail') or 'the score service refused'} (status {response.status_code})"
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise UnknownScore(sentence, told)
+    if response.status_code in RETRIED:
+        raise Unavailable(sentence, told)
+    raise Refused(sentence, told)
+
+
+def _score(told: dict[str, Any]) -> Score:
+    """A score of an answer; fields that came later are passed over."""
+    return Score(
+        customer_id=told["customer_id"],
+        snapshot_date=dt.date.fromisoformat(told["snapshot_date"]),
+        churn_probability=told["churn_probability"],
+        risk_tier=told["risk_tier"],
+        action=told["action"],
+        model_version=told["model_version"],
+        score_version=told["score_version"],
+        stale=told["stale"],
+    )

@@ -1,0 +1,50 @@
+"""The page for the retention team: a few files of this package, and headers that let nothing else in.
+
+The page asks the same endpoints as any program, so it says nothing that they do not; where keys
+are set it asks its reader for one, and keeps it until the tab is closed.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+
+__all__ = ["POLICY", "add_pages"]
+
+FOLDER = Path(__file__).with_name("site")
+FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/favicon.svg": ("favicon.svg", "image/svg+xml"),
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def add_pages(app: FastAPI) -> None:
+    """The page and what it is made of, read once."""
+    for path, (name, media_type) in FILES.items():
+        answer = _file(FOLDER / name, media_type)
+        app.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _file(path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    content = path.read_bytes()
+    headers = HEADERS | {"ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"'}
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(None, 304, headers)
+        return Response(content, 200, headers, media_type)
+
+    return answer

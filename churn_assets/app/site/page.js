@@ -1,0 +1,227 @@
+"use strict";
+
+// The page asks the same endpoints as any program. Text from elsewhere goes into text nodes, never into markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+const PAGE = 25;
+const HISTORY_DAYS = 14;
+const at = (id) => document.getElementById(id);
+const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0 };
+const whole = new Intl.NumberFormat("en");
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+
+class Problem extends Error {
+  constructor(status, detail) { super(detail); this.status = status; }
+}
+
+async function ask(path, parameters = {}) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
+  const headers = state.key ? { Authorization: `Bearer ${state.key}` } : {};
+  let response;
+  try {
+    response = await fetch(query.size ? `${path}?${query}` : path, { headers });
+  } catch {
+    throw new Problem(0, "The score service cannot be reached.");
+  }
+  const told = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, told.detail ?? "The score service gave no answer.");
+  return told;
+}
+
+function make(name, attributes = {}, ...children) {
+  const svg = ["svg", "rect", "line", "polyline", "circle", "text", "title", "g"].includes(name);
+  const element = svg ? document.createElementNS(SVG, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+const tag = (tier) => make("span", { class: `tag ${["low", "medium", "high"].includes(tier) ? tier : ""}` }, tier);
+const deed = (action) => ({ none: "nothing to do", offer: "make an offer", review: "have a look" })[action] ?? action;
+
+function say(text) {
+  at("notice").textContent = text;
+  at("notice").hidden = !text;
+}
+
+function complain(error) {
+  if (error.status !== 401) return say(error.message);
+  sessionStorage.removeItem("key");
+  say(state.key ? "That key is not valid." : "");
+  state.key = null;
+  at("scores").hidden = true;
+  at("key-form").hidden = false;
+  at("when").textContent = "";
+  at("key").value = "";
+  at("key").focus();
+}
+
+function tile(name, value, beside) {
+  return make("dl", { class: "tile" }, make("dt", {}, name), make("dd", {}, value, make("small", {}, beside)));
+}
+
+function showSummary(told) {
+  const share = (count) => (told.rows ? `${percent(count / told.rows)} of all` : "");
+  const [high, medium] = [told.tiers.high ?? 0, told.tiers.medium ?? 0];
+  const offers = told.actions.offer ?? 0;
+  at("tiles").replaceChildren(
+    tile("Customers", whole.format(told.rows), `mean risk ${percent(told.mean_probability)}`),
+    tile("High risk", whole.format(high), share(high)),
+    tile("Medium risk", whole.format(medium), share(medium)),
+    tile("Offers to make", whole.format(offers), `${whole.format(told.actions.review ?? 0)} to review`),
+  );
+  const day = new Date(`${told.snapshot_date}T00:00:00`).toLocaleDateString("en-GB", { dateStyle: "full" });
+  at("when").textContent = `As of the end of ${day}`;
+  say(told.stale ? `These scores are out of date: they were fresh until ${new Date(told.fresh_until).toLocaleString("en-GB")}.` : "");
+  const models = Object.keys(told.models).join(", ") || told.model_version;
+  at("version").textContent = `Model ${models} · scores ${told.score_version} · published ${new Date(told.published_at).toLocaleString("en-GB")}`;
+  drawHistogram(told);
+}
+
+function drawHistogram(told) {
+  const [width, height, base] = [720, 230, 200];
+  const most = Math.max(1, ...told.histogram);
+  const step = width / told.histogram.length;
+  const listed = told.histogram.map((count, bin) => `${5 * bin} to ${5 * bin + 5} %: ${whole.format(count)}`).join("; ");
+  const drawing = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Customers by risk. ${listed}` });
+  let [below, low, medium] = [0, told.tiers.low ?? 0, told.tiers.medium ?? 0];
+  told.histogram.forEach((count, bin) => {
+    const middle = below + count / 2;
+    const tier = middle <= low && low ? "low" : middle <= low + medium && medium ? "medium" : "high";
+    below += count;
+    const tall = count ? Math.max(2, (base - 24) * (count / most)) : 0;
+    const bar = make("rect", { x: bin * step + 3, y: base - tall, width: step - 6, height: tall, rx: 3, class: `bar-${tier}` });
+    bar.append(make("title", {}, `${5 * bin} to ${5 * bin + 5} %: ${whole.format(count)}`));
+    drawing.append(bar);
+    if (count) drawing.append(make("text", { x: (bin + 0.5) * step, y: base - tall - 5, "text-anchor": "middle", class: "count" }, whole.format(count)));
+  });
+  drawing.append(make("line", { x1: 0, x2: width, y1: base, y2: base, class: "axis" }));
+  for (const mark of [0, 25, 50, 75, 100]) {
+    const anchor = mark === 0 ? "start" : mark === 100 ? "end" : "middle";
+    drawing.append(make("text", { x: (width * mark) / 100, y: height - 6, "text-anchor": anchor }, `${mark} %`));
+  }
+  at("histogram").replaceChildren(drawing);
+}
+
+function riskRow(score) {
+  const open = make("button", { type: "button", class: "link" }, score.customer_id.length > 60 ? `${score.customer_id.slice(0, 60)}…` : score.customer_id);
+  open.addEventListener("click", () => find(score.customer_id));
+  const meter = make("svg", { width: 60, height: 8, "aria-hidden": "true" });
+  meter.append(
+    make("rect", { width: 60, height: 8, rx: 4, class: "track" }),
+    make("rect", { width: 60 * score.churn_probability, height: 8, rx: 4, class: `bar-${score.risk_tier}` }),
+  );
+  return make("tr", {},
+    make("td", {}, open),
+    make("td", { class: "number" }, percent(score.churn_probability), meter),
+    make("td", {}, tag(score.risk_tier)),
+    make("td", {}, score.action));
+}
+
+async function loadRisk(after) {
+  const turn = state.turn;
+  const page = await ask("/v1/customers/at-risk", { limit: PAGE, after, snapshot_date: state.day });
+  if (turn !== state.turn) return;
+  const rows = page.scores.map(riskRow);
+  if (after) at("risk").append(...rows); else at("risk").replaceChildren(...rows);
+  if (after) rows[0]?.querySelector("button").focus();
+  state.next = page.next;
+  at("more").hidden = !page.next;
+  at("risk-empty").hidden = at("risk").childElementCount > 0;
+}
+
+function drawHistory(scores) {
+  const days = [...scores].reverse();
+  const [width, height, left, right, top, base] = [720, 200, 52, 700, 16, 160];
+  const x = (index) => (days.length === 1 ? (left + right) / 2 : left + ((right - left) * index) / (days.length - 1));
+  const y = (share) => base - (base - top) * share;
+  const told = days.map((each) => `${each.snapshot_date}: ${percent(each.churn_probability)}`).join("; ");
+  const drawing = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Risk over the days. ${told}` });
+  for (const share of [0, 0.5, 1]) {
+    drawing.append(make("line", { x1: left, x2: right, y1: y(share), y2: y(share), class: "axis" }));
+    drawing.append(make("text", { x: 0, y: y(share) + 5 }, percent(share, 0)));
+  }
+  drawing.append(make("polyline", { class: "line", points: days.map((each, index) => `${x(index)},${y(each.churn_probability)}`).join(" ") }));
+  days.forEach((each, index) => {
+    const dot = make("circle", { class: "dot", cx: x(index), cy: y(each.churn_probability), r: 5 });
+    dot.append(make("title", {}, `${each.snapshot_date}: ${percent(each.churn_probability)}`));
+    drawing.append(dot);
+  });
+  for (const index of days.length > 1 ? [0, days.length - 1] : [0]) {
+    const anchor = days.length === 1 ? "middle" : index ? "end" : "start";
+    drawing.append(make("text", { x: x(index), y: height - 10, "text-anchor": anchor }, days[index].snapshot_date));
+  }
+  return make("div", { class: "history" }, drawing);
+}
+
+async function find(customer) {
+  at("find").value = customer;
+  const shown = at("customer");
+  shown.hidden = false;
+  shown.replaceChildren(make("p", { class: "hint" }, "Looking"));
+  const title = make("h3", {}, customer.length > 300 ? `${customer.slice(0, 300)}…` : customer);
+  try {
+    const batch = await fetchOne(customer);
+    const [score] = batch.scores;
+    if (!score) {
+      shown.replaceChildren(title, make("p", { class: "hint" }, `No score on ${batch.snapshot_date}: is it a new customer, or spelled otherwise?`));
+    } else {
+      const verdict = make("p", { class: "verdict" }, make("span", { class: "figure" }, percent(score.churn_probability)), tag(score.risk_tier), deed(score.action));
+      shown.replaceChildren(title, verdict);
+      const history = await ask(`/v1/history/${encodeURIComponent(customer)}`, { days: HISTORY_DAYS }).catch(() => ({ scores: [] }));
+      if (history.scores.length) shown.append(make("p", { class: "hint" }, `Risk over the last ${history.scores.length} days with scores`), drawHistory(history.scores));
+    }
+    shown.focus();
+    shown.scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    shown.hidden = true;
+    complain(error);
+  }
+}
+
+// A batch of one: it carries ids that no address can.
+async function fetchOne(customer) {
+  const headers = { "Content-Type": "application/json", ...(state.key ? { Authorization: `Bearer ${state.key}` } : {}) };
+  const body = { customer_ids: [customer], ...(state.day ? { snapshot_date: state.day } : {}) };
+  const response = await fetch("/v1/scores:batchGet", { method: "POST", headers, body: JSON.stringify(body) });
+  const told = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, told.detail ?? "The score service gave no answer.");
+  return told;
+}
+
+async function load() {
+  const turn = ++state.turn;
+  try {
+    const [summary, snapshots] = await Promise.all([ask("/v1/summary", { snapshot_date: state.day }), ask("/v1/snapshots")]);
+    if (turn !== state.turn) return;
+    const days = snapshots.snapshots.map((each) => each.snapshot_date);
+    at("day").replaceChildren(...days.map((day, index) => make("option", { value: index ? day : "" }, day)));
+    at("day").value = days.indexOf(state.day) > 0 ? state.day : "";
+    at("day").disabled = false;
+    at("key-form").hidden = true;
+    at("scores").hidden = false;
+    showSummary(summary);
+    await loadRisk(null);
+  } catch (error) {
+    at("when").textContent = "";
+    complain(error);
+  }
+}
+
+at("day").addEventListener("change", (event) => {
+  state.day = event.target.value;
+  at("customer").hidden = true;
+  load();
+});
+at("more").addEventListener("click", () => loadRisk(state.next).catch(complain));
+at("find-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (at("find").value) find(at("find").value);
+});
+at("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  state.key = at("key").value;
+  sessionStorage.setItem("key", state.key);
+  load();
+});
+load();

@@ -1,0 +1,142 @@
+"""The files of a key lookup, and the card that says what they are: read back before a single score is.
+
+lookup.json     the card: which scores these are, the size and checksum of each file, the day in aggregates
+keys.npy        the first 16 bytes of every 32nd customer id, NUL-padded, in order
+scores.arrow    every row: customer id, probability and a number for its tier, action and model version
+at_risk.npy     the rows of the customers at risk, the highest probability first
+"""
+
+import datetime as dt
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from churn_assets.core.errors import LookupFault
+
+__all__ = [
+    "AT_RISK",
+    "CARD",
+    "CHUNK_ROWS",
+    "KEYS",
+    "KEY_STEP",
+    "KEY_WIDTH",
+    "LOOKUP_SCHEMA",
+    "SCORES_FILE",
+    "DaySummary",
+    "Kind",
+    "LookupCard",
+    "checksum",
+]
+
+FORMAT = 1
+CARD = "lookup.json"
+KEYS = "keys.npy"
+SCORES_FILE = "scores.arrow"
+AT_RISK = "at_risk.npy"
+KEY_WIDTH = 16
+KEY_STEP = 32
+CHUNK_ROWS = 262_144  # of every record batch but the last: a row is found by one division
+LOOKUP_SCHEMA = pa.schema([("customer_id", pa.string()), ("churn_probability", pa.float64()), ("kind", pa.uint16())])
+BLOCK_BYTES = 1 << 20
+
+
+class Kind(NamedTuple):
+    """What a score says beside its probability: few combinations for millions of rows."""
+
+    risk_tier: str
+    action: str
+    model_version: str
+
+
+@dataclass(frozen=True)
+class DaySummary:
+    """A day's scores in aggregates; `histogram` counts them by twentieths of the probability."""
+
+    mean_probability: float
+    tiers: Mapping[str, int]
+    actions: Mapping[str, int]
+    models: Mapping[str, int]
+    histogram: Sequence[int]
+
+
+@dataclass(frozen=True)
+class LookupCard:
+    """What a lookup holds; `files` maps each name to its size in bytes and its CRC-32."""
+
+    snapshot_date: dt.date
+    score_version: str
+    rows: int
+    kinds: tuple[Kind, ...]
+    summary: DaySummary
+    files: Mapping[str, tuple[int, int]]
+
+    def write(self, folder: Path) -> None:
+        """Write the card, which makes the folder a lookup."""
+        told = json.dumps({"format": FORMAT, **asdict(self)}, default=str, sort_keys=True)
+        (folder / CARD).write_text(json.dumps({"crc32": zlib.crc32(told.encode()), "card": told}))
+
+    @classmethod
+    def read(cls, folder: Path, day: dt.date, version: str) -> "LookupCard":
+        """The card of a folder that is to hold the lookup of `version` of `day`.
+
+        Raises:
+            LookupFault: there is none, or it is damaged, or of another format, day or version.
+        """
+        told = _told(folder)
+        if told["format"] != FORMAT:
+            raise LookupFault(f"{folder}: format {told['format']}, and this release reads {FORMAT}")
+        card = cls(
+            snapshot_date=dt.date.fromisoformat(told["snapshot_date"]),
+            score_version=told["score_version"],
+            rows=told["rows"],
+            kinds=tuple(Kind(*kind) for kind in told["kinds"]),
+            summary=DaySummary(**told["summary"]),
+            files={name: (size, crc) for name, (size, crc) in told["files"].items()},
+        )
+        if (card.snapshot_date, card.score_version) != (day, version):
+            raise LookupFault(f"{folder}: it holds version {card.score_version} of {card.snapshot_date}")
+        return card
+
+    def verify(self, folder: Path) -> None:
+        """Hold every file against its size and checksum.
+
+        Raises:
+            LookupFault: one is missing, truncated or changed.
+        """
+        for name, (size, crc) in self.files.items():
+            path = folder / name
+            try:
+                if path.stat().st_size != size:
+                    raise LookupFault(f"{path}: {path.stat().st_size} bytes, and there were {size}")
+                if checksum(path) != crc:
+                    raise LookupFault(f"{path}: its content has changed since it was written")
+            except OSError as error:
+                raise LookupFault(f"{path}: {error.strerror}") from error
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file: tells damage, not malice; whoever may write the data folder decides the scores anyway."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            crc = zlib.crc32(block, crc)
+    return crc
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    try:
+        outer = json.loads((folder / CARD).read_bytes())
+        told = outer["card"]
+        if zlib.crc32(told.encode()) != outer["crc32"]:
+            raise LookupFault(f"{folder / CARD}: its content has changed since it was written")
+        card: dict[str, Any] = json.loads(told)
+    except OSError as error:
+        raise LookupFault(f"{folder / CARD}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LookupFault(f"{folder / CARD}: this is no card of a lookup") from error
+    return card

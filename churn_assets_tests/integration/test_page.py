@@ -1,0 +1,150 @@
+"""The page in a real browser: it loads, finds a customer, asks nothing of elsewhere, and complains of nothing."""
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from churn_assets.app.pages import POLICY
+from churn_assets_tests.serving import DAY, KEY, asking, digest, make_app, publish_scores, rows_of, served
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+)
+ARTEFACTS = Path(__file__).parents[2] / "build" / "screenshots"
+ODD = "<img src=x onerror=alert(1)>/é\U0001f600"
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium here; `make browser-test` installs it"
+)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fortnight's scores of a few dozen customers, one of them with an odd name."""
+    folder = tmp_path_factory.mktemp("page")
+    people = {f"c{number:07}": (number * 37 % 101) / 101 for number in range(120)} | {ODD: 0.97}
+    for back in range(5, -1, -1):
+        shifted = {customer: min(1.0, risk + back / 100) for customer, risk in people.items()}
+        publish_scores(folder, rows_of(shifted), DAY - dt.timedelta(days=back))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(data_dir: Path) -> Iterator[str]:
+    """Where the page is, which asks for a key."""
+    with served(make_app(data_dir, keys={"team": digest(KEY)})) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield running
+        running.close()
+
+
+def test_the_page_lets_nothing_else_in(data_dir: Path) -> None:
+    """Its policy names no other origin and no inline code, and its files hold none."""
+    with asking(make_app(data_dir)) as client:
+        files = {path: client.get(path) for path in ("/", "/page.js", "/page.css", "/favicon.svg")}
+        again = client.get("/", headers={"If-None-Match": files["/"].headers["etag"]})
+
+    assert {answer.status_code for answer in files.values()} == {200}
+    assert {answer.headers["content-security-policy"] for answer in files.values()} == {POLICY}
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+    for answer in files.values():
+        assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", "")
+    assert "style=" not in files["/"].text
+    assert again.status_code == 304
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_customer_is_found_by_keyboard(url: str, browser: Any, size: str, scheme: str) -> None:
+    """A key is asked for, the day is shown, a customer is found without a mouse; no error and no other request."""
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    troubles: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    page.wait_for_selector("#key-form:not([hidden])")
+    page.on("console", lambda message: troubles.append(message.text) if message.type in {"error", "warning"} else None)
+    page.keyboard.type(KEY)  # the field has the focus
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#risk tr")
+    page.keyboard.press("Tab")
+    page.focus("#find")
+    page.keyboard.type(ODD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#customer .history")
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"page-{size}-{scheme}.png", full_page=True)
+
+    shown = page.inner_text("#customer")
+    first_row = page.inner_text("#risk tr")
+    rows = page.locator("#risk tr").count()
+    page.focus("#more")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"document.querySelectorAll('#risk tr').length > {rows}")
+    fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    focus = page.evaluate("document.activeElement.closest('tr') !== null")
+    page.close()
+
+    assert ODD in shown
+    assert "97.0 %" in shown
+    assert "make an offer" in shown
+    assert first_row.startswith(ODD)
+    assert rows == 25
+    assert fits
+    assert focus
+    assert not troubles
+    assert all(each.startswith(url) for each in asked)
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_another_day_is_chosen(url: str, browser: Any) -> None:
+    """The day's figures and customers are those of the day that was chosen; a customer who is not there is told so."""
+    page = browser.new_page()
+    page.add_init_script(f"sessionStorage.setItem('key', '{KEY}')")
+    page.goto(url)
+    page.wait_for_selector("#risk tr")
+
+    page.select_option("#day", "2026-10-26")
+    page.wait_for_function("document.getElementById('when').textContent.includes('26 October')")
+    page.fill("#find", "nobody")
+    page.press("#find", "Enter")
+    page.wait_for_function("document.getElementById('customer').textContent.includes('No score on 2026-10-26')")
+    notice = page.inner_text("#notice")
+    page.close()
+
+    assert "out of date" in notice
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_wrong_key_is_asked_for_again(url: str, browser: Any) -> None:
+    """A key that is not valid is said so, and is not kept."""
+    page = browser.new_page()
+    page.goto(url)
+    page.fill("#key", "wrong")
+    page.press("#key", "Enter")
+    page.wait_for_function("document.getElementById('notice').textContent === 'That key is not valid.'")
+    kept = page.evaluate("sessionStorage.getItem('key')")
+    page.close()
+
+    assert kept is None
