@@ -112,7 +112,7 @@ def _recipe(rng: np.random.Generator, estimator: Estimator, kinds: list[str]) ->
 @pytest.mark.parametrize("seed", range(8))
 def test_random_models_of_columns_are_computed_to_the_bit(seed: int) -> None:
     """HistGradientBoosting of any shape: the rows it learnt from, and edges of all columns, give the same bits."""
-    for number in range(25):
+    for number in range(20):
         rng = np.random.default_rng([seed, number])
         kinds = list(rng.choice(KINDS, rng.integers(1, 7)))
         rows = _rows(rng, kinds, int(rng.choice([40, 150, 400])))
@@ -305,13 +305,14 @@ def test_importing_the_kernel_does_not_import_numba() -> None:
 
 
 def test_without_a_place_for_its_cache_it_compiles_all_the_same(tmp_path: Path) -> None:
-    """Where neither the package's folder nor the home can be written, the loops work, uncached."""
+    """Where no folder can be written, the loops work, and are compiled by each process."""
     code = textwrap.dedent(
         """
         import numpy as np
         from numba.core import caching
         caching.CacheImpl._locator_classes = []
         from churn_assets.core.kernel_loops import Grid, code_numbers
+        assert type(code_numbers._cache) is caching.NullCache
         grid = Grid(np.r_[1.0, 2.0, [np.inf] * 4], np.zeros(1, dtype=np.uint16), 0.0, 0.0, 2, 3)
         codes = np.empty(4, dtype=np.uint16)
         code_numbers(np.array([0.5, 1.0, 2.5, np.nan]), grid, codes)
@@ -331,7 +332,9 @@ def test_numbers_get_the_code_that_a_search_gives(most: int) -> None:
     values = np.concatenate([thresholds, np.nextafter(thresholds, -np.inf), np.nextafter(thresholds, np.inf), EDGES])
     grid = kernel_loops.Grid(np.r_[thresholds, [np.inf] * 4], np.zeros(1, dtype=np.uint16), 0.0, 0.0, most, 9)
     codes = np.empty(len(values) + 1, dtype=np.uint16)
+    given = np.r_[values, np.nan]
+    given.flags.writeable = False
 
-    kernel_loops.code_numbers(np.r_[values, np.nan], grid, codes)
+    kernel_loops.code_numbers(given, grid, codes)
 
     assert codes.tolist() == [*np.searchsorted(thresholds, values).tolist(), 9]
