@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.settings import load_settings
-
 __all__ = ["commands"]
 
 commands = typer.Typer()
@@ -18,5 +16,6 @@ def serve(
 ) -> None:
     """Let the app read scores: an HTTP service that loads no model, and follows every publish and rollback."""
     from churn_assets.app.run import serve as run
+    from churn_assets.settings import load_settings
 
     run(load_settings(), host, port)

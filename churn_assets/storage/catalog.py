@@ -95,7 +95,8 @@ class CatalogReader:
                 event = read_event(commit)
                 self._events[event.day, event.version] = event
         files: dict[dt.date, dict[Path, int]] = {}
-        for action in pa.table(table.get_add_actions()).select(["path", "num_records"]).to_pylist():
+        actions = pa.RecordBatchReader.from_stream(table.get_add_actions()).read_all()  # `pa.table` would load pandas
+        for action in actions.select(["path", "num_records"]).to_pylist():
             path = self.root / action["path"]
             day = dt.date.fromisoformat(path.parent.parent.name.removeprefix(f"{SNAPSHOT_DATE}="))
             files.setdefault(day, {})[path] = action["num_records"]

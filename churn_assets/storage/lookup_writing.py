@@ -105,7 +105,8 @@ class _Seen:
     def add(self, chunk: pa.Table) -> pa.RecordBatch:
         """Take in the next rows; the record batch that is written of them."""
         ids = chunk.column("customer_id").combine_chunks()
-        probability = chunk.column("churn_probability").to_numpy()
+        stored = chunk.column("churn_probability").combine_chunks()
+        probability = np.asarray(np.from_dlpack(stored), np.float64)  # `to_numpy` would load pandas
         numbers = self._numbers(chunk)
         sampled = [each.encode()[:KEY_WIDTH] for each in ids[::KEY_STEP].to_pylist()]
         self.keys.append(np.array(sampled, f"S{KEY_WIDTH}"))
@@ -115,7 +116,7 @@ class _Seen:
         self._watch(probability, numbers)
         self.rows += chunk.num_rows
         kinds = pa.Array.from_buffers(pa.uint16(), len(numbers), [None, pa.py_buffer(numbers)])
-        columns = [ids, chunk.column("churn_probability").combine_chunks(), kinds]
+        columns = [ids, stored, kinds]
         return pa.RecordBatch.from_arrays(columns, schema=LOOKUP_SCHEMA)
 
     def _numbers(self, chunk: pa.Table) -> NDArray[np.uint16]:
@@ -125,7 +126,7 @@ class _Seen:
         for column in Kind._fields:
             encoded = chunk.column(column).combine_chunks().dictionary_encode()
             names.append(encoded.dictionary.to_pylist())
-            combined = combined * len(names[-1]) + encoded.indices.to_numpy()
+            combined = combined * len(names[-1]) + np.from_dlpack(encoded.indices)
         sizes = [len(each) for each in names]
         counts = np.bincount(combined, minlength=1)
         met = sorted((int(np.argmax(combined == code)), int(code)) for code in np.flatnonzero(counts))

@@ -58,6 +58,10 @@ BY_ENVIRONMENT = [
     ("scoring.scheduler", "tcp://dask-scheduler:8786", "tcp://dask-scheduler:8786"),
     ("schedule.nightly", "30 1 * * *", "30 1 * * *"),
     ("schedule.training", "0 5 1 * *", "0 5 1 * *"),
+    ("app.keys", f'{{"shop": "{"a" * 64}"}}', {"shop": "a" * 64}),
+    ("app.fresh_hours", "12", 12.0),
+    ("app.refuse_stale", "true", True),
+    ("app.poll_seconds", "0.5", 0.5),
 ]
 
 
