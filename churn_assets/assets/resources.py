@@ -21,7 +21,7 @@ from churn_assets.storage.tables import Table
 
 __all__ = ["Chain", "Work", "installed_libraries", "logger"]
 
-LIBRARIES = ("churn-assets", "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+LIBRARIES = ("churn-assets", "joblib", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 logger = logging.getLogger("churn_assets")
 

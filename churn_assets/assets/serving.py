@@ -78,7 +78,7 @@ def open_model(chain: Chain, version: str) -> Model:
     golden = store.golden(card)
     plain = Model(*store.load(version))
     check_golden(plain, chain.profile, golden, installed_libraries())
-    model, why = with_kernel(plain, chain.profile, golden)
+    model, why = with_kernel(plain, chain.profile, golden, installed_libraries())
     if why:
         logger.warning("model %s is scored by scikit-learn itself, at a tenth of the speed: %s", version, why)
     return model

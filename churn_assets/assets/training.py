@@ -104,7 +104,7 @@ def _keep(chain: Chain, card: ModelCard, made: MadeModel, plan: Plan) -> ModelCa
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
     model = Model(made.pipeline, card)
     golden, reference = freeze(chain, model, made, as_of)
-    kernel, why = with_kernel(model, chain.profile, golden)
+    kernel, why = with_kernel(model, chain.profile, golden, installed_libraries())
     card = card.model_copy(update={"kernel": EXACT if kernel.kernel else why})
     figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
     champion, changes = _since_champion(chain, card)

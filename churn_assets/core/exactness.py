@@ -13,7 +13,7 @@ from churn_assets.core.features import to_model_frame
 from churn_assets.core.kernel import KernelUnsupported, TreeKernel, compile_kernel
 from churn_assets.core.kernel_probes import path_rows
 
-__all__ = ["exact_kernel", "prove"]
+__all__ = ["exact_kernel", "prove", "same_bits"]
 
 FEW = 8
 FAR = (np.inf, -np.inf, np.finfo(np.float64).max, np.finfo(np.float64).min)
@@ -57,6 +57,11 @@ def prove(kernel: TreeKernel, pipeline: Any, features: pa.Table, columns: tuple[
         return _difference(kernel.model.decision_function(matrix), kernel.matrix_sums(matrix), "splits, summed")
 
 
+def same_bits(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Whether two arrays are equal to the bit: 0.0 is not -0.0."""
+    return first.tobytes() == second.tobytes()
+
+
 def _difference(expected: NDArray[np.float64] | str, given: NDArray[np.float64] | str, what: str) -> str:
     if isinstance(expected, str) or isinstance(given, str):
         if isinstance(expected, str) and isinstance(given, str):
@@ -65,9 +70,9 @@ def _difference(expected: NDArray[np.float64] | str, given: NDArray[np.float64] 
         return f"{who} {what}, which the other scores"
     if expected.shape != given.shape:
         return f"the model gives {len(expected)} scores of {what}, the kernel {len(given)}"
-    differs = expected.view(np.int64) != given.view(np.int64)
-    if not differs.any():
+    if same_bits(expected, given):
         return ""
+    differs = expected.view(np.int64) != given.view(np.int64)
     most = np.abs(expected - given)[differs].max()
     return f"{int(differs.sum())} of {len(given)} scores of {what} differ, by up to {most:.2g}"
 

@@ -7,6 +7,7 @@ that is what tells a changed line in `add_features`, or a library whose predicti
 import dataclasses
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,20 +43,29 @@ def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.d
     return kept.replace_schema_metadata({"snapshot_date": day.isoformat()})
 
 
-def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> tuple[Model, str]:
-    """The model with its compiled kernel where it is proven, here and now, on its golden rows and their edges.
+def with_kernel(model: Model, profile: Profile, golden: pa.Table, libraries: Mapping[str, str]) -> tuple[Model, str]:
+    """The model with its compiled kernel where it is proven, on its golden rows and their edges.
+
+    A proof holds for the libraries it was made with: under those of the card the kernel has to give the
+    golden rows again, under others it is proven anew.
 
     Returns:
         The model, and a clause that says why it has no kernel. There is none to say where it has one, where its
         card says already that it has none, and of rules.
     """
-    if model.card.is_rules or model.card.kernel not in {"", EXACT}:
-        return model, ""
-    from churn_assets.core.exactness import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
-
     card = model.card
+    if card.is_rules or card.kernel not in {"", EXACT}:
+        return model, ""
+    from churn_assets.core.exactness import exact_kernel, same_bits  # noqa: PLC0415  # brings scikit-learn, for models only
+    from churn_assets.core.kernel import compile_kernel  # noqa: PLC0415  # as above
+
+    columns = card.feature_columns
     features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
-    kernel, why = exact_kernel(model.pipeline, card.feature_columns, features)
+    if card.kernel == EXACT and card.libraries == libraries:
+        quick = dataclasses.replace(model, kernel=compile_kernel(model.pipeline, columns))
+        if same_bits(_given(quick, profile, golden), _given(model, profile, golden)):
+            return quick, ""
+    kernel, why = exact_kernel(model.pipeline, columns, features)
     return dataclasses.replace(model, kernel=kernel), why
 
 

@@ -171,7 +171,8 @@ def _opened(
     """The models, whose artefacts are what their cards say, and this process's side of the proof."""
     store = ModelStore(models)
     plain = [Model(*store.load(each)) for each in versions]
-    opened = tuple(with_kernel(each, _profile(profile), store.golden(each.card))[0] for each in plain)
+    installed = {name: _installed(name) for name in libraries} | {"python": platform.python_version()}
+    opened = tuple(with_kernel(each, _profile(profile), store.golden(each.card), installed)[0] for each in plain)
     return opened, _proof(_profile(profile), opened, models, libraries)
 
 
