@@ -1,0 +1,86 @@
+"""Where the seconds of a very small night go: 100 customers, so that all of it is overhead.
+
+    python benchmarks/overhead.py WORK_FOLDER [--rounds 5]
+
+One process each round: import, compose and open Dagster's storage, run the night; the same work without Dagster
+stands beside it.
+"""
+
+import argparse
+import datetime as dt
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from measuring import CHURN_ASSETS, machine, run
+
+if TYPE_CHECKING:
+    from churn_assets.launch import Launcher
+
+DAYS = 100
+
+
+def main() -> None:
+    """Time the phases in fresh processes, and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--day", type=dt.date.fromisoformat, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.day:
+        phases(given.day)
+        return
+    print(machine())
+    last = dt.date(2026, 6, 30)
+    data = {"CHURN_DATA_DIR": str(given.work.absolute())}
+    if not given.work.is_dir():
+        run([CHURN_ASSETS, "sample", "--customers", "100", "--days", str(DAYS), "--until", str(last)], **data)
+        rules = {"CHURN_TRAINING__ESTIMATOR": "rules"}  # a hundred customers are no history to learn from
+        run([CHURN_ASSETS, "run", "--date", str(last - dt.timedelta(days=given.rounds + 1))], **data, **rules)
+    told: dict[str, list[float]] = {}
+    for back in range(given.rounds):
+        day = last - dt.timedelta(days=back)
+        one = run([sys.executable, __file__, str(given.work), "--day", str(day)], **data)
+        for phase, seconds in {**one.told, "the whole process": one.seconds}.items():
+            told.setdefault(phase, []).append(seconds)
+    for phase, taken in told.items():
+        print(f"{phase:40} {statistics.median(taken):6.2f} s")
+
+
+def phases(day: dt.date) -> None:
+    """One night of `day`, in phases, and again without Dagster."""
+    clock = [time.perf_counter()]
+    from churn_assets.launch import Launcher
+    from churn_assets.settings import load_settings
+
+    clock.append(time.perf_counter())
+    launcher = Launcher(load_settings(), "benchmark")
+    clock.append(time.perf_counter())
+    launcher.night(day)
+    clock.append(time.perf_counter())
+    bare(launcher, day)
+    clock.append(time.perf_counter())
+    names = ("import", "compose, open Dagster's storage", "the night through Dagster", "its work without Dagster")
+    print(json.dumps({name: clock[at + 1] - clock[at] for at, name in enumerate(names)}))
+
+
+def bare(launcher: "Launcher", day: dt.date) -> None:
+    """What the assets of a night do, called directly; the tables are current, so that nothing is committed."""
+    from churn_assets.assets.customers import validate_customers
+    from churn_assets.assets.features import featurize_customers
+    from churn_assets.assets.landing import land_customers
+    from churn_assets.assets.resources import Work
+    from churn_assets.assets.scoring import ScoreConfig, score_customers
+
+    chain, work = launcher.chain, Work("benchmark")
+    land_customers(chain, day, work)
+    validate_customers(chain, day, work)
+    featurize_customers(chain, day, work)
+    score_customers(chain, day, ScoreConfig(), work)
+
+
+if __name__ == "__main__":
+    main()

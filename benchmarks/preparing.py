@@ -1,0 +1,36 @@
+"""A data folder for the nights that are timed: a small history with a champion, and one large day."""
+
+import datetime as dt
+import os
+import shutil
+from pathlib import Path
+
+from exports import write_export
+from measuring import CHURN_ASSETS, run
+
+__all__ = ["LAST", "prepare", "without_day"]
+
+HISTORY_DAYS = 100
+HISTORY_CUSTOMERS = 3_000
+LAST = dt.date(2026, 6, 30)
+TABLES = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
+
+
+def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:
+    """Make `work` a data folder whose champion has scored the last small day; the large day is the next one."""
+    os.environ["CHURN_DATA_DIR"] = str(work.absolute())
+    day = LAST + dt.timedelta(days=1)
+    export = work / "source" / f"snapshot_date={day}" / "customers.parquet"
+    if not export.is_file():
+        history = ["--customers", str(HISTORY_CUSTOMERS), "--days", str(HISTORY_DAYS), "--until", str(LAST)]
+        run([CHURN_ASSETS, "sample", *history])
+        run([CHURN_ASSETS, "run", "--date", str(LAST)])
+        write_export(export, customers, day, ordered=ordered)
+    return day
+
+
+def without_day(work: Path, day: dt.date) -> None:
+    """Forget what was made of the large day, and of the tables' logs, so that the next night does all of it."""
+    for name in TABLES:
+        for folder in (f"snapshot_date={day}", "_delta_log", f"_lookup/snapshot_date={day}"):
+            shutil.rmtree(work / "tables" / name / folder, ignore_errors=True)

@@ -1,0 +1,108 @@
+"""The scoring step, features to published scores, beside its rivals, in turn, each a process of its own.
+
+    python benchmarks/scoring.py WORK_FOLDER [--customers 10000000] [--rounds 3]
+
+    scoring    what a night does: read, kernel, tiers and actions, write, audit, lookup, publish
+    floor      read, kernel, write, on the same cores: what no scoring can do without
+    streamed   as `scoring`, by scikit-learn's own prediction instead of the kernel
+    script     the cron script a user would write: it checks and computes features on its way, and writes scores
+
+Seconds are of the work alone, without the start of Python; peaks are of the processes.
+"""
+
+import argparse
+import dataclasses
+import datetime as dt
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from measuring import CHURN_ASSETS, Run, machine, run, self_told
+from preparing import prepare
+
+from churn_assets.assets.resources import Chain, Work
+from churn_assets.assets.scoring import ScoreConfig, score_customers
+from churn_assets.assets.serving import Serving, champion_and_canary, stage_scores
+from churn_assets.composition import build_chain
+from churn_assets.core.batches import ordered_map
+from churn_assets.settings import load_settings
+from churn_assets.storage.parquet import write_part
+
+STEPS = ("scoring", "floor", "streamed")
+FLOOR = pa.schema([("customer_id", pa.string()), ("churn_probability", pa.float64())])
+
+
+def main() -> None:
+    """Time them in turn, or do one step and tell of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--customers", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("--day", type=dt.date.fromisoformat, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step:
+        do(given.step, given.day)
+        return
+    print(machine())
+    day = prepare(given.work, given.customers)
+    run([CHURN_ASSETS, "run", "--date", str(day), "--accept-shift", "--reason", "a benchmark"])
+    here = Path(__file__)
+    commands = {step: [sys.executable, str(here), str(given.work), "--step", step, "--day", str(day)] for step in STEPS}
+    commands["script"] = [sys.executable, str(here.with_name("cron_script.py")), str(given.work), str(day)]
+    taken: dict[str, list[Run]] = {name: [] for name in commands}
+    for _ in range(given.rounds):
+        for name, command in commands.items():
+            taken[name].append(run(command))
+            print(f"{name:9} {taken[name][-1].told['seconds']:7.2f} s {taken[name][-1].peak:6.0f} MiB", flush=True)
+    for name in ("floor", "streamed", "script"):
+        pairs = list(zip(taken["scoring"], taken[name], strict=True))
+        slower = statistics.median(theirs.told["seconds"] / ours.told["seconds"] for ours, theirs in pairs)
+        larger = statistics.median(theirs.peak / ours.peak for ours, theirs in pairs)
+        print(f"{name}: {slower:.2f} times the scoring's time, {larger:.1f} times its memory")
+
+
+def do(step: str, day: dt.date) -> None:
+    """Do one step, and print what it took."""
+    chain = build_chain(load_settings())
+    started = time.perf_counter()
+    if step == "scoring":
+        rows = score_customers(chain, day, ScoreConfig(accept_shift=True), Work("benchmark", reason="it")).made.rows
+    elif step == "floor":
+        rows = floor(chain, day)
+    else:
+        model = dataclasses.replace(champion_and_canary(chain, day, None, []).model, kernel=None)
+        staged, audit, _ = stage_scores(chain, chain.scores, Serving(model), chain.customers.version(day), ())
+        chain.scores.discard(staged)
+        rows = audit.rows
+    print(self_told(started, rows))
+
+
+def floor(chain: Chain, day: dt.date) -> int:
+    """Read the features, ask the kernel, write what it says."""
+    model = champion_and_canary(chain, day, None, []).model
+    features = chain.features.version(day)
+    categories = [name for name in model.card.feature_columns if name in ("plan", "country", "channel")]
+
+    def one(folder: Path, part: int) -> int:
+        scored = (
+            pa.Table.from_arrays([batch.column("customer_id"), pa.array(_probability(batch))], schema=FLOOR)
+            for batch in features.batches(part=part, categories=categories)
+        )
+        write_part(folder, part, FLOOR, "customer_id", scored)
+        return part
+
+    def _probability(batch: pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        return model.score(chain.profile, batch, day)
+
+    with chain.scores.scratch() as folder:
+        list(ordered_map(partial(one, folder), features.parts))
+    return features.rows
+
+
+if __name__ == "__main__":
+    main()
