@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_HOME ?= $(CURDIR)
 
-.PHONY: help setup run ui serve test lint browser-test image-test clean
+.PHONY: help setup run ui serve test lint browser-test bench image-test clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -36,6 +36,11 @@ lint: setup
 browser-test: setup  ## the page in a real browser (Debian's Chromium, installed where root may); screenshots in build/
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 	$(BIN)/pytest -m browser -n 1
+
+bench: setup  ## the scoring step at a million and ten million customers, and a whole night, beside their rivals
+	$(BIN)/python benchmarks/scoring.py build/bench-1m --customers 1000000
+	$(BIN)/python benchmarks/scoring.py build/bench-10m --customers 10000000
+	$(BIN)/python benchmarks/night.py build/bench-10m --customers 10000000
 
 image-test: setup  ## build the Dockerfile without a container engine, and run the nightly chain inside it
 	./.ci/image-test

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 CONFIG = "training: {window_days: 14}\n"  # a short history is landed faster
+QUICK = "training: {window_days: 14, parameters: {max_iter: 25}}\n"  # and a small model is fitted and judged faster
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,7 @@ def installed(build_once: BuildOnce) -> Installation:
     """A sample, a promoted first model and the first nights' scores; not to be changed."""
 
     def build(new: Installation) -> None:
-        new.configure(CONFIG)
+        new.configure(QUICK)
         sampled = new.run("sample", "--customers", "1200", "--days", "90", "--until", str(LAST_DAY))
         assert sampled.exit_code == 0, sampled.stderr
         nights = new.run("run", "--from", str(NIGHTS[0]), "--to", str(NIGHTS[-1]), "--json")

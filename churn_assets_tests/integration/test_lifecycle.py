@@ -86,7 +86,7 @@ def test_each_evaluation_is_kept(challenged_once: Installation) -> None:
 def test_model_is_held_against_the_scores_that_were_really_published(installation: Installation) -> None:
     """Where a champion that knew no more scored the backtest's day, a new model is compared with those scores."""
     backtest = RETRAINED_AS_OF - dt.timedelta(days=30)
-    installation.configure(CONFIG.replace("{", "{estimator: rules, "))
+    installation.configure(f"{CONFIG[:-2]}, estimator: rules}}\n")
     rules = installation.run("train", "--as-of", str(backtest), "--json").json["model_version"]
     assert installation.run("promote", rules, "--reason", "before there was a model").exit_code == 0
     assert installation.run("run", "--date", str(backtest)).exit_code == 0
