@@ -1,7 +1,7 @@
 """What a day costs once a table holds many: `python benchmarks/history.py WORK_FOLDER`.
 
 A table such as `churn_scores`, a tiny partition a day, through the product's own `Table`: the cost
-that is left is that of the log. Each figure is the median of some repetitions in milliseconds; a
+that is left is that of the log. Each figure is the median of some repetitions in CPU milliseconds; a
 fresh `Table` is what a command opens, a kept one is what a run or a service holds.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
         columns[days] = measured(root, kept, FIRST + dt.timedelta(days=days - 1)) | of_ledger(ledger, recorded)
         recorded += REPEATED
         print(f"{days:,} days measured", flush=True)
-    print("| ms | " + " | ".join(f"{days:,} days" for days in columns) + " |")
+    print("| CPU ms | " + " | ".join(f"{days:,} days" for days in columns) + " |")
     print("|---|" + "---|" * len(columns))
     for name in columns[given.days[0]]:
         print(f"| {name} | " + " | ".join(f"{column[name]:.1f}" for column in columns.values()) + " |")
@@ -115,12 +115,12 @@ def of_ledger(ledger: Ledger, recorded: int) -> dict[str, float]:
 
 
 def median(work: Callable[[], object]) -> float:
-    """Milliseconds of `work`, the median of some."""
+    """CPU milliseconds of `work` in all threads, the median of some: what else the machine does changes it little."""
     taken = []
     for _ in range(REPEATED):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        taken.append(1000 * (time.perf_counter() - started))
+        taken.append(1000 * (time.process_time() - started))
     return statistics.median(taken)
 
 
