@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ __all__ = [
 
 CONFIG = "training: {window_days: 14}\n"  # a short history is landed faster
 QUICK = "training: {window_days: 14, parameters: {max_iter: 25}}\n"  # and a small model is fitted and judged faster
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # processes of tests begun in the background would ignore it
 
 
 @pytest.fixture(scope="session")
