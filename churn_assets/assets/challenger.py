@@ -12,12 +12,14 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from churn_assets.assets.adapter import Made, failing_in_words, work_of
+from churn_assets.assets.material import sampled_rows
 from churn_assets.assets.metadata import column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.assets.serving import Serving, open_model, stage_scores
 from churn_assets.core.columns import SCORES
 from churn_assets.core.comparison import compare_scores
 from churn_assets.core.errors import ChurnError
+from churn_assets.core.sampling import sample_rate
 
 __all__ = ["challenger_assets", "score_challenger"]
 
@@ -49,12 +51,13 @@ def score_challenger(chain: Chain, day: dt.date, version: str, work: Work) -> Ma
 
 
 def _compare(chain: Chain, day: dt.date, challenger: str) -> dict[str, Any]:
-    """Record what would change if the challenger's scores were the published ones."""
+    """Record what would change if the challenger's scores were the published ones; of a long day, by a sample."""
     columns = ["customer_id", "churn_probability", "risk_tier", "action", "model_version"]
     seen, unseen = chain.scores.version(day), chain.challenger_scores.version(day)
-    published = seen.read(columns)
+    rate = sample_rate(seen.rows, chain.recipe.max_rows)
+    published = sampled_rows(seen, "customer_id", rate, columns)
     others = pc.not_equal(published.column("model_version"), challenger)  # a canary is not compared with itself
-    told = compare_scores(published.filter(others), unseen.read(columns))
+    told = compare_scores(published.filter(others), sampled_rows(unseen, "customer_id", rate, columns))
     champion = next(chain.scores.backwards(day)).commit.model_version
     chain.monitoring.record_comparison(
         {

@@ -13,6 +13,7 @@ from churn_assets.assets.metadata import column_lineage, column_schema, partitio
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.assets.serving import Serving, champion_and_canary, features_version, stage_scores
 from churn_assets.core.audit import Finding, audit_shift
+from churn_assets.core.batches import ordered_map
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
@@ -106,9 +107,17 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
     newest = max((each for each in chain.scores.days() if each < day), default=None)
     if newest is None:
         return None
+    version = chain.scores.version(newest)
     counted = ScoreAudit(f"churn_scores {newest}", edges)
-    for batch in chain.scores.version(newest).batches(ScoreAudit.COUNTED):
-        counted.count(batch)
+
+    def count(part: int) -> ScoreAudit:
+        here = counted.anew()
+        for batch in version.batches(here.COUNTED, part=part, categories=here.CATEGORIES):
+            here.count(batch)
+        return here
+
+    for one in ordered_map(count, version.parts):
+        counted.join(one)
     return counted
 
 
