@@ -1,5 +1,11 @@
-"""Exports of any size for the benchmarks: a million simulated customers, again and again under new ids."""
+"""Exports of any size for the benchmarks: a million simulated customers, again and again under new ids.
 
+    python benchmarks/exports.py FILE CUSTOMERS DAY [--shuffled]
+
+A process of its own: a process that is started by a large one begins with its peak of memory.
+"""
+
+import argparse
 import datetime as dt
 from pathlib import Path
 
@@ -32,3 +38,13 @@ def write_export(path: Path, customers: int, day: dt.date, *, ordered: bool = Tr
             ids = pc.binary_join_element_wise(f"{chunk:04d}", rows.column("customer_id"), "-")
             here = rows.set_column(0, "customer_id", ids)
             writer.write_table(here.slice(0, customers - chunk * CHUNK), row_group_size=ROW_GROUP_ROWS)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("customers", type=int)
+    parser.add_argument("day", type=dt.date.fromisoformat)
+    parser.add_argument("--shuffled", action="store_true")
+    given = parser.parse_args()
+    write_export(given.file, given.customers, given.day, ordered=not given.shuffled)

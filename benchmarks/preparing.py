@@ -3,9 +3,9 @@
 import datetime as dt
 import os
 import shutil
+import sys
 from pathlib import Path
 
-from exports import write_export
 from measuring import CHURN_ASSETS, run
 
 __all__ = ["LAST", "prepare", "without_day"]
@@ -25,7 +25,8 @@ def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:
         history = ["--customers", str(HISTORY_CUSTOMERS), "--days", str(HISTORY_DAYS), "--until", str(LAST)]
         run([CHURN_ASSETS, "sample", *history])
         run([CHURN_ASSETS, "run", "--date", str(LAST)])
-        write_export(export, customers, day, ordered=ordered)
+        exports = [sys.executable, str(Path(__file__).with_name("exports.py")), str(export), str(customers), str(day)]
+        run(exports if ordered else [*exports, "--shuffled"])
     return day
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from churn_assets.core.batches import BATCH_ROWS
 from churn_assets.core.errors import SourceFault, SourceMissing
-from churn_assets.storage.slices import Piece, cut, read_piece
+from churn_assets.storage.cutting import Piece, cut, read_piece
 
 __all__ = ["FileSource", "Slice", "Source", "SourceFile"]
 

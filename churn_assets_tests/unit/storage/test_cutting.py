@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn_assets.storage.slices import cut, read_piece
+from churn_assets.storage.cutting import cut, read_piece
 
 
 def files(folder: Path, rng: np.random.Generator) -> list[Path]:
