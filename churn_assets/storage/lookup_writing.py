@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from churn_assets.core.batches import rechunk
+from churn_assets.core.batches import ordered_map, rechunk
 from churn_assets.core.errors import RunError
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup_files import (
@@ -28,7 +28,8 @@ from churn_assets.storage.lookup_files import (
     LookupCard,
     checksum,
 )
-from churn_assets.storage.versions import Staged
+from churn_assets.storage.parquet import read_batches
+from churn_assets.storage.versions import Staged, parts_of
 
 __all__ = ["AT_RISK_LIMIT", "LISTED_TIERS", "READ", "lookup_beside", "place", "write_lookup"]
 
@@ -44,8 +45,14 @@ def lookup_beside(root: Path, staged: Staged) -> None:
     final = root / lookup_folder(staged.day, staged.version)
     final.parent.mkdir(parents=True, exist_ok=True)
     folder = final.with_name(f".{uuid.uuid4().hex}")
-    write_lookup(folder, staged.day, staged.version, staged.batches(READ))
+    parts = ordered_map(_read, parts_of(staged.folder))
+    write_lookup(folder, staged.day, staged.version, (batch for part in parts for batch in part))
     place(folder, final)
+
+
+def _read(part: Path) -> list[pa.Table]:
+    """A part, read while the one before it is written."""
+    return list(read_batches([part], READ, Kind._fields))
 
 
 def place(folder: Path, final: Path) -> None:
