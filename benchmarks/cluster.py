@@ -12,10 +12,7 @@ import argparse
 import dataclasses
 import datetime as dt
 import os
-import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -24,8 +21,9 @@ from typing import Any
 
 import psutil
 from distributed import LocalCluster
-from exports import write_export
-from night import HISTORY_CUSTOMERS, HISTORY_DAYS, LAST
+from measuring import machine
+from preparing import LAST
+from preparing import prepare as prepare_export
 
 from churn_assets.assets.customers import validate_customers
 from churn_assets.assets.features import featurize_customers
@@ -51,8 +49,7 @@ def main() -> None:
     os.environ["CHURN_DATA_DIR"] = str(given.work.absolute())
     chain = prepare(given.work, given.customers)
     rows = chain.customers.version(DAY).rows
-    libraries = {**installed_libraries(), "distributed": version("distributed")}
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {', '.join(f'{n} {v}' for n, v in libraries.items())}")
+    print(f"{machine()}, distributed {version('distributed')}")
     print(f"{rows:,} customers in {len(chain.customers.version(DAY).parts)} parts")
     with LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
         names = sorted(installed_libraries().keys() - {"python"})
@@ -79,14 +76,9 @@ def main() -> None:
 
 def prepare(work: Path, customers: int) -> Chain:
     """A small history with a champion, and the next day with `customers` of them, ready to be scored."""
-    churn_assets = str(Path(sys.executable).parent / "churn-assets")
-    if not (work / "models").is_dir():
-        history = ["--customers", str(HISTORY_CUSTOMERS), "--days", str(HISTORY_DAYS), "--until", str(LAST)]
-        subprocess.run([churn_assets, "sample", *history], check=True)
-        subprocess.run([churn_assets, "run", "--date", str(LAST)], check=True)
+    prepare_export(work, customers)
     chain = build_chain(load_settings())
     if chain.features.current(DAY) is None:
-        write_export(work / "source" / f"snapshot_date={DAY}" / "customers.parquet", customers, DAY)
         for step in (land_customers, validate_customers, featurize_customers):
             _, seconds, cores = timed(lambda step=step: step(chain, DAY, Work("benchmark")))
             told = f"{customers / cores:,.0f} rows per core-second"

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,21 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "numba", "dagster")
 
 @dataclass(frozen=True)
 class Run:
-    """A process that ended well: seconds and peak MiB of all of it, and what it said of itself."""
+    """A process that ended well: seconds and peak MiB of all of it, and what it printed."""
 
     seconds: float
     peak: float
-    told: dict[str, Any] = field(default_factory=dict)
+    printed: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a measured step said of itself, in the last line."""
+        told: dict[str, Any] = json.loads(self.printed.splitlines()[-1])
+        return told
 
 
 def run(command: list[str], **environment: str) -> Run:
-    """Run `command`; the last line of its output, where it is JSON, is what it tells of itself."""
+    """Run `command` to its end, with more `environment`."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     printed = process.stdout.read() if process.stdout else ""
@@ -35,8 +41,7 @@ def run(command: list[str], **environment: str) -> Run:
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit(f"{command} failed")
-    last = (printed.strip().splitlines() or [""])[-1]
-    return Run(seconds, usage.ru_maxrss / 1024, json.loads(last) if last.startswith("{") else {})
+    return Run(seconds, usage.ru_maxrss / 1024, printed)
 
 
 def self_told(started: float, rows: int) -> str:

@@ -23,7 +23,7 @@ from deltalake import DeltaTable
 
 from churn_assets.core.evaluation import measure
 from churn_assets.core.labels import label_from_later
-from churn_assets.core.landing import in_id_order, land_batch
+from churn_assets.core.landing import land_batch
 from churn_assets.core.profile import LabelRule
 from churn_assets.core.schemas import customers_schema, raw_schema
 from churn_assets.profiles.loading import load_profile
@@ -70,7 +70,7 @@ def judge(work: Path, day: dt.date) -> None:
     def snapshot(of: dt.date) -> pa.Table:
         file = work / "source" / f"snapshot_date={of}" / "customers.parquet"
         [batch] = pq.read_table(file, partitioning=None).combine_chunks().to_batches()
-        ordered = in_id_order(land_batch(batch, columns, of, str(file)), "customer_id")
+        ordered = land_batch(batch, columns, of, str(file)).sort_by("customer_id")
         return ordered.select(customers_schema(profile).names)
 
     then = snapshot(day)

@@ -10,20 +10,19 @@ import argparse
 import datetime as dt
 import json
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from measuring import CHURN_ASSETS, run
 
 from churn_assets.assets.customers import validation_inputs
 from churn_assets.assets.features import featurize_customers
 from churn_assets.assets.resources import Work
 from churn_assets.composition import build_chain
-from churn_assets.core.customers import repeated_ids, validate
-from churn_assets.core.landing import in_id_order, land_batch
+from churn_assets.core.customers import validate
+from churn_assets.core.landing import land_batch
+from churn_assets.core.repeats import RepeatedIds
 from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
 from churn_assets.profiles.simulation import simulate
 from churn_assets.settings import load_settings
@@ -46,9 +45,11 @@ def main() -> None:
     if not (given.work / "tables").is_dir():
         write_history(given.customers)
     for told, bound in {f"max_rows {given.max_rows:,}": str(given.max_rows), "all rows": "null"}.items():
-        seconds, peak, model = train(bound)
+        train = [CHURN_ASSETS, "train", "--as-of", str(AS_OF), "--json"]
+        done = run(train, CHURN_TRAINING__MAX_ROWS=bound)
+        model = json.loads(done.printed)
         print(
-            f"{told}: {seconds:.1f} s, {peak:,.0f} MiB; learnt from {model['train_rows']:,} rows, judged on "
+            f"{told}: {done.seconds:.1f} s, {done.peak:,.0f} MiB; learnt from {model['train_rows']:,} rows, judged on "
             f"{model['holdout_rows']:,}, ROC-AUC {model['roc_auc']:.4f}",
             flush=True,
         )
@@ -66,8 +67,8 @@ def write_history(customers: int) -> None:
         if day not in NEEDED:
             continue
         landed = land_batch(pa.RecordBatch.from_pandas(frame, preserve_index=False), raw_schema(profile), day, "here")
-        repeated = repeated_ids([landed.column(key).combine_chunks()])
-        valid = validate(in_id_order(landed, key), profile, day, repeated).valid
+        landed = landed.sort_by(key)
+        valid = validate(landed, profile, day, RepeatedIds.among([landed], key).ids).valid
         at = valid.schema.get_field_index(key)
         copies = (
             valid.set_column(
@@ -83,21 +84,6 @@ def write_history(customers: int) -> None:
         if AS_OF - day >= HORIZON:
             featurize_customers(chain, day, actor)
         print(f"{day}: {chain.customers.version(day).rows:,} customers", flush=True)
-
-
-def train(max_rows: str) -> tuple[float, float, dict[str, float]]:
-    """Seconds, peak MiB and what `churn-assets train` tells, as a whole process."""
-    command = [str(Path(sys.executable).parent / "churn-assets"), "train", "--as-of", str(AS_OF), "--json"]
-    started = time.perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env={**os.environ, "CHURN_TRAINING__MAX_ROWS": max_rows}, text=True
-    ) as process:
-        told = process.stdout.read() if process.stdout else ""
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024, json.loads(told)
 
 
 if __name__ == "__main__":

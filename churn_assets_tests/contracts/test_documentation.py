@@ -1,6 +1,7 @@
 """What other programs and people rely on is written down, and what is written down is there."""
 
 import dataclasses
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,3 +164,13 @@ def test_relative_links_of_the_documentation_lead_somewhere() -> None:
     ]
 
     assert not broken
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")))
+def test_every_benchmark_fits_the_code_of_today(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that the documented figures come from can be loaded: what it uses of the product is still there."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+
+    module = importlib.import_module(name)
+
+    assert module.__doc__
