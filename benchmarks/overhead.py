@@ -15,12 +15,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measuring import CHURN_ASSETS, machine, run
+from measuring import machine, run
+from preparing import prepare, without_day
 
 if TYPE_CHECKING:
     from churn_assets.launch import Launcher
 
-DAYS = 100
+CUSTOMERS = 100
+REASON = "a benchmark"
 
 
 def main() -> None:
@@ -34,16 +36,11 @@ def main() -> None:
         phases(given.day)
         return
     print(machine())
-    last = dt.date(2026, 6, 30)
-    data = {"CHURN_DATA_DIR": str(given.work.absolute())}
-    if not given.work.is_dir():
-        run([CHURN_ASSETS, "sample", "--customers", "100", "--days", str(DAYS), "--until", str(last)], **data)
-        rules = {"CHURN_TRAINING__ESTIMATOR": "rules"}  # a hundred customers are no history to learn from
-        run([CHURN_ASSETS, "run", "--date", str(last - dt.timedelta(days=given.rounds + 1))], **data, **rules)
+    day = prepare(given.work, CUSTOMERS)
     told: dict[str, list[float]] = {}
-    for back in range(given.rounds):
-        day = last - dt.timedelta(days=back)
-        one = run([sys.executable, __file__, str(given.work), "--day", str(day)], **data)
+    for _ in range(given.rounds):
+        without_day(given.work, day)
+        one = run([sys.executable, __file__, str(given.work), "--day", str(day)])
         for phase, seconds in {**one.told, "the whole process": one.seconds}.items():
             told.setdefault(phase, []).append(seconds)
     for phase, taken in told.items():
@@ -59,7 +56,7 @@ def phases(day: dt.date) -> None:
     clock.append(time.perf_counter())
     launcher = Launcher(load_settings(), "benchmark")
     clock.append(time.perf_counter())
-    launcher.night(day)
+    launcher.night(day, accept_shift=REASON)
     clock.append(time.perf_counter())
     bare(launcher, day)
     clock.append(time.perf_counter())
@@ -75,11 +72,11 @@ def bare(launcher: "Launcher", day: dt.date) -> None:
     from churn_assets.assets.resources import Work
     from churn_assets.assets.scoring import ScoreConfig, score_customers
 
-    chain, work = launcher.chain, Work("benchmark")
+    chain, work = launcher.chain, Work("benchmark", reason=REASON)
     land_customers(chain, day, work)
     validate_customers(chain, day, work)
     featurize_customers(chain, day, work)
-    score_customers(chain, day, ScoreConfig(), work)
+    score_customers(chain, day, ScoreConfig(accept_shift=True), work)
 
 
 if __name__ == "__main__":
