@@ -24,7 +24,7 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.core.customers import Tally, audit_quarantine, validate
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.repeats import RepeatedIds
-from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
+from churn_assets.core.schemas import categorical_columns, customers_schema, quarantine_schema, raw_schema
 from churn_assets.storage.layout import part_name
 from churn_assets.storage.parquet import read_batches, write_part
 from churn_assets.storage.versions import PartitionVersion, Published, Staged, parts_of
@@ -83,8 +83,8 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, T
         with pq.ParquetWriter(broken / part_name(part), broken_columns) as aside:
 
             def valid_rows() -> Iterator[pa.Table]:
-                for batch in raw.batches(part=part):
-                    verdict = validate(batch.cast(raw_schema(profile)), profile, raw.day, repeated)
+                for batch in raw.batches(part=part, categories=categorical_columns(profile)):
+                    verdict = validate(batch, profile, raw.day, repeated)
                     tally.add(verdict)
                     aside.write_table(verdict.quarantined)
                     yield verdict.valid

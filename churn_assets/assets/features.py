@@ -17,7 +17,7 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.features import compute_features
 from churn_assets.core.profile import LabelColumn
-from churn_assets.core.schemas import categorical_columns
+from churn_assets.core.schemas import as_stored, categorical_columns
 from churn_assets.storage.history import Event
 from churn_assets.storage.parquet import write_part
 from churn_assets.storage.versions import PartitionVersion
@@ -45,7 +45,7 @@ def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     """Compute the day's `customer_features` with the parameters in force."""
     expected = chain.features.current(day)
     customers = chain.customers.version(day)
-    schema = next(feature_batches(chain, customers, chain.parameters)).schema
+    schema = as_stored(next(feature_batches(chain, customers, chain.parameters)).schema)
     key = chain.profile.id_column
 
     def write(folder: Path, part: int) -> None:

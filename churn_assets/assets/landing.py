@@ -22,7 +22,7 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.frames import id_texts
 from churn_assets.core.landing import IdOrder, OutOfOrder, check_columns, land_batch
-from churn_assets.core.schemas import raw_schema
+from churn_assets.core.schemas import categorical_columns, raw_schema
 from churn_assets.storage.parquet import PART_ROWS, write_part, write_parts
 from churn_assets.storage.sorting import sorted_by_id
 from churn_assets.storage.source import Slice, SourceFile
@@ -125,14 +125,14 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
 
 def _cast(chain: Chain, day: dt.date, rows: Slice, landed: _Landed) -> Iterator[pa.Table]:
     """The rows of a slice in the profile's types."""
-    schema = raw_schema(chain.profile)
+    schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
     checked: set[Path] = set()
     for path, batch in rows():
         if path not in checked:
             landed.unknown.update(check_columns(batch.schema.names, schema, str(path)))
             checked.add(path)
         landed.rows += batch.num_rows
-        yield land_batch(batch, schema, day, str(path))
+        yield land_batch(batch, schema, day, str(path), categories)
 
 
 def _in_order(batches: Iterable[pa.Table], key: str, landed: _Landed) -> Iterator[pa.Table]:

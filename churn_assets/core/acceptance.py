@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.api.types import is_scalar
 
-from churn_assets.core.frames import column_to_pandas
+from churn_assets.core.frames import column_to_pandas, is_among
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema
 
@@ -176,14 +176,15 @@ def _hides_nulls(values: pa.ChunkedArray) -> bool:
 
 def _rows_failing(values: pa.ChunkedArray, judged: Judged) -> NDArray[np.int64]:
     """The rows whose cell fails one of the checks, looking at the whole column only where a stand-in fails."""
-    few = judged.stand_ins(values)
+    stand_ins = _distinct if pa.types.is_dictionary(values.type) else judged.stand_ins
+    few = stand_ins(values)
     if few is None:
         return np.flatnonzero(_failing(values, judged))
     failing = _failing_of_few(judged, tuple(few.to_pylist()), few.type)
     if not any(failing):
         return np.empty(0, dtype=np.int64)
-    if judged.stand_ins is _distinct:
-        return np.flatnonzero(pc.is_in(values, value_set=few.filter(pa.array(failing))).to_numpy())
+    if stand_ins is _distinct:
+        return np.flatnonzero(is_among(values, few.filter(pa.array(failing))).to_numpy())
     return np.flatnonzero(_failing(values, judged))
 
 
@@ -210,6 +211,10 @@ def _shortest_and_longest(values: pa.ChunkedArray) -> pa.Array:
 
 def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
     """The distinct values, where they are few."""
+    if pa.types.is_dictionary(values.type):
+        told = [each.dictionary.take(pc.unique(each.indices.drop_null())) for each in values.chunks]
+        distinct = pc.unique(pa.chunked_array(told, values.type.value_type))
+        return distinct if len(distinct) <= MANY else None
     first = pc.unique(values[:HEAD]).drop_null()
     if len(first) > FEW:
         return None

@@ -5,7 +5,7 @@ came in `rescued_data` (the pattern of a rescued-data column), so that no row is
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -20,24 +20,35 @@ WHOLE_NUMBER = r"^[+-]?\d+$"
 EXACT_BOUND = float(2**53)  # from here on, neighbouring whole numbers are the same double
 
 
-def cast_batch(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.Table:
+def cast_batch(batch: pa.RecordBatch | pa.Table, schema: pa.Schema, categories: Collection[str] = ()) -> pa.Table:
     """The columns of `schema` out of `batch`, typed, with misfits in its `rescued_data` column.
 
     Args:
         batch: source rows; every column of `schema` but `rescued_data` is there.
         schema: of `raw_customers`.
+        categories: text columns that stay dictionary-encoded, where they come so.
     """
     columns: list[pa.ChunkedArray | pa.Array] = []
     misfits: dict[int, dict[str, str]] = {}
     for field in schema:
         if field.name == RESCUED:
             continue
+        if field.name in categories and _is_dictionary_of_text(batch.column(field.name), field.type):
+            columns.append(batch.column(field.name))
+            continue
         cast = _cast(_plain(batch.column(field.name)), field.type)
         columns.append(cast.values)
         for row, text in cast.misfits:
             misfits.setdefault(row, {})[field.name] = text
     columns.append(_rescued(misfits, batch.num_rows))
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, names=schema.names)
+
+
+def _is_dictionary_of_text(values: pa.Array | pa.ChunkedArray, target: pa.DataType) -> bool:
+    """Whether it is an array of codes as Parquet's reader gives it, each of which stands for another text."""
+    if values.type != pa.dictionary(pa.int32(), target) or not isinstance(values, pa.DictionaryArray):
+        return False
+    return not values.dictionary.null_count and len(pc.unique(values.dictionary)) == len(values.dictionary)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from churn_assets.core.acceptance import Plan, Suspects, failing_values, plan_of
 from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
-from churn_assets.core.frames import column_to_pandas, id_texts, rows_where, to_customers
+from churn_assets.core.frames import column_to_pandas, id_texts, is_among, rows_where, to_customers
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
@@ -162,7 +162,7 @@ def _shown(value: str) -> str:
 
 
 def _drop_rescued(raw: pa.Table, profile: Profile) -> pa.Table:
-    return raw.drop_columns([RESCUED]).cast(customers_schema(profile))
+    return raw.select(customers_schema(profile).names)
 
 
 def _cell_faults(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) -> Iterator[Fault]:
@@ -193,7 +193,7 @@ def _value_faults(values: pa.ChunkedArray, name: str, dtype: Any, *, required: b
         yield from _faults_where(pc.is_inf(values), values, name, "finite")
     categories = getattr(getattr(dtype, "type", None), "categories", None)
     if categories is not None:
-        known = pc.is_in(values, value_set=pa.array(categories).cast(values.type))
+        known = is_among(values, pa.array(categories).cast(pa.string()))
         yield from _faults_where(pc.and_(values.is_valid(), pc.invert(known)), values, name, "category")
 
 

@@ -16,7 +16,7 @@ __all__ = ["compute_features", "shown_customers", "to_model_frame"]
 
 
 def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[str, Any], day: dt.date) -> pa.Table:
-    """Rows of `customer_features` for rows of `customers`, in their order.
+    """Rows of `customer_features` for rows of `customers`, in their order; categoricals come dictionary-encoded.
 
     Raises:
         ProfileError: `add_features` fails, loses rows, or lacks one of the feature columns.
@@ -39,7 +39,7 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
     schema = features_schema(profile, features)
     columns = [customers.column(profile.id_column)]
     columns += [_to_arrow(features[field.name], field.type) for field in list(schema)[1:]]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, names=schema.names)
 
 
 def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.DataFrame:
@@ -57,16 +57,22 @@ def to_model_frame(features: pa.Table, columns: tuple[str, ...]) -> pd.DataFrame
 
 def _to_arrow(series: "pd.Series[Any]", kind: pa.DataType) -> pa.Array:
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return pa.array(series, from_pandas=True).cast(kind)
+        return _dictionary(series)
     if pa.types.is_floating(kind):
         return pa.array(series.astype("float64"), kind, from_pandas=True)
     return pa.array(series, kind, from_pandas=True)
 
 
+def _dictionary(series: "pd.Series[Any]") -> pa.DictionaryArray:
+    """A categorical as an Arrow dictionary of text, whatever its categories are."""
+    given = pa.array(series, from_pandas=True)
+    return pa.DictionaryArray.from_arrays(given.indices.cast(pa.int32()), given.dictionary.cast(pa.string()))
+
+
 def _for_model(values: pa.ChunkedArray) -> "pd.Series[Any]":
     if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
         text = values.dictionary_encode() if pa.types.is_string(values.type) else values
-        categorical: pd.Series[Any] = text.to_pandas()
+        categorical: pd.Series[Any] = text.unify_dictionaries().to_pandas()
         return categorical.cat.set_categories(sorted(categorical.cat.categories))
     number: pd.Series[Any] = values.cast(pa.float64()).to_pandas()
     return number

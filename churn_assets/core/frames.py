@@ -20,7 +20,7 @@ _NULLABLE = {
     pa.string(): pd.StringDtype(na_value=float("nan")),
 }
 FEW_GAPS = 256  # rows for each one left out, from which on runs of rows are long enough to be copied whole
-__all__ = ["column_to_pandas", "id_texts", "rows_of", "rows_where", "to_customers", "with_snapshot_date"]
+__all__ = ["column_to_pandas", "id_texts", "is_among", "rows_of", "rows_where", "to_customers", "with_snapshot_date"]
 
 
 def to_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
@@ -58,6 +58,19 @@ def rows_of(ids: pa.ChunkedArray, table: pa.Table) -> tuple[NDArray[np.bool_], p
     """Which of the customers `ids` (n) have a row in `table`, and those rows, in the order of `ids`."""
     at = pc.index_in(id_texts(ids).combine_chunks(), value_set=table.column("customer_id").combine_chunks())
     return at.is_valid().to_numpy(zero_copy_only=False), table.take(at.drop_null())
+
+
+def is_among(values: pa.ChunkedArray, wanted: pa.Array) -> pa.ChunkedArray:
+    """Which of the `values` are among those `wanted`, a missing one is not; a dictionary's value is looked up once."""
+    if not pa.types.is_dictionary(values.type):
+        return pc.is_in(values, value_set=wanted)
+    return pa.chunked_array(
+        [
+            pc.fill_null(pc.is_in(each.dictionary, value_set=wanted).take(each.indices), fill_value=False)
+            for each in values.chunks
+        ],
+        pa.bool_(),
+    )
 
 
 def rows_where(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:

@@ -1,7 +1,7 @@
 """A source's rows as they are landed: the profile's columns, typed, in the order of the id."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -34,8 +34,10 @@ def check_columns(names: Iterable[str], schema: pa.Schema, where: str) -> list[s
     return [name for name in there if name not in wanted and name != SNAPSHOT_DATE]
 
 
-def land_batch(batch: pa.RecordBatch, schema: pa.Schema, day: dt.date, where: str) -> pa.Table:
-    """Rows of `raw_customers` from rows of a file whose columns were checked.
+def land_batch(
+    batch: pa.RecordBatch, schema: pa.Schema, day: dt.date, where: str, categories: Collection[str] = ()
+) -> pa.Table:
+    """Rows of `raw_customers` from rows of a file whose columns were checked; `categories` as in `cast_batch`.
 
     Raises:
         SourceFault: the file says itself, in a `snapshot_date` column, that it is of another day.
@@ -44,7 +46,7 @@ def land_batch(batch: pa.RecordBatch, schema: pa.Schema, day: dt.date, where: st
         days = {str(value)[:10] for value in pc.unique(batch.column(SNAPSHOT_DATE)).to_pylist()}
         if other := sorted(days - {day.isoformat()}):
             raise SourceFault(f"{where} stands for {day}, but its snapshot_date says {other[0]}; export {day} again")
-    return cast_batch(batch, schema)
+    return cast_batch(batch, schema, categories)
 
 
 class OutOfOrder(Exception):

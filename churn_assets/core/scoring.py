@@ -1,7 +1,7 @@
 """Probabilities into score rows, and the audit that stands before every publish."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ def score_rows(
 ) -> pa.Table:
     """Rows of `churn_scores`: tiers and actions by the configured thresholds; one model version, or one a row.
 
+    Tiers, actions and versions come dictionary-encoded, as they are stored.
+
     In the low-confidence band the action is `review`, also above the bound of the high tier.
     """
     high = probability > decisions.high_above
@@ -41,14 +43,14 @@ def score_rows(
             _texts(action, ACTIONS),
             model_version
             if isinstance(model_version, pa.Array)
-            else pa.repeat(pa.scalar(model_version), len(probability)),
+            else _texts(np.zeros(len(probability)), (model_version,)),
         ],
-        schema=SCORES,
+        names=SCORES.names,
     )
 
 
-def _texts(codes: NDArray[np.int64], words: tuple[str, ...]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int8)), pa.array(words)).cast(pa.string())
+def _texts(codes: NDArray[Any], words: tuple[str, ...]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(words))
 
 
 @dataclass

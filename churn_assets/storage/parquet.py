@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,6 +30,7 @@ __all__ = [
 ROW_GROUP_ROWS = 131_072
 PART_ROWS = 524_288  # a part is what one core works on: a million customers keep two busy
 DIGEST_LENGTH = 16
+CATEGORY = pa.dictionary(pa.int32(), pa.string())
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
 
@@ -53,13 +55,38 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
 
 def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
     """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`."""
-    plain = pa.schema([pa.field(field.name, field.type) for field in schema])
     path = folder / part_name(number)
-    with pq.ParquetWriter(path, plain, **_options(plain, key)) as writer:
-        for group in rechunk(batches, ROW_GROUP_ROWS):
-            writer.write_table(group.cast(plain), row_group_size=ROW_GROUP_ROWS)
+    groups = rechunk(batches, ROW_GROUP_ROWS)
+    first = next(groups, None)
+    stored = _stored(schema, key, first)
+    with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
+        for group in chain([] if first is None else [first], groups):
+            writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
     fsync_file(path)
     return path
+
+
+def _stored(schema: pa.Schema, key: str, first: pa.Table | None) -> pa.Schema:
+    """The columns as they are given to the writer: text that comes dictionary-encoded is not decoded for it."""
+    encoded = set() if first is None else {each.name for each in first.schema if pa.types.is_dictionary(each.type)}
+    return pa.schema([(each.name, CATEGORY if each.name in encoded - {key} else each.type) for each in schema])
+
+
+def _by_first_seen(group: pa.Table) -> pa.Table:
+    """Each dictionary in the order in which its values first occur, as a writer that is given text makes it."""
+    columns = [_reordered(each.chunk(0)) if pa.types.is_dictionary(each.type) else each for each in group.columns]
+    return pa.Table.from_arrays(columns, schema=group.schema)
+
+
+def _reordered(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    codes = values.indices.drop_null().to_numpy()
+    first = np.full(len(values.dictionary), len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of a code's rows the last one written is its first
+    used = np.flatnonzero(first < len(codes))
+    order = used[np.argsort(first[used])]
+    place = np.zeros(len(first), np.int32)
+    place[order] = np.arange(len(order))
+    return pa.DictionaryArray.from_arrays(pa.array(place).take(values.indices), values.dictionary.take(pa.array(order)))
 
 
 def read_batches(
@@ -148,5 +175,8 @@ def _options(schema: pa.Schema, key: str) -> dict[str, object]:
         "compression": "zstd",
         "use_dictionary": dictionary or False,
         "column_encoding": encoding or None,
+        "write_statistics": [
+            key
+        ],  # rows lie in the order of the key: of no other column do they tell a reader anything
         "write_page_index": True,
     }

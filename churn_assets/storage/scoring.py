@@ -75,7 +75,7 @@ class Scoring:
                 yield score_rows(ids, scored[0], versions[0], self.decisions)
                 continue
             tried = in_canary(ids, self.canary_share)
-            each_version = pa.array(np.where(tried, versions[1], versions[0]))
+            each_version = pa.DictionaryArray.from_arrays(pa.array(tried.astype(np.int32)), pa.array(versions))
             yield score_rows(ids, np.where(tried, scored[1], scored[0]), each_version, self.decisions)
 
 

@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from numpy.typing import NDArray
 from pandera.pandas import Check, Column
@@ -18,7 +20,7 @@ from churn_assets.core.customers import Verdict, _cell_faults, _split, validate
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.repeats import RepeatedIds
-from churn_assets.core.schemas import customers_schema, quarantine_schema
+from churn_assets.core.schemas import as_stored, categorical_columns, customers_schema, quarantine_schema
 from churn_assets.profiles import kkbox, subscription, telco
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
 
@@ -145,6 +147,16 @@ def _with_nan(raw: pa.Table, rng: np.random.Generator) -> pa.Table:
     return raw
 
 
+def _encoded(raw: pa.Table, profile: Profile, rng: np.random.Generator) -> pa.Table:
+    """The same rows, the codes of their categories by a dictionary in any order, with words that no row holds."""
+    for name in categorical_columns(profile):
+        texts = raw.column(name).combine_chunks()
+        words = pa.array(rng.permutation(["never", *pc.unique(texts.drop_null()).to_pylist()]), pa.string())
+        codes = pa.DictionaryArray.from_arrays(pc.index_in(texts, words), words)
+        raw = raw.set_column(raw.schema.get_field_index(name), name, codes)
+    return raw
+
+
 def _outcome(judge: Callable[[], Verdict]) -> Verdict | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of checks that only warn
@@ -176,6 +188,23 @@ def test_few_values_leave_no_trace(seed: int) -> None:
     profile, raw, repeated = _case(seed)
 
     _assert_no_trace(profile, raw, repeated)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_codes_of_categories_leave_no_trace(seed: int) -> None:
+    """Categories that come as codes get the verdict that their text gets."""
+    profile, raw, repeated = _case(seed)
+    encoded = _encoded(raw, profile, np.random.default_rng(seed))
+
+    by_codes = _outcome(partial(validate, encoded, profile, SNAPSHOT, repeated))
+    by_text = _outcome(partial(validate, raw, profile, SNAPSHOT, repeated))
+
+    if isinstance(by_codes, Verdict) and isinstance(by_text, Verdict):
+        assert as_stored(by_codes.valid.schema).equals(by_text.valid.schema)
+        assert repr(by_codes.valid.to_pylist()) == repr(by_text.valid.to_pylist())
+        assert repr(by_codes.quarantined.to_pylist()) == repr(by_text.quarantined.to_pylist())
+    else:
+        assert by_codes == by_text
 
 
 def test_cases_are_of_every_sort() -> None:
