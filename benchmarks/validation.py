@@ -31,7 +31,7 @@ from churn_assets.profiles.simulation import simulate
 from churn_assets.profiles.subscription import PROFILE
 
 DAY = dt.date(2026, 6, 30)
-BATCH = 262_144
+BATCH = 131_072
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ files are read in `storage.source`.
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.frames import id_texts
 from churn_assets.core.landing import IdOrder, OutOfOrder, check_columns, land_batch
 from churn_assets.core.schemas import categorical_columns, raw_schema
-from churn_assets.storage.parquet import PART_ROWS, write_part, write_parts
+from churn_assets.storage.parquet import PART_ROWS, write_part
 from churn_assets.storage.sorting import sorted_by_id
-from churn_assets.storage.source import Slice, SourceFile
+from churn_assets.storage.source import Arrived, SourceFile, lots
 from churn_assets.storage.versions import Staged
 
 __all__ = ["OWNERS", "land_customers", "raw_asset"]
@@ -94,21 +95,17 @@ class _Landed:
 def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, _Landed]:
     """The rows in the order of their ids: as they come where they are in order, else sorted."""
     schema, key = raw_schema(chain.profile), chain.profile.id_column
-    slices = chain.source.slices(files, PART_ROWS)
+    categories = categorical_columns(chain.profile)
     landed = _Landed()
 
-    def land(folder: Path, number: int) -> _Landed:
+    def land(folder: Path, number: int, part: Sequence[Arrived]) -> _Landed:
         here = _Landed()
-        rows = _in_order(_cast(chain, day, slices[number], here), key, here)
-        if len(slices) == 1:
-            write_parts(folder, schema, key, rows)
-        else:
-            write_part(folder, number, schema, key, rows)
+        write_part(folder, number, schema, key, _in_order(_cast(chain, day, part, here), key, here))
         return here
 
     def land_all(folder: Path) -> None:
-        jobs = [partial(_digest, file) for file in files]
-        jobs += [partial(land, folder, number) for number in range(len(slices))]
+        parts = enumerate(lots(chain.source.batches(files, categories), PART_ROWS))
+        jobs = chain_of((partial(_digest, file) for file in files), (partial(land, folder, *part) for part in parts))
         for one in ordered_map(lambda job: job(), jobs):
             landed.add(one)
 
@@ -118,16 +115,16 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
         landed = _Landed()
     for file in files:
         landed.add(_digest(file))
-    arrived = (batch for each in slices for batch in _cast(chain, day, each, landed))
+    arrived = _cast(chain, day, chain.source.batches(files), landed)
     with chain.raw.scratch() as folder:
         return chain.raw.write(day, schema, key, sorted_by_id(arrived, schema, key, folder)), landed
 
 
-def _cast(chain: Chain, day: dt.date, rows: Slice, landed: _Landed) -> Iterator[pa.Table]:
-    """The rows of a slice in the profile's types."""
+def _cast(chain: Chain, day: dt.date, arrived: Iterable[Arrived], landed: _Landed) -> Iterator[pa.Table]:
+    """Rows of the source in the profile's types."""
     schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
     checked: set[Path] = set()
-    for path, batch in rows():
+    for path, batch in arrived:
         if path not in checked:
             landed.unknown.update(check_columns(batch.schema.names, schema, str(path)))
             checked.add(path)

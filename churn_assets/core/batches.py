@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 __all__ = ["BATCH_ROWS", "BLOCK_ROWS", "ordered_map", "rechunk"]
 
-BATCH_ROWS = 262_144
+BATCH_ROWS = 131_072
 BLOCK_ROWS = 16_384
 
 Given = TypeVar("Given")
@@ -46,7 +46,7 @@ def ordered_map(
     """
     remaining = iter(items)
     with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
-        pending: deque[Future[Made]] = deque(pool.submit(function, item) for item in islice(remaining, 2 * workers))
+        pending: deque[Future[Made]] = deque(pool.submit(function, item) for item in islice(remaining, workers + 1))
         try:
             while pending:
                 yield pending.popleft().result()

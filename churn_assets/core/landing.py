@@ -55,7 +55,7 @@ class OutOfOrder(Exception):
 
 @dataclass
 class IdOrder:
-    """Watches that rows come by their id's UTF-8 bytes, and each with an id: over batches, then over slices."""
+    """Watches that rows come by their id's UTF-8 bytes, and each with an id: over batches, then over parts."""
 
     first: str | None = None
     last: str | None = None

@@ -92,7 +92,7 @@ def _reordered(values: pa.DictionaryArray) -> pa.DictionaryArray:
 def read_batches(
     paths: Iterable[Path], columns: Sequence[str] | None = None, categories: Sequence[str] = ()
 ) -> Iterator[pa.Table]:
-    """Rows of the files in order, in tables of at most 262,144 rows; memory does not grow with the files.
+    """Rows of the files in order, in tables of at most 131,072 rows; memory does not grow with the files.
 
     Text columns named in `categories` come dictionary-encoded, as they are stored.
     """

@@ -3,10 +3,9 @@
 import datetime as dt
 import glob
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +15,8 @@ import pyarrow.parquet as pq
 
 from churn_assets.core.batches import BATCH_ROWS
 from churn_assets.core.errors import SourceFault, SourceMissing
-from churn_assets.storage.cutting import Piece, cut, read_piece
 
-__all__ = ["FileSource", "Slice", "Source", "SourceFile"]
+__all__ = ["Arrived", "FileSource", "Source", "SourceFile", "lots"]
 
 PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -33,7 +31,7 @@ class SourceFile:
     modified_ns: int
 
 
-Slice = Callable[[], Iterator[tuple[Path, pa.RecordBatch]]]
+Arrived = tuple[Path, pa.RecordBatch]
 
 
 class Source(Protocol):
@@ -54,8 +52,8 @@ class Source(Protocol):
     def files(self, day: dt.date) -> list[SourceFile]:
         """The files of a snapshot, as they stand."""
 
-    def slices(self, files: Sequence[SourceFile], rows: int) -> "list[Slice]":
-        """Their rows, in order: slices of `rows` rows that can be read side by side, or a single one of all."""
+    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[Arrived]:
+        """Their rows, in order, a batch at a time; the columns `categories` dictionary-encoded, where they can be."""
 
 
 class FileSource:
@@ -100,30 +98,49 @@ class FileSource:
             )
         return [SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
-    def slices(self, files: Sequence[SourceFile], rows: int) -> "list[Slice]":
+    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[Arrived]:
         """The rows of `files`; text as it stands in a CSV file, Parquet in its own types.
 
-        Reading a slice, or cutting them, raises:
-            SourceFault: a file cannot be read.
+        Raises:
+            SourceFault: a file cannot be read; told before the first row, where its footer says so.
         """
         for file in files:
             if file.size == 0:
                 raise SourceFault(f"{file.path} is empty (0 bytes); export it again")
             if not _is_parquet(file.path) and not _is_csv(file.path):
                 raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
-        paths = [file.path for file in files]
-        if not all(map(_is_parquet, paths)):
-            return [partial(_one_after_the_other, paths)]
-        for path in paths:
-            with _told_as_fault(path):
-                pq.read_metadata(path)
-        return [partial(_pieces, pieces) for pieces in cut(paths, rows)]
+            if _is_parquet(file.path):
+                with _told_as_fault(file.path):
+                    pq.read_metadata(file.path)
+        for file in files:
+            with _told_as_fault(file.path):
+                read = _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path)
+                for batch in read:
+                    yield file.path, batch
 
     def _paths(self, day: dt.date) -> list[Path]:
         return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
 
     def _glob(self, day: str) -> list[str]:
         return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
+
+
+def lots(arrived: Iterable[Arrived], rows: int) -> Iterator[list[Arrived]]:
+    """What is read one after the other, in lots of `rows` rows for side-by-side work; the last may be shorter."""
+    lot: list[Arrived] = []
+    room = rows
+    for path, batch in arrived:
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, room)
+            lot.append((path, piece))
+            start += piece.num_rows
+            room -= piece.num_rows
+            if not room:
+                yield lot
+                lot, room = [], rows
+    if lot:
+        yield lot
 
 
 def _is_parquet(path: Path) -> bool:
@@ -143,23 +160,11 @@ def _told_as_fault(path: Path) -> Iterator[None]:
         raise SourceFault(f"{path} cannot be read ({told}); export it again") from error
 
 
-def _pieces(pieces: Sequence[Piece]) -> Iterator[tuple[Path, pa.RecordBatch]]:
-    for piece in pieces:
-        with _told_as_fault(piece.path):
-            for batch in read_piece(piece):
-                yield piece.path, batch
-
-
-def _one_after_the_other(paths: Sequence[Path]) -> Iterator[tuple[Path, pa.RecordBatch]]:
-    for path in paths:
-        with _told_as_fault(path):
-            for batch in _parquet(path) if _is_parquet(path) else _csv(path):
-                yield path, batch
-
-
-def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        yield from file.iter_batches(BATCH_ROWS)
+def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
+    names = pq.read_schema(path).names
+    encoded = [name for name in categories if name in names]
+    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=encoded) as file:
+        yield from file.iter_batches(BATCH_ROWS, use_threads=False)
 
 
 def _csv(path: Path) -> Iterator[pa.RecordBatch]:

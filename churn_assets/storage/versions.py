@@ -36,7 +36,7 @@ class PartitionVersion:
     def batches(
         self, columns: Sequence[str] | None = None, *, part: int | None = None, categories: Sequence[str] = ()
     ) -> Iterator[pa.Table]:
-        """Its rows, or those of one part, in order, in tables of at most 262,144 rows.
+        """Its rows, or those of one part, in order, in tables of at most 131,072 rows.
 
         Text columns named in `categories` come dictionary-encoded, as they are stored.
         """

@@ -60,7 +60,7 @@ def test_rechunk_reads_no_further_than_it_must() -> None:
 
 def test_sizes_are_the_measured_ones() -> None:
     """Batches hold a whole number of scoring blocks, so that a block never spans two of them."""
-    assert (BATCH_ROWS, BLOCK_ROWS) == (262_144, 16_384)
+    assert (BATCH_ROWS, BLOCK_ROWS) == (131_072, 16_384)
     assert BATCH_ROWS % BLOCK_ROWS == 0
 
 

@@ -79,7 +79,7 @@ def test_rows_come_back_in_order_and_none_is_lost(many_rows: list[Path]) -> None
     batches = list(read_batches(many_rows, [KEY]))
 
     ids = pa.concat_tables(batches).column(KEY)
-    assert max(batch.num_rows for batch in batches) <= 262_144
+    assert max(batch.num_rows for batch in batches) <= 131_072
     assert ids.to_pylist() == [f"c{number:07d}" for number in range(MANY_ROWS)]
 
 

@@ -5,12 +5,13 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.core.errors import SourceFault, SourceMissing
-from churn_assets.storage.source import FileSource, SourceFile
+from churn_assets.storage.source import FileSource, SourceFile, lots
 from churn_assets_tests.storage_factories import DAY
 
 CSV = b"customer_id,spend\nc1,10\nc2,20\n"
@@ -35,8 +36,7 @@ def put_parquet(base: Path, name: str, rows: int = 3) -> Path:
 def read(base: Path, path: Path) -> list[dict[str, Any]]:
     """The rows of one file of the source."""
     source = FileSource(str(path.relative_to(base)), base)
-    slices = source.slices(source.files(DAY), 1_000_000)
-    return [row for each in slices for _, batch in each() for row in batch.to_pylist()]
+    return [row for _, batch in source.batches(source.files(DAY)) for row in batch.to_pylist()]
 
 
 def test_a_dated_source_tells_its_days(tmp_path: Path) -> None:
@@ -210,14 +210,13 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
 
 
 def test_large_files_come_in_bounded_batches(tmp_path: Path) -> None:
-    """However large a row group is, a batch holds at most 262,144 rows."""
+    """However large a row group is, a batch holds at most 131,072 rows."""
     put_parquet(tmp_path, "a.parquet", 300_000)
     source = FileSource("a.parquet", tmp_path)
 
-    [rows] = source.slices(source.files(DAY), 1_000_000)
-    batches = [batch.num_rows for _, batch in rows()]
+    batches = [batch.num_rows for _, batch in source.batches(source.files(DAY))]
 
-    assert max(batches) <= 262_144
+    assert max(batches) <= 131_072
     assert sum(batches) == 300_000
 
 
@@ -362,15 +361,46 @@ def test_an_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
         read(tmp_path, path)
 
 
-def test_parquet_files_are_cut_into_slices_and_others_are_not(tmp_path: Path) -> None:
-    """Parquet files can be read side by side, slice by slice; with a CSV file among them they are one slice."""
+def test_a_file_that_cannot_be_read_is_told_before_the_first_row(tmp_path: Path) -> None:
+    """Of several files the last one is opened before rows of the first are given."""
     put_parquet(tmp_path, "source/snapshot_date=2026-10-31/a.parquet", 5)
-    put_parquet(tmp_path, "source/snapshot_date=2026-10-31/b.parquet", 3)
+    put(tmp_path, "source/snapshot_date=2026-10-31/b.parquet", b"PAR1")
     source = FileSource(HIVE, tmp_path)
 
-    cut = [[batch.num_rows for _, batch in each()] for each in source.slices(source.files(DAY), 4)]
-    put(tmp_path, "source/snapshot_date=2026-10-31/c.csv")
-    whole = [[batch.num_rows for _, batch in each()] for each in source.slices(source.files(DAY), 4)]
+    with pytest.raises(SourceFault, match=r"b\.parquet cannot be read"):
+        next(source.batches(source.files(DAY)))
 
-    assert cut == [[4], [1, 3]]
-    assert whole == [[5, 3, 2]]
+
+def test_categories_come_as_codes_where_a_file_can_give_them(tmp_path: Path) -> None:
+    """Text columns of a Parquet file come dictionary-encoded when asked for; others, and those it lacks, do not."""
+    path = put(tmp_path, "a.parquet", b"")
+    pq.write_table(pa.table({"plan": ["a", "b", "a"], "visits": [1, 2, 3], "note": ["x", "y", "z"]}), path)
+    source = FileSource("a.parquet", tmp_path)
+
+    [(_, batch)] = source.batches(source.files(DAY), ["plan", "visits", "absent"])
+
+    assert [str(kind) for kind in batch.schema.types] == [
+        "dictionary<values=string, indices=int32, ordered=0>",
+        "int64",
+        "string",
+    ]
+    assert batch.column("plan").to_pylist() == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lots_hold_every_row_once_and_in_order(seed: int) -> None:
+    """Each lot but the last has as many rows as asked for, however the batches lie."""
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 15))
+    numbers = iter(range(1000))
+    batches = [
+        pa.record_batch({"number": [next(numbers) for _ in range(size)]}, pa.schema([("number", pa.int64())]))
+        for size in rng.integers(0, 20, rng.integers(0, 6))
+    ]
+
+    cut = list(lots(((Path("a"), batch) for batch in batches), rows))
+
+    told = [[number for _, piece in lot for number in piece["number"].to_pylist()] for lot in cut]
+    total = sum(batch.num_rows for batch in batches)
+    assert [number for lot in told for number in lot] == list(range(total))
+    assert [len(lot) for lot in told] == [rows] * (total // rows) + [total % rows] * bool(total % rows)
