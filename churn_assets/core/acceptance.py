@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.api.types import is_scalar
 
-from churn_assets.core.frames import column_to_pandas, is_among
+from churn_assets.core.frames import column_to_pandas, is_among, words_of
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema
 
@@ -210,11 +210,10 @@ def _shortest_and_longest(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
-    """The distinct values, where they are few."""
+    """The distinct values, where they are few; of a dictionary all words, as rows are told by theirs."""
     if pa.types.is_dictionary(values.type):
-        told = [each.dictionary.take(pc.unique(each.indices.drop_null())) for each in values.chunks]
-        distinct = pc.unique(pa.chunked_array(told, values.type.value_type))
-        return distinct if len(distinct) <= MANY else None
+        words = words_of(values)
+        return words if len(words) <= MANY else None
     first = pc.unique(values[:HEAD]).drop_null()
     if len(first) > FEW:
         return None

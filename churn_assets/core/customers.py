@@ -28,7 +28,7 @@ from churn_assets.core.acceptance import Plan, Suspects, failing_values, plan_of
 from churn_assets.core.casting import text_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
-from churn_assets.core.frames import column_to_pandas, id_texts, is_among, rows_where, to_customers
+from churn_assets.core.frames import column_to_pandas, id_texts, is_among, rows_where, to_customers, words_of
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
@@ -193,7 +193,10 @@ def _value_faults(values: pa.ChunkedArray, name: str, dtype: Any, *, required: b
         yield from _faults_where(pc.is_inf(values), values, name, "finite")
     categories = getattr(getattr(dtype, "type", None), "categories", None)
     if categories is not None:
-        known = is_among(values, pa.array(categories).cast(pa.string()))
+        declared = pa.array(categories).cast(pa.string())
+        if pa.types.is_dictionary(values.type) and pc.all(pc.is_in(words_of(values), value_set=declared)).as_py():
+            return
+        known = is_among(values, declared)
         yield from _faults_where(pc.and_(values.is_valid(), pc.invert(known)), values, name, "category")
 
 

@@ -20,7 +20,16 @@ _NULLABLE = {
     pa.string(): pd.StringDtype(na_value=float("nan")),
 }
 FEW_GAPS = 256  # rows for each one left out, from which on runs of rows are long enough to be copied whole
-__all__ = ["column_to_pandas", "id_texts", "is_among", "rows_of", "rows_where", "to_customers", "with_snapshot_date"]
+__all__ = [
+    "column_to_pandas",
+    "id_texts",
+    "is_among",
+    "rows_of",
+    "rows_where",
+    "to_customers",
+    "with_snapshot_date",
+    "words_of",
+]
 
 
 def to_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
@@ -71,6 +80,12 @@ def is_among(values: pa.ChunkedArray, wanted: pa.Array) -> pa.ChunkedArray:
         ],
         pa.bool_(),
     )
+
+
+def words_of(values: pa.ChunkedArray) -> pa.Array:
+    """The words of dictionary-encoded text, each once; some may stand in no row."""
+    words = pa.chunked_array([each.dictionary for each in values.chunks], values.type.value_type)
+    return pc.unique(words).drop_null()
 
 
 def rows_where(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:

@@ -61,7 +61,8 @@ def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDAr
 def _told_as_fault(
     score: Callable[[pa.Table], NDArray[np.float64]], features: pa.Table, columns: tuple[str, ...]
 ) -> NDArray[np.float64]:
-    if missing := [name for name in columns if name not in features.column_names]:
+    given = features.column_names
+    if missing := [name for name in columns if name not in given]:
         raise ModelFault(
             f"the model was trained on {', '.join(missing)}, which the profile's feature_columns no longer name; "
             "train and promote a model of today's features"

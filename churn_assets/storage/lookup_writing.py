@@ -45,7 +45,7 @@ def lookup_beside(root: Path, staged: Staged) -> None:
     final = root / lookup_folder(staged.day, staged.version)
     final.parent.mkdir(parents=True, exist_ok=True)
     folder = final.with_name(f".{uuid.uuid4().hex}")
-    parts = ordered_map(_read, parts_of(staged.folder), workers=1)
+    parts = ordered_map(_read, parts_of(staged.folder))
     write_lookup(folder, staged.day, staged.version, (batch for part in parts for batch in part))
     place(folder, final)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from churn_assets.core.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.storage.layout import part_name
@@ -30,6 +31,7 @@ __all__ = [
 ROW_GROUP_ROWS = 131_072
 PART_ROWS = 524_288  # a part is what one core works on: a million customers keep two busy
 DIGEST_LENGTH = 16
+HEAD = 4_096  # rows among which the few words of a category are usually all met
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
@@ -80,13 +82,23 @@ def _by_first_seen(group: pa.Table) -> pa.Table:
 
 def _reordered(values: pa.DictionaryArray) -> pa.DictionaryArray:
     codes = values.indices.drop_null().to_numpy()
-    first = np.full(len(values.dictionary), len(codes))
-    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of a code's rows the last one written is its first
+    first = _first_rows(codes[:HEAD], len(values.dictionary))
+    if len(codes) > HEAD and (first == HEAD).any():  # few words are met so late, or never
+        first = _first_rows(codes, len(values.dictionary))
     used = np.flatnonzero(first < len(codes))
     order = used[np.argsort(first[used])]
+    if np.array_equal(order, np.arange(len(first))):
+        return values
     place = np.zeros(len(first), np.int32)
     place[order] = np.arange(len(order))
     return pa.DictionaryArray.from_arrays(pa.array(place).take(values.indices), values.dictionary.take(pa.array(order)))
+
+
+def _first_rows(codes: NDArray[np.int32], words: int) -> NDArray[np.int64]:
+    """Where each of so many words comes first, (words); the number of rows where it does not come."""
+    first = np.full(words, len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # what is written last stays
+    return first
 
 
 def read_batches(
