@@ -179,6 +179,8 @@ def _options(schema: pa.Schema, key: str) -> dict[str, object]:
     for field in schema:
         if field.name == key and pa.types.is_string(field.type):
             encoding[field.name] = "DELTA_BYTE_ARRAY"
+        elif pa.types.is_integer(field.type):
+            encoding[field.name] = "DELTA_BINARY_PACKED"
         elif pa.types.is_floating(field.type):
             encoding[field.name] = "BYTE_STREAM_SPLIT"
         elif pa.types.is_string(field.type):

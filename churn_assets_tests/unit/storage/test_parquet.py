@@ -133,13 +133,15 @@ def test_each_kind_of_column_has_its_encoding(many_rows: list[Path]) -> None:
 
 
 def test_an_id_that_is_a_number_can_be_stored_too(tmp_path: Path) -> None:
-    """Front coding is for text: an integer key is written and read as it is."""
-    schema = pa.schema([("customer_id", pa.int64()), ("spend", pa.float64())])
-    rows = pa.table({"customer_id": [1, 2, 30], "spend": [1.0, None, 3.0]}, schema=schema)
+    """Front coding is for text: an integer key, as any whole number, is packed, and read as it was."""
+    schema = pa.schema([("customer_id", pa.int64()), ("spend", pa.float64()), ("age", pa.uint8())])
+    ends = [-(2**63), 0, 2**63 - 1]
+    rows = pa.table({"customer_id": ends, "spend": [1.0, None, 3.0], "age": [None, 0, 255]}, schema=schema)
 
     paths = write_parts(tmp_path, schema, KEY, [rows])
 
     assert pa.concat_tables(read_batches(paths)).equals(rows)
+    assert "DELTA_BINARY_PACKED" in columns_of(paths[0])["customer_id"].encodings
 
 
 def test_files_hold_only_the_columns_they_were_given(tmp_path: Path) -> None:
