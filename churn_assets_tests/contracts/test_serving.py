@@ -34,9 +34,9 @@ async def main(data_dir):
     app = build_app(Layout(data_dir), AppOptions())
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
-            while (await client.get("/v1/scores/c1")).status_code != 200:
+            while (await client.get("/v1/scores/klara")).status_code != 200:
                 await asyncio.sleep(0.01)
-            for path in ("/v1/summary", "/v1/customers/at-risk", "/v1/history/c1", "/v1/snapshots", "/metrics", "/"):
+            for path in ("/v1/summary", "/v1/customers/at-risk", "/v1/history/klara", "/v1/snapshots", "/metrics", "/"):
                 assert (await client.get(path)).status_code == 200, path
 
 asyncio.run(main(Path(sys.argv[1])))
@@ -48,7 +48,7 @@ print({HEAVY} & sys.modules.keys() or "nothing")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a day of scores; not to be changed."""
     folder = tmp_path_factory.mktemp("contract") / "data"
-    publish_scores(folder, rows_of({"c1": 0.9, "c0000002": 0.7, "c0000003": 0.1}))
+    publish_scores(folder, rows_of({"klara": 0.9, "c0000002": 0.7, "c0000003": 0.1}))
     return folder
 
 
@@ -141,7 +141,7 @@ def test_the_example_for_node_runs(url: str, tmp_path: Path) -> None:
     [example] = blocks("js")
     script = tmp_path / "reader.mjs"
     told = example.replace("http://127.0.0.1:8000", url)
-    script.write_text(f"const customerId = 'c1';\n{told}\nconsole.log(JSON.stringify(score));\n")
+    script.write_text(f"const customerId = 'klara';\n{told}\nconsole.log(JSON.stringify(score));\n")
 
     ran = subprocess.run(
         [node, str(script)], capture_output=True, text=True, check=True, env=os.environ | {"SCORES_KEY": KEY}
@@ -165,7 +165,7 @@ def test_the_command_serves_until_it_is_told_to_end(data_dir: Path) -> None:
     lines: list[dict[str, Any]] = [json.loads(process.stderr.readline()) for _ in range(2)]
     try:
         address = f"http://{lines[1]['host']}:{lines[1]['port']}"
-        wait_for(lambda: httpx.get(f"{address}/v1/scores/c1", timeout=20).status_code == 200)
+        wait_for(lambda: httpx.get(f"{address}/v1/scores/klara", timeout=20).status_code == 200)
     finally:
         process.terminate()
     _, rest = process.communicate(timeout=20)
@@ -174,7 +174,7 @@ def test_the_command_serves_until_it_is_told_to_end(data_dir: Path) -> None:
     assert lines[1]["event"] == "listening"
     assert process.returncode in {0, -15}
     assert [json.loads(line) for line in rest.splitlines()]
-    assert "c1" not in rest
+    assert "klara" not in rest
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104  # it is refused

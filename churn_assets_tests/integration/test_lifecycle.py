@@ -13,7 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from churn_assets.core.canary import in_canary
-from churn_assets_tests.integration.conftest import CONFIG
+from churn_assets_tests.integration.conftest import CONFIG, QUICK
 from churn_assets_tests.integration.installation import (
     FIRST_NIGHT,
     NIGHTS,
@@ -74,6 +74,15 @@ def test_training_tells_every_gate(challenged_once: Installation) -> None:
     assert "ROC-AUC" in gates["min_roc_auc"]["finding"]
 
 
+def test_trained_model_must_beat_the_rules(challenged_once: Installation) -> None:
+    """Every trained model of a profile with rules is held against them, on the same customers."""
+    told = json.loads((challenged_once.root / "trained.json").read_text())
+
+    [finding] = [gate["finding"] for gate in told["gates"] if gate["name"] == "beats_rules"]
+
+    assert "of the profile's rules" in finding
+
+
 def test_each_evaluation_is_kept(challenged_once: Installation) -> None:
     """The record of evaluations holds one row a model; both backtests lie before the first scored night."""
     rows = table(challenged_once, "evaluations")
@@ -90,7 +99,7 @@ def test_model_is_held_against_the_scores_that_were_really_published(installatio
     rules = installation.run("train", "--as-of", str(backtest), "--json").json["model_version"]
     assert installation.run("promote", rules, "--reason", "before there was a model").exit_code == 0
     assert installation.run("run", "--date", str(backtest)).exit_code == 0
-    installation.configure(CONFIG)
+    installation.configure(QUICK)
 
     trained = installation.run("train", "--as-of", str(RETRAINED_AS_OF), "--json").json
 
@@ -418,7 +427,7 @@ def test_champion_whose_folder_is_gone_is_told(installation: Installation) -> No
 
 def test_too_few_outcomes_reject_a_model(installation: Installation) -> None:
     """A backtest's day with fewer outcomes than configured: the model stays, marked, and cannot be promoted."""
-    installation.configure(CONFIG + "gates: {min_rows: 5000, min_churners: 900}\n")
+    installation.configure(QUICK + "gates: {min_rows: 5000, min_churners: 900}\n")
     before = installation.published("promotions")
 
     trained = installation.run("train", "--as-of", str(RETRAINED_AS_OF), "--json").json

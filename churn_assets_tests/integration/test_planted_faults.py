@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from churn_assets.core.balance import BalancedClassifier
 from churn_assets.profiles import subscription, telco
 from churn_assets_tests.factories import made_up_customers
-from churn_assets_tests.integration.conftest import CONFIG
-from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, Installation
+from churn_assets_tests.integration.conftest import CONFIG, QUICK
+from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, BuildOnce, Installation
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,7 @@ LABEL = '    return later["signup_date"].isna() & then["signup_date"].notna()\n'
 def with_profile(installed: Installation, folder: Path, *changes: tuple[str, str]) -> Installation:
     """The sample as the source of a company whose profile is the shipped one with `changes`."""
     new = Installation(folder / "installation", {"CHURN_PROFILE": "own_churn"})
-    new.configure(CONFIG)
+    new.configure(QUICK)
     shutil.copytree(installed.data / "source", new.data / "source")
     change_profile(folder, *changes)
     return new
@@ -51,6 +51,29 @@ def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's folder is on the path of this process, which keeps nothing compiled of what changes in it."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
+@pytest.fixture(scope="session")
+def own_once(installed: Installation, build_once: BuildOnce) -> Installation:
+    """A company with the shipped profile as its own has scored its first night; not to be changed."""
+
+    def build(new: Installation) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.syspath_prepend(new.root)
+            patched.setattr(sys, "dont_write_bytecode", True)
+            own = with_profile(installed, new.root)
+            night = own.run("run", "--date", str(NIGHTS[0]))
+        assert night.exit_code == 0, night.stderr
+
+    return build_once("own", build)
+
+
+@pytest.fixture
+def own(own_once: Installation, tmp_path: Path) -> Installation:
+    """A copy of `own_once` whose profile, beside it in the test's folder, the test may change."""
+    change_profile(tmp_path)
+    whole = Installation(own_once.root / "installation", {"CHURN_PROFILE": "own_churn"})
+    return whole.copy_to(tmp_path / "installation")
 
 
 def missed_gates(trained: Any) -> dict[str, str]:
@@ -101,11 +124,8 @@ def test_shuffled_label_is_stopped(installed: Installation, tmp_path: Path) -> N
     assert {"min_roc_auc", "brier_below_base_rate"} <= missed.keys()
 
 
-def test_skew_between_training_and_serving_is_stopped(installed: Installation, tmp_path: Path) -> None:
+def test_skew_between_training_and_serving_is_stopped(own: Installation, tmp_path: Path) -> None:
     """One changed line of `add_features` after the training: the golden rows stop the night before it scores."""
-    own = with_profile(installed, tmp_path)
-    day = str(NIGHTS[0])
-    assert own.run("run", "--date", day).exit_code == 0
     before = own.published("churn_scores", "challenger_scores")
     line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
     change_profile(tmp_path, (line, line.replace("/ 30", "/ 28 + 3")))
@@ -119,10 +139,8 @@ def test_skew_between_training_and_serving_is_stopped(installed: Installation, t
     assert own.published("churn_scores", "challenger_scores") == before
 
 
-def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_path: Path) -> None:
+def test_feature_that_is_no_longer_there_is_told(own: Installation, tmp_path: Path) -> None:
     """With another feature list than the champion's nothing is scored: the sentence names the feature."""
-    own = with_profile(installed, tmp_path)
-    assert own.run("run", "--date", str(NIGHTS[0])).exit_code == 0
     before = own.published("churn_scores")
     change_profile(tmp_path, ('        "missed_visits",\n', ""))
 
@@ -132,10 +150,8 @@ def test_feature_that_is_no_longer_there_is_told(installed: Installation, tmp_pa
     assert own.published("churn_scores") == before
 
 
-def test_parameter_that_is_no_longer_there_keeps_no_training_out(installed: Installation, tmp_path: Path) -> None:
+def test_parameter_that_is_no_longer_there_keeps_no_training_out(own: Installation, tmp_path: Path) -> None:
     """A champion whose recipe today's code cannot repeat is not compared with, and the new model can be trained."""
-    own = with_profile(installed, tmp_path)
-    assert own.run("run", "--date", str(NIGHTS[0])).exit_code == 0
     change_profile(
         tmp_path,
         (", *, recent_login_days: int = 30", ""),
@@ -150,10 +166,8 @@ def test_parameter_that_is_no_longer_there_keeps_no_training_out(installed: Inst
     assert "not compared with champion" in finding
 
 
-def test_changed_comment_stops_nothing(installed: Installation, tmp_path: Path) -> None:
+def test_changed_comment_stops_nothing(own: Installation, tmp_path: Path) -> None:
     """A change that moves no score is no skew: the night is scored as before."""
-    own = with_profile(installed, tmp_path)
-    assert own.run("run", "--date", str(NIGHTS[0])).exit_code == 0
     change_profile(tmp_path, ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."))
 
     outcome = own.run("run", "--date", str(NIGHTS[1]), "--json")

@@ -12,7 +12,7 @@ import pytest
 
 from churn_assets.profiles import kkbox, telco
 from churn_assets_tests.factories import kkbox_sample, made_up_customers
-from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, REPOSITORY, Installation
+from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, REPOSITORY, BuildOnce, Installation
 
 pytestmark = pytest.mark.integration
 
@@ -20,12 +20,13 @@ DAY = dt.date(2025, 6, 20)
 TELCO_EXPORT = REPOSITORY.parent / "shared" / "data" / "telco" / "telco_customer_churn.csv"
 TELCO = {"CHURN_PROFILE": "churn_assets.profiles.telco", "CHURN_SOURCE__PATH": "telco.csv"}
 KKBOX = {"CHURN_PROFILE": "churn_assets.profiles.kkbox", "CHURN_SOURCE__PATH": "members.parquet"}
+SMALL = "parameters: {max_iter: 25}"  # a small model is fitted, proven and judged faster
 
 
 def new_installation(folder: Path, **environment: str) -> Installation:
     """One without anything in it."""
     new = Installation(folder / "installation", environment)
-    new.configure("")
+    new.configure(f"training: {{{SMALL}}}\n")
     new.data.mkdir()
     return new
 
@@ -49,39 +50,48 @@ def telco_like(rows: int, seed: int) -> pd.DataFrame:
     return customers.assign(Churn=np.where(leaves, "Yes", "No"))
 
 
-def test_a_labelled_export_is_scored(tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def telco_once(build_once: BuildOnce) -> Installation:
+    """A labelled export of 800 customers has been scored; not to be changed."""
+
+    def build(folder: Installation) -> None:
+        folder.root.mkdir()
+        new = new_installation(folder.root, **TELCO)
+        telco_like(800, seed=3).to_csv(new.data / "telco.csv", index=False)
+        outcome = new.run("run", "--date", str(DAY), "--json")
+        assert outcome.exit_code == 0, outcome.stderr
+        (new.root / "nights.json").write_text(outcome.stdout)
+
+    return Installation(build_once("telco", build).root / "installation", TELCO)
+
+
+def test_a_labelled_export_is_scored(telco_once: Installation) -> None:
     """One static CSV file with a label: the day says which day it stands for, and every customer gets a score."""
-    new = new_installation(tmp_path, **TELCO)
-    customers = telco_like(800, seed=3)
-    customers.to_csv(new.data / "telco.csv", index=False)
+    [night] = json.loads((telco_once.root / "nights.json").read_text())
 
-    outcome = new.run("run", "--date", str(DAY), "--json")
+    scores = telco_once.rows("churn_scores", DAY)
+    card = card_of(telco_once, night["model_version"])
 
-    assert outcome.exit_code == 0, outcome.stderr
-    assert (outcome.json[0]["snapshot_date"], outcome.json[0]["scored"]) == (str(DAY), 800)
-    scores = new.rows("churn_scores", DAY)
-    assert scores.column("customer_id").to_pylist() == sorted(customers["customerID"])
-    card = card_of(new, outcome.json[0]["model_version"])
+    assert (night["snapshot_date"], night["scored"]) == (str(DAY), 800)
+    assert scores.column("customer_id").to_pylist() == sorted(telco_like(800, seed=3)["customerID"])
     assert "Churn" not in card["feature_columns"]
     assert "in-sample" in json.dumps(card)
-    assert "Churn" not in new.rows("customer_features", DAY).column_names
+    assert "Churn" not in telco_once.rows("customer_features", DAY).column_names
 
 
-def test_a_labelled_export_holds_out_a_fifth(tmp_path: Path) -> None:
+def test_a_labelled_export_holds_out_a_fifth(telco_once: Installation, tmp_path: Path) -> None:
     """The model is judged on a stable fifth of the customers: the same ones in whatever order the file has them."""
-    first, second = new_installation(tmp_path / "a", **TELCO), new_installation(tmp_path / "b", **TELCO)
-    customers = telco_like(800, seed=3)
-    customers.to_csv(first.data / "telco.csv", index=False)
-    customers.sample(frac=1, random_state=1).to_csv(second.data / "telco.csv", index=False)
+    shuffled = new_installation(tmp_path, **TELCO)
+    telco_like(800, seed=3).sample(frac=1, random_state=1).to_csv(shuffled.data / "telco.csv", index=False)
 
-    told = [each.run("run", "--date", str(DAY), "--json") for each in (first, second)]
+    told = shuffled.run("run", "--date", str(DAY), "--json")
 
-    assert [each.exit_code for each in told] == [0, 0]
-    models = [each.run("models", "--json").json for each in (first, second)]
+    assert told.exit_code == 0, told.stderr
+    models = [each.run("models", "--json").json for each in (telco_once, shuffled)]
     assert models[0] == models[1]
     assert models[0][0]["holdout_rows"] == pytest.approx(160, abs=40)
     assert models[0][0]["train_rows"] + models[0][0]["holdout_rows"] == 800
-    assert first.score_bytes(DAY) == second.score_bytes(DAY)
+    assert telco_once.score_bytes(DAY) == shuffled.score_bytes(DAY)
 
 
 def test_a_labelled_export_needs_a_day(tmp_path: Path) -> None:
@@ -112,6 +122,7 @@ def test_a_model_that_misses_its_gates_scores_nothing(tmp_path: Path) -> None:
 def test_the_real_telco_export_is_scored(tmp_path: Path) -> None:
     """IBM's own file as it is, with its blank charges: all 7,043 customers, by a model that passed its gates."""
     new = new_installation(tmp_path, **{**TELCO, "CHURN_SOURCE__PATH": str(TELCO_EXPORT)})
+    new.configure("")
 
     outcome = new.run("run", "--date", str(DAY), "--json")
 
@@ -125,6 +136,7 @@ def test_the_real_telco_export_is_scored(tmp_path: Path) -> None:
 def test_kkbox_members_are_scored(tmp_path: Path) -> None:
     """Few churners, dates in pairs, a gender that half of them never said: the profile works as it is shipped."""
     new = new_installation(tmp_path, **KKBOX)
+    new.configure("")
     members = kkbox_sample(3000, seed=11)
     members.to_parquet(new.data / "members.parquet", index=False)
 
@@ -137,18 +149,16 @@ def test_kkbox_members_are_scored(tmp_path: Path) -> None:
     assert set(kkbox.PROFILE.feature_columns) <= set(features.column_names)
 
 
-def test_a_chain_does_not_change_its_business(tmp_path: Path) -> None:
+def test_a_chain_does_not_change_its_business(telco_once: Installation, tmp_path: Path) -> None:
     """Another profile over tables that are there already is refused in one sentence; the scores stay."""
-    new = new_installation(tmp_path, **TELCO)
-    telco_like(800, seed=3).to_csv(new.data / "telco.csv", index=False)
-    kkbox_sample(3000, seed=11).to_parquet(new.data / "members.parquet", index=False)
-    assert new.run("run", "--date", str(DAY)).exit_code == 0
-    before = new.published()
+    scored = telco_once.copy_to(tmp_path / "installation")
+    kkbox_sample(3000, seed=11).to_parquet(scored.data / "members.parquet", index=False)
+    before = scored.published()
 
-    outcome = new.having(**KKBOX).run("run", "--date", str(DAY))
+    outcome = scored.having(**KKBOX).run("run", "--date", str(DAY))
 
     assert outcome.error(1)
-    assert new.published() == before
+    assert scored.published() == before
 
 
 # --- a company's own module
@@ -196,7 +206,7 @@ PROFILE = Profile(
 
 OWN_CONFIG = """
 profile: gym_churn
-training: {window_days: 7}
+training: {window_days: 7, parameters: {max_iter: 25}}
 features: {often: 5}
 source: {path: "till/{snapshot_date}.csv"}
 """

@@ -1,20 +1,27 @@
 """Rules: a model without training, from the first day on, and where no trained one passes."""
 
 import datetime as dt
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from churn_assets.profiles import subscription
-from churn_assets_tests.integration.conftest import CONFIG
-from churn_assets_tests.integration.installation import FIRST_NIGHT, LAST_DAY, NIGHTS, Installation
+from churn_assets_tests.integration.conftest import CONFIG, QUICK
+from churn_assets_tests.integration.installation import (
+    FIRST_NIGHT,
+    LAST_DAY,
+    NIGHTS,
+    BuildOnce,
+    Installation,
+)
 
 pytestmark = pytest.mark.integration
 
 DAY = NIGHTS[0]
 RULED = "training: {window_days: 14, estimator: rules}\n"
-FALLING_BACK = CONFIG + "gates: {min_roc_auc: 0.99, fallback: rules}\n"
+FALLING_BACK = QUICK + "gates: {min_roc_auc: 0.99, fallback: rules}\n"
 
 
 def first_days(installed: Installation, folder: Path, days: int) -> Installation:
@@ -26,6 +33,27 @@ def first_days(installed: Installation, folder: Path, days: int) -> Installation
         new.source(day).parent.mkdir(parents=True)
         shutil.copy(installed.source(day), new.source(day))
     return new
+
+
+@pytest.fixture(scope="session")
+def fallen_back_once(build_once: BuildOnce, installed: Installation) -> Installation:
+    """A company none of whose trained models passes has scored a night by its rules; not to be changed."""
+
+    def build(new: Installation) -> None:
+        new.configure(FALLING_BACK)
+        shutil.copytree(installed.data / "source", new.data / "source")
+        night = new.run("run", "--date", str(DAY), "--json")
+        assert night.exit_code == 0, night.stderr
+        (new.root / "night.json").write_text(night.stdout)
+        (new.root / "night.txt").write_text(night.stderr)
+
+    return build_once("fallen_back", build)
+
+
+@pytest.fixture
+def fallen_back(fallen_back_once: Installation, tmp_path: Path) -> Installation:
+    """A copy of `fallen_back_once` that the test may change."""
+    return fallen_back_once.copy_to(tmp_path / "installation")
 
 
 def test_rules_serve_from_the_first_day(installed: Installation, tmp_path: Path) -> None:
@@ -62,33 +90,20 @@ def test_rules_are_judged_where_outcomes_are_known(installation: Installation) -
     assert (again["model_version"], again["created"]) == (trained["model_version"], False)
 
 
-def test_trained_model_must_beat_the_rules(installation: Installation) -> None:
-    """Every trained model of a profile with rules is held against them, on the same customers."""
-    gates = installation.run("train", "--as-of", str(NIGHTS[1]), "--json").json["gates"]
-
-    [finding] = [gate["finding"] for gate in gates if gate["name"] == "beats_rules"]
-
-    assert "of the profile's rules" in finding
-
-
-def test_fallback_serves_where_no_trained_model_passes(installed: Installation, tmp_path: Path) -> None:
+def test_fallback_serves_where_no_trained_model_passes(fallen_back: Installation) -> None:
     """The rules are promoted with a warning and the reason; every row names them, and every night warns."""
-    new = Installation(tmp_path / "installation")
-    new.configure(FALLING_BACK)
-    shutil.copytree(installed.data / "source", new.data / "source")
+    [night] = json.loads((fallen_back.root / "night.json").read_text())
 
-    night = new.run("run", "--date", str(DAY), "--json")
-    by_status = {row["status"]: row for row in new.run("models", "--json").json}
-    result = new.materialize(DAY)
+    by_status = {row["status"]: row for row in fallen_back.run("models", "--json").json}
+    result = fallen_back.materialize(DAY)
 
-    assert night.exit_code == 0, night.stderr
     assert by_status["champion"]["estimator"] == "rules"
     assert "at least 0.99 wanted" in by_status["rejected"]["missed"][0]
-    assert night.json[0]["model_version"] == by_status["champion"]["model_version"]
-    assert "is scored by the rules" in night.stderr
+    assert night["model_version"] == by_status["champion"]["model_version"]
+    assert "is scored by the rules" in (fallen_back.root / "night.txt").read_text()
     checks = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
     assert not checks["no_fallback"]
-    [live] = new.run("models", "--live-on", "2100-01-01", "--json").json
+    [live] = fallen_back.run("models", "--live-on", "2100-01-01", "--json").json
     assert live["reason"].startswith("fallback: ")
 
 
@@ -96,7 +111,7 @@ def test_fallback_serves_before_there_is_a_history(installed: Installation, tmp_
     """A company too young for a model is served by its rules, if it says so."""
     company = first_days(installed, tmp_path, 2)
     refused = company.run("run").error(1)
-    company.configure(CONFIG + "gates: {fallback: rules}\n")
+    company.configure(QUICK + "gates: {fallback: rules}\n")
 
     night = company.run("run", "--json")
 
@@ -108,7 +123,7 @@ def test_fallback_serves_before_there_is_a_history(installed: Installation, tmp_
 def test_fallback_serves_through_dagster_alone(installed: Installation, tmp_path: Path) -> None:
     """The training job of a company too young for a model makes the rules champion, and the night runs."""
     company = first_days(installed, tmp_path, 2)
-    company.configure(CONFIG + "gates: {fallback: rules}\n")
+    company.configure(QUICK + "gates: {fallback: rules}\n")
 
     trained = company.materialize(LAST_DAY, job="training")
     night = company.materialize(LAST_DAY)
@@ -131,31 +146,27 @@ def test_recipe_that_cannot_be_fitted_is_no_reason_to_fall_back(installation: In
     assert not (installation.data / "tables" / "promotions").exists()
 
 
-def test_reason_that_speaks_of_a_fallback_is_a_persons(installation: Installation) -> None:
+def test_reason_that_speaks_of_a_fallback_is_a_persons(retrained: Installation) -> None:
     """A trained champion whose promotion says `fallback: ...` is not replaced by the training job."""
-    first = installation.run("models", "--json").json[0]["model_version"]
-    second = installation.run("train", "--as-of", str(NIGHTS[1]), "--json").json["model_version"]
-    installation.run("promote", second, "--reason", "newer")
-    installation.run("promote", first, "--reason", "fallback: the one before")
+    [first] = [row["model_version"] for row in retrained.run("models", "--json").json if row["status"] == "retired"]
+    retrained.run("promote", first, "--reason", "fallback: the one before")
 
-    installation.materialize(NIGHTS[2], job="training")
+    result = retrained.materialize(NIGHTS[2], job="training")
 
-    champion = next(row for row in installation.run("models", "--json").json if row["status"] == "champion")
-    assert champion["model_version"] == first
+    status = {row["model_version"]: row["status"] for row in retrained.run("models", "--json").json}
+    assert result.success
+    assert sorted(status.values()) == ["challenger", "champion", "retired"]
+    assert status[first] == "champion"
 
 
-def test_trained_model_takes_over_from_the_fallback(installed: Installation, tmp_path: Path) -> None:
+def test_trained_model_takes_over_from_the_fallback(fallen_back: Installation) -> None:
     """The training job promotes the first trained model that passes, once the fallback has served."""
-    new = Installation(tmp_path / "installation")
-    new.configure(FALLING_BACK)
-    shutil.copytree(installed.data / "source", new.data / "source")
-    assert new.run("run", "--date", str(DAY)).exit_code == 0
-    new.configure(CONFIG + "gates: {fallback: rules}\n")
+    fallen_back.configure(QUICK + "gates: {fallback: rules}\n")
 
-    result = new.materialize(NIGHTS[1], job="training")
+    result = fallen_back.materialize(NIGHTS[1], job="training")
 
     assert result.success
-    champion = next(row for row in new.run("models", "--json").json if row["status"] == "champion")
+    champion = next(row for row in fallen_back.run("models", "--json").json if row["status"] == "champion")
     assert champion["estimator"] == "hist_gradient_boosting"
 
 

@@ -1,6 +1,7 @@
 """Training looks only at what was known on its day, and at pinned versions."""
 
 import datetime as dt
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +26,27 @@ def ignore(made: Made, day: dt.date) -> None:
     """Take note of nothing."""
 
 
-@pytest.fixture
-def daily(tmp_path: Path) -> Path:
-    """Ninety days of members up to the training day."""
+@pytest.fixture(scope="module")
+def daily_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ninety days of members up to the training day; not to be changed."""
+    folder = tmp_path_factory.mktemp("daily")
     for back in range(91):
-        export(tmp_path, AS_OF - dt.timedelta(days=back))
-    return tmp_path
+        export(folder, AS_OF - dt.timedelta(days=back))
+    return folder
+
+
+@pytest.fixture
+def daily(daily_once: Path, tmp_path: Path) -> Path:
+    """A copy of `daily_once` that the test may change."""
+    return Path(shutil.copytree(daily_once, tmp_path / "daily"))
+
+
+@pytest.fixture(scope="module")
+def landed(daily_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, and the history of a training as of that day has landed; only to be read."""
+    folder = Path(shutil.copytree(daily_once, tmp_path_factory.mktemp("landed") / "daily"))
+    plan_training(chain_over(folder), AS_OF, WORK, ignore)
+    return folder
 
 
 def test_no_partition_after_the_training_day_is_read(daily: Path) -> None:
@@ -44,9 +60,9 @@ def test_no_partition_after_the_training_day_is_read(daily: Path) -> None:
     assert max(plan.served) + HORIZON == AS_OF
 
 
-def test_the_backtest_knows_no_more_than_its_own_day(daily: Path) -> None:
+def test_the_backtest_knows_no_more_than_its_own_day(landed: Path) -> None:
     """The labels of the days that train the backtest's model were known on the backtest's day."""
-    plan = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+    plan = plan_training(chain_over(landed), AS_OF, WORK, ignore)
 
     assert plan.backtest == AS_OF - HORIZON
     assert all(day + HORIZON <= plan.backtest for day in plan.judged)
@@ -119,9 +135,9 @@ def test_who_is_gone_has_churned_and_who_is_quarantined_later_is_left_out(tmp_pa
     assert material.holdout.customers.column("customer_id").to_pylist() == ids
 
 
-def test_rows_stand_for_the_days_they_were_taken_from(daily: Path) -> None:
+def test_rows_stand_for_the_days_they_were_taken_from(landed: Path) -> None:
     """Each labelled row tells its day: those of the backtest are all of its day, those of a training of its weeks."""
-    chain = chain_over(daily)
+    chain = chain_over(landed)
     plan = plan_training(chain, AS_OF, WORK, ignore)
 
     material = load_material(chain, plan)
@@ -133,11 +149,11 @@ def test_rows_stand_for_the_days_they_were_taken_from(daily: Path) -> None:
 
 
 @pytest.fixture
-def sampled(daily: Path) -> Chain:
+def sampled(landed: Path) -> Chain:
     """The same members with a bound of half of their labelled rows."""
-    everything = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+    everything = plan_training(chain_over(landed), AS_OF, WORK, ignore)
     days = {everything.backtest, *everything.served, *everything.judged}
-    return chain_over(daily, recipe=Recipe(window_days=14, max_rows=20 * len(days)))
+    return chain_over(landed, recipe=Recipe(window_days=14, max_rows=20 * len(days)))
 
 
 def test_a_long_history_is_sampled_by_customer(sampled: Chain) -> None:
@@ -173,10 +189,9 @@ def test_other_feature_parameters_are_sampled_alike(sampled: Chain) -> None:
     assert computed.holdout.rows.ids.to_pylist() == stored.holdout.rows.ids.to_pylist()
 
 
-def test_a_day_that_is_judged_later_is_bounded(daily: Path) -> None:
+def test_a_day_that_is_judged_later_is_bounded(landed: Path) -> None:
     """What is looked back at, once outcomes are known, keeps the same bound."""
-    chain = chain_over(daily, recipe=Recipe(window_days=14, max_rows=10))
-    plan_training(chain, AS_OF, WORK, ignore)
+    chain = chain_over(landed, recipe=Recipe(window_days=14, max_rows=10))
 
     plan = plan_outcomes(chain, AS_OF - HORIZON, AS_OF)
 
@@ -189,9 +204,9 @@ def test_a_day_that_is_judged_later_is_bounded(daily: Path) -> None:
 
 
 @pytest.mark.parametrize("max_rows", [None, 10_000])
-def test_a_short_history_is_not_sampled(daily: Path, max_rows: int | None) -> None:
+def test_a_short_history_is_not_sampled(landed: Path, max_rows: int | None) -> None:
     """A bound that is not reached leaves nobody out."""
-    chain = chain_over(daily, recipe=Recipe(window_days=14, max_rows=max_rows))
+    chain = chain_over(landed, recipe=Recipe(window_days=14, max_rows=max_rows))
 
     plan = plan_training(chain, AS_OF, WORK, ignore)
 
