@@ -2,7 +2,8 @@
 
     python benchmarks/scoring.py WORK_FOLDER [--customers 10000000] [--rounds 3]
 
-    scoring    what a night does: read, kernel, tiers and actions, write, audit, lookup, publish
+    scoring    what a night does: read, kernel, tiers and actions, write, audit, the app's lookup, publish
+    audited    the same up to the audit, without the lookup, as a night with `publish: false` does
     floor      read, kernel, write, on the same cores: what no scoring can do without
     streamed   as `scoring`, by scikit-learn's own prediction instead of the kernel
     script     the cron script a user would write: it checks and computes features on its way, and writes scores
@@ -13,10 +14,12 @@ Seconds are of the work alone, without the start of Python and the loading of co
 import argparse
 import dataclasses
 import datetime as dt
+import shutil
 import statistics
 import sys
 import time
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +33,10 @@ from churn_assets.assets.serving import Serving, champion_and_canary, stage_scor
 from churn_assets.composition import build_chain
 from churn_assets.core.batches import ordered_map
 from churn_assets.settings import load_settings
+from churn_assets.storage.layout import version_folder
 from churn_assets.storage.parquet import write_part
 
-STEPS = ("scoring", "floor", "streamed")
+STEPS = ("scoring", "audited", "floor", "streamed")
 FLOOR = pa.schema([("customer_id", pa.string()), ("churn_probability", pa.float64())])
 
 
@@ -59,20 +63,23 @@ def main() -> None:
         for name, command in commands.items():
             taken[name].append(run(command))
             print(f"{name:9} {taken[name][-1].told['seconds']:7.2f} s {taken[name][-1].peak:6.0f} MiB", flush=True)
-    for name in ("floor", "streamed", "script"):
-        pairs = list(zip(taken["scoring"], taken[name], strict=True))
-        slower = statistics.median(theirs.told["seconds"] / ours.told["seconds"] for ours, theirs in pairs)
-        larger = statistics.median(theirs.peak / ours.peak for ours, theirs in pairs)
-        print(f"{name}: {slower:.2f} times the scoring's time, {larger:.1f} times its memory")
+    for ours, theirs in product(("scoring", "audited"), ("floor", "streamed", "script")):
+        pairs = list(zip(taken[ours], taken[theirs], strict=True))
+        slower = statistics.median(their.told["seconds"] / our.told["seconds"] for our, their in pairs)
+        larger = statistics.median(their.peak / our.peak for our, their in pairs)
+        print(f"{theirs}: {slower:.2f} times the time of {ours}, {larger:.1f} times its memory")
 
 
 def do(step: str, day: dt.date) -> None:
     """Do one step, and print what it took."""
     chain = build_chain(load_settings())
     champion_and_canary(chain, day, None, [])  # libraries and compiled code are loaded
+    made = chain.scores.root / version_folder(day, str(chain.scores.current(day)))
+    shutil.rmtree(made, ignore_errors=True)  # as in a night: nobody has made them before
     started = time.perf_counter()
-    if step == "scoring":
-        rows = score_customers(chain, day, ScoreConfig(accept_shift=True), Work("benchmark", reason="it")).made.rows
+    if step in ("scoring", "audited"):
+        config = ScoreConfig(accept_shift=True, publish=step == "scoring")
+        rows = score_customers(chain, day, config, Work("benchmark", reason="it")).made.rows
     elif step == "floor":
         rows = floor(chain, day)
     else:

@@ -63,7 +63,8 @@ def with_kernel(model: Model, profile: Profile, golden: pa.Table, libraries: Map
     features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
     if card.kernel == EXACT and card.libraries == libraries:
         quick = dataclasses.replace(model, kernel=compile_kernel(model.pipeline, columns))
-        if same_bits(_given(quick, profile, golden), _given(model, profile, golden)):
+        day = _day_of(golden)
+        if same_bits(quick.score(profile, features, day), model.score(profile, features, day)):
             return quick, ""
     kernel, why = exact_kernel(model.pipeline, columns, features)
     return dataclasses.replace(model, kernel=kernel), why

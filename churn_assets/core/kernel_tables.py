@@ -1,5 +1,6 @@
 """Trees of an ensemble into the tables of the compiled loops: codes of features, columns of bytes, steps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -155,17 +156,24 @@ class _Writer:
         return [(self._category_column(feature, word), 0, mask) for word, mask in enumerate(masks) if mask]
 
     def _number_column(self, feature: int, offset: int, missing: int) -> int:
-        codes = np.arange(len(self.thresholds[feature]) + 1)
-        return self._column((feature, offset, missing), np.append(np.clip(codes - offset, 0, BYTE), missing))
+        def table() -> NDArray[np.int64]:
+            codes = np.arange(len(self.thresholds[feature]) + 1)
+            return np.append(np.clip(codes - offset, 0, BYTE), missing)
+
+        return self._column((feature, offset, missing), table)
 
     def _category_column(self, feature: int, word: int) -> int:
-        codes = np.arange(self.categories[feature] + 1)
-        return self._column((feature, word, 0), np.where(codes // BITS == word, 1 << codes % BITS, 0))
+        def table() -> NDArray[np.int64]:
+            codes = np.arange(self.categories[feature] + 1)
+            return np.where(codes // BITS == word, 1 << codes % BITS, 0)
 
-    def _column(self, key: tuple[int, int, int], table: NDArray[np.int64]) -> int:
+        return self._column((feature, word, 0), table)
+
+    def _column(self, key: tuple[int, int, int], table: Callable[[], NDArray[np.int64]]) -> int:
+        """The number of a column of bytes; its table is made for the first node that needs it."""
         if key not in self.columns:
             self.columns[key] = len(self.tables)
-            self.tables.append(table.astype(np.uint8))
+            self.tables.append(table().astype(np.uint8))
         return self.columns[key]
 
 
