@@ -21,6 +21,7 @@ from churn_assets.assets.landing import OWNERS, raw_asset
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.batches import ordered_map
+from churn_assets.core.codes import as_coded
 from churn_assets.core.customers import Tally, audit_quarantine, validate
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.repeats import RepeatedIds
@@ -74,7 +75,7 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
 def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, Tally]:
     """Write the valid rows of each part as a part of `customers`, its broken ones as a file below `broken`."""
     profile, key = chain.profile, chain.profile.id_column
-    columns, broken_columns = customers_schema(profile), quarantine_schema(profile)
+    given, columns, broken_columns = raw_schema(profile), customers_schema(profile), quarantine_schema(profile)
     told = ordered_map(lambda part: RepeatedIds.among(raw.batches([key], part=part), key), raw.parts)
     repeated = reduce(RepeatedIds.then, told).ids
 
@@ -84,7 +85,7 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, T
 
             def valid_rows() -> Iterator[pa.Table]:
                 for batch in raw.batches(part=part, categories=categorical_columns(profile)):
-                    verdict = validate(batch, profile, raw.day, repeated)
+                    verdict = validate(batch.cast(as_coded(given, batch.schema)), profile, raw.day, repeated)
                     tally.add(verdict)
                     aside.write_table(verdict.quarantined)
                     yield verdict.valid

@@ -14,10 +14,11 @@ from churn_assets.assets.adapter import Made, materialized, work_of
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.batches import ordered_map
+from churn_assets.core.codes import as_stored
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.features import compute_features
 from churn_assets.core.profile import LabelColumn
-from churn_assets.core.schemas import as_stored, categorical_columns
+from churn_assets.core.schemas import categorical_columns
 from churn_assets.storage.history import Event
 from churn_assets.storage.parquet import write_part
 from churn_assets.storage.versions import PartitionVersion

@@ -37,13 +37,12 @@ def rechunk(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def ordered_map(
-    function: Callable[[Given], Made], items: Iterable[Given], workers: int = os.cpu_count() or 1
-) -> Iterator[Made]:
-    """`map` over a thread a core, or so many `workers`, results in order, a few items ahead and no more.
+def ordered_map(function: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """`map` over a thread a core, results in order, one item ahead of them and no more.
 
     Numeric libraries run on one thread inside each worker: their own threads lose to the pool.
     """
+    workers = os.cpu_count() or 1
     remaining = iter(items)
     with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
         pending: deque[Future[Made]] = deque(pool.submit(function, item) for item in islice(remaining, workers + 1))

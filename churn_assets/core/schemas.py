@@ -12,7 +12,7 @@ from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED, UTC_TIMESTAMP
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
 
-__all__ = ["as_stored", "categorical_columns", "customers_schema", "features_schema", "quarantine_schema", "raw_schema"]
+__all__ = ["categorical_columns", "customers_schema", "features_schema", "quarantine_schema", "raw_schema"]
 
 
 @cache
@@ -70,12 +70,6 @@ def features_schema(profile: Profile, features: pd.DataFrame) -> pa.Schema:
             )
         fields.append(pa.field(name, kind))
     return pa.schema(fields)
-
-
-def as_stored(schema: pa.Schema) -> pa.Schema:
-    """The columns as a table declares them, whose text may come dictionary-encoded."""
-    kinds = [each.type.value_type if pa.types.is_dictionary(each.type) else each.type for each in schema]
-    return pa.schema([each.with_type(kind) for each, kind in zip(schema, kinds, strict=True)])
 
 
 def _storage_type(name: str, column: Any) -> pa.DataType:

@@ -51,7 +51,7 @@ def lookup_beside(root: Path, staged: Staged) -> None:
 
 
 def _read(part: Path) -> list[pa.Table]:
-    """A part, read while the one before it is written."""
+    """A part, read while those before it are written."""
     return list(read_batches([part], READ, Kind._fields))
 
 

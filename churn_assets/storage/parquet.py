@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from churn_assets.core.batches import BATCH_ROWS, ordered_map, rechunk
+from churn_assets.core.codes import as_coded
 from churn_assets.storage.layout import part_name
 
 __all__ = [
@@ -32,7 +33,6 @@ ROW_GROUP_ROWS = 131_072
 PART_ROWS = 524_288  # a part is what one core works on: a million customers keep two busy
 DIGEST_LENGTH = 16
 HEAD = 4_096  # rows among which the few words of a category are usually all met
-CATEGORY = pa.dictionary(pa.int32(), pa.string())
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
 
@@ -60,18 +60,13 @@ def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: 
     path = folder / part_name(number)
     groups = rechunk(batches, ROW_GROUP_ROWS)
     first = next(groups, None)
-    stored = _stored(schema, key, first)
+    arrived = schema if first is None else first.schema
+    stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
     with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
         for group in chain([] if first is None else [first], groups):
             writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
     fsync_file(path)
     return path
-
-
-def _stored(schema: pa.Schema, key: str, first: pa.Table | None) -> pa.Schema:
-    """The columns as they are given to the writer: text that comes dictionary-encoded is not decoded for it."""
-    encoded = set() if first is None else {each.name for each in first.schema if pa.types.is_dictionary(each.type)}
-    return pa.schema([(each.name, CATEGORY if each.name in encoded - {key} else each.type) for each in schema])
 
 
 def _by_first_seen(group: pa.Table) -> pa.Table:
@@ -189,8 +184,6 @@ def _options(schema: pa.Schema, key: str) -> dict[str, object]:
         "compression": "zstd",
         "use_dictionary": dictionary or False,
         "column_encoding": encoding or None,
-        "write_statistics": [
-            key
-        ],  # rows lie in the order of the key: of no other column do they tell a reader anything
+        "write_statistics": [key],  # rows lie in its order: the bounds of any other column would exclude no group
         "write_page_index": True,
     }

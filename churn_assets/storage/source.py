@@ -161,9 +161,10 @@ def _told_as_fault(path: Path) -> Iterator[None]:
 
 
 def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
-    names = pq.read_schema(path).names
-    encoded = [name for name in categories if name in names]
-    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=encoded) as file:
+    footer = pq.read_metadata(path)
+    there = footer.schema.to_arrow_schema().names
+    encoded = [name for name in categories if name in there]
+    with pq.ParquetFile(path, metadata=footer, pre_buffer=False, read_dictionary=encoded) as file:
         yield from file.iter_batches(BATCH_ROWS, use_threads=False)
 
 

@@ -64,10 +64,6 @@ class Staged:
 
         return sum(ordered_map(count, parts_of(self.folder)))
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The rows as they were written, read back for the audit."""
-        return read_batches(parts_of(self.folder), columns)
-
 
 @dataclass(frozen=True)
 class Published:

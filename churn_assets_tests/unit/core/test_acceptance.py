@@ -16,11 +16,12 @@ from pandera.pandas import Check, Column
 
 from churn_assets.core import acceptance
 from churn_assets.core.acceptance import Suspects, plan_of, row_by_row, suspects_of
+from churn_assets.core.codes import as_stored
 from churn_assets.core.customers import Verdict, _cell_faults, _split, validate
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.repeats import RepeatedIds
-from churn_assets.core.schemas import as_stored, categorical_columns, customers_schema, quarantine_schema
+from churn_assets.core.schemas import categorical_columns, customers_schema, quarantine_schema
 from churn_assets.profiles import kkbox, subscription, telco
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
 

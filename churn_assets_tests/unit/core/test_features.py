@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_assets.core.codes import as_stored
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.features import compute_features, to_model_frame
 from churn_assets.core.profile import LabelColumn
-from churn_assets.core.schemas import as_stored
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, customers_of, member_columns, profile_of
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_assets.core.codes import as_stored
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.figures import Histogram
 from churn_assets.core.options import Decisions
-from churn_assets.core.schemas import as_stored
 from churn_assets.core.scoring import ScoreAudit, score_rows
 
 DECISIONS = Decisions(medium_above=0.3, high_above=0.6, review_band=(0.55, 0.65))

@@ -51,6 +51,12 @@ def columns_of(path: Path) -> dict[str, Any]:
     return {group.column(at).path_in_schema: group.column(at) for at in range(group.num_columns)}
 
 
+def as_codes(rows: pa.Table, words: list[str]) -> pa.Table:
+    """`rows` with their plans as codes of a dictionary of `words`."""
+    codes = pc.index_in(rows.column("plan").combine_chunks(), pa.array(words))
+    return rows.set_column(1, "plan", pa.DictionaryArray.from_arrays(codes, words))
+
+
 def cut(rows: pa.Table, places: list[int]) -> list[pa.Table]:
     """`rows` in pieces that end at `places`."""
     borders = [0, *sorted(min(place, rows.num_rows) for place in places), rows.num_rows]
@@ -100,23 +106,18 @@ def test_text_is_stored_the_same_as_such_and_dictionary_encoded(data: st.DataObj
     places = data.draw(st.sets(st.integers(1, len(texts)), max_size=3), "cuts")
     schema = pa.schema([("customer_id", pa.string()), ("plan", pa.string())])
     plain = pa.table([[f"c{number:02d}" for number in range(len(texts))], texts], schema=schema)
-    pieces = cut(plain, sorted(places))
-    orders = [data.draw(st.permutations(["", "a", "b", "never", "ü"]), "dictionary") for _ in pieces]
     encoded = [
-        piece.set_column(1, "plan", pa.DictionaryArray.from_arrays(pc.index_in(codes, words), words))
-        for piece, words, codes in (
-            (piece, pa.array(order), piece.column("plan").combine_chunks())
-            for piece, order in zip(pieces, orders, strict=True)
-        )
+        as_codes(piece, data.draw(st.permutations(["", "a", "b", "never", "ü"]), "dictionary"))
+        for piece in cut(plain, sorted(places))
     ]
 
     with TemporaryDirectory() as one, TemporaryDirectory() as other, pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "ROW_GROUP_ROWS", 7)
         as_text = write_parts(Path(one), schema, KEY, [plain])
-        as_codes = write_parts(Path(other), schema, KEY, encoded)
+        as_coded = write_parts(Path(other), schema, KEY, encoded)
 
-        assert digest_files(as_text) == digest_files(as_codes)
-        assert pa.concat_tables(read_batches(as_codes)).cast(schema).equals(plain)
+        assert digest_files(as_text) == digest_files(as_coded)
+        assert pa.concat_tables(read_batches(as_coded)).cast(schema).equals(plain)
 
 
 def test_each_kind_of_column_has_its_encoding(many_rows: list[Path]) -> None:

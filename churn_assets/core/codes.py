@@ -1,0 +1,19 @@
+"""Columns whose text comes as codes of a dictionary, and the same columns as a table declares them."""
+
+import pyarrow as pa
+
+__all__ = ["as_coded", "as_stored"]
+
+CODES = pa.dictionary(pa.int32(), pa.string())
+
+
+def as_coded(schema: pa.Schema, arrived: pa.Schema) -> pa.Schema:
+    """The columns of a table, without descriptions, as codes where they arrived so."""
+    coded = {each.name for each in arrived if pa.types.is_dictionary(each.type)}
+    return pa.schema([(each.name, CODES if each.name in coded else each.type) for each in schema])
+
+
+def as_stored(schema: pa.Schema) -> pa.Schema:
+    """The columns as a table declares them, whose text may come as codes."""
+    kinds = [each.type.value_type if pa.types.is_dictionary(each.type) else each.type for each in schema]
+    return pa.schema([each.with_type(kind) for each, kind in zip(schema, kinds, strict=True)])
