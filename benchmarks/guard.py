@@ -19,11 +19,12 @@ from churn_assets.core.casting import cast_batch
 from churn_assets.core.customers import validate
 from churn_assets.core.exactness import exact_kernel
 from churn_assets.core.features import compute_features
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.options import Decisions, Recipe
 from churn_assets.core.repeats import RepeatedIds
 from churn_assets.core.schemas import customers_schema, raw_schema
 from churn_assets.core.scoring import score_rows
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets.profiles.simulation import simulate
 from churn_assets.profiles.subscription import PROFILE
 

@@ -28,10 +28,11 @@ from threadpoolctl import threadpool_limits
 from churn_assets.core.batches import BLOCK_ROWS
 from churn_assets.core.exactness import exact_kernel
 from churn_assets.core.features import compute_features
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import predict
 from churn_assets.core.options import Recipe
 from churn_assets.core.schemas import customers_schema
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets.profiles.simulation import simulate
 from churn_assets.profiles.subscription import PROFILE
 

@@ -12,7 +12,6 @@ Seconds are of the work alone, without the start of Python and the loading of co
 """
 
 import argparse
-import dataclasses
 import datetime as dt
 import shutil
 import statistics
@@ -32,6 +31,7 @@ from churn_assets.assets.scoring import ScoreConfig, score_customers
 from churn_assets.assets.serving import Serving, champion_and_canary, stage_scores
 from churn_assets.composition import build_chain
 from churn_assets.core.batches import ordered_map
+from churn_assets.core.model import Model
 from churn_assets.settings import load_settings
 from churn_assets.storage.layout import version_folder
 from churn_assets.storage.parquet import write_part
@@ -83,7 +83,7 @@ def do(step: str, day: dt.date) -> None:
     elif step == "floor":
         rows = floor(chain, day)
     else:
-        model = dataclasses.replace(champion_and_canary(chain, day, None, []).model, kernel=None)
+        model = Model(*chain.registry.models.load(chain.registry.champion()))
         staged, audit, _ = stage_scores(chain, chain.scores, Serving(model), chain.customers.version(day), ())
         chain.scores.discard(staged)
         rows = audit.rows

@@ -4,11 +4,8 @@ import importlib.util
 import subprocess
 from pathlib import Path
 
-from sklearn.model_selection import ParameterGrid
-
 from churn_assets.assets.resources import Chain, installed_libraries
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.estimators import build_pipeline
 from churn_assets.core.profile import Profile
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings
@@ -74,11 +71,10 @@ def _check_recipe(settings: Settings, profile: Profile) -> None:
     if profile.rules is None and (recipe.is_rules or settings.gates.fallback == "rules"):
         key = "training.estimator" if recipe.is_rules else "gates.fallback"
         raise SettingsError(f"{key} is rules, and profile {profile.name} has none: give it `rules=`, or change the key")
-    if not recipe.is_rules and not recipe.candidates:
-        build_pipeline(recipe, [], [])
-    for candidate in recipe.candidates:
-        for point in ParameterGrid(candidate.search):
-            build_pipeline(recipe.chosen(candidate.estimator, {**candidate.parameters, **point}), [], [])
+    if recipe.candidates or (recipe.parameters and not recipe.is_rules):  # without any, there is nothing to refuse
+        from churn_assets.core.estimators import build_all  # noqa: PLC0415  # loads scikit-learn, a second or more
+
+        build_all(recipe)
 
 
 def _git_revision() -> str:

@@ -15,10 +15,11 @@ from churn_assets.assets.resources import Chain, Work
 from churn_assets.assets.serving import Serving, stage_scores
 from churn_assets.core.features import compute_features
 from churn_assets.core.golden import freeze_golden
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import Model
 from churn_assets.core.options import Recipe
 from churn_assets.core.scoring import ScoreAudit
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage import parquet
 from churn_assets.storage.engines import Engine

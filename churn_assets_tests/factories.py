@@ -11,10 +11,10 @@ import pyarrow as pa
 from churn_assets.core.card import InputVersion, ModelCard
 from churn_assets.core.casting import cast_batch
 from churn_assets.core.figures import Metrics
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import LabelRule, Profile
 from churn_assets.core.schemas import customers_schema, raw_schema
-from churn_assets.core.training import LabelledRows
 
 __all__ = [
     "MEMBERS",

@@ -13,10 +13,10 @@ from churn_assets.assets.history import Report, available_days, land_history
 from churn_assets.assets.resources import Chain, Work, logger
 from churn_assets.core.card import InputVersion
 from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.labelled import LabelledRows, training_days
 from churn_assets.core.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.core.profile import LabelColumn, LabelRule
 from churn_assets.core.sampling import in_sample, sample_rate
-from churn_assets.core.training import LabelledRows, training_days
 from churn_assets.storage.versions import PartitionVersion
 
 __all__ = [

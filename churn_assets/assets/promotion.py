@@ -9,7 +9,6 @@ from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.history import Report
 from churn_assets.assets.record import record_of_promotions
 from churn_assets.assets.resources import Chain, Work, logger
-from churn_assets.assets.training import ruled, train_model
 from churn_assets.core.errors import ChurnError, NoChampion
 from churn_assets.storage.registry import Registered, Registry
 
@@ -90,6 +89,8 @@ def _promote(chain: Chain, config: PromotionConfig, as_of: str | None, work: Wor
 
 def _promote_rules(chain: Chain, as_of: dt.date, work: Work, report: Report, why: str) -> None:
     """The configured fallback: a person decided in advance that rules serve rather than nothing."""
+    from churn_assets.assets.modelling import ruled, train_model  # noqa: PLC0415  # loads all of scikit-learn
+
     version = train_model(ruled(chain), as_of, work, report).card.model_version
     logger.warning("%s: the rules %s serve as the fallback: %s", as_of, version, why)
     chain.registry.promote(version, actor=work.actor, reason=FALLBACK + why, force=True, first=True)

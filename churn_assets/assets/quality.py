@@ -13,7 +13,6 @@ from churn_assets.assets.metadata import column_schema
 from churn_assets.assets.resources import Chain, logger
 from churn_assets.core.columns import QUALITY
 from churn_assets.core.errors import ChurnError, TrainingImpossible
-from churn_assets.core.evaluation import measure
 from churn_assets.core.frames import rows_of
 from churn_assets.core.page import markdown_table
 from churn_assets.core.profile import LabelRule
@@ -72,6 +71,8 @@ def _quality(table: Table, name: str, plan: Plan, known: dt.date, holdout: Holdo
 
 
 def _row(churned: "np.ndarray[Any, Any]", probability: "np.ndarray[Any, Any]") -> Row:
+    from churn_assets.core.evaluation import measure  # noqa: PLC0415  # loads scikit-learn, where there are outcomes
+
     try:
         metrics = measure(churned, probability)
     except TrainingImpossible:  # all of them stayed, or all left: there is nothing to rank

@@ -15,10 +15,10 @@ from churn_assets.assets.resources import Chain, installed_libraries, logger
 from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import ModelFault, UnknownVersion
-from churn_assets.core.golden import check_golden, with_kernel
 from churn_assets.core.model import Model
 from churn_assets.core.scoring import ScoreAudit
 from churn_assets.storage.history import Event, version_before
+from churn_assets.storage.proving import open_proven
 from churn_assets.storage.registry import Canary
 from churn_assets.storage.scoring import Contestant, Scoring
 from churn_assets.storage.tables import Table
@@ -75,10 +75,7 @@ def open_model(chain: Chain, version: str) -> Model:
             f"model {version} was trained for profile {card.profile}, the chain runs {chain.profile.name}; "
             "train and promote a model for it"
         )
-    golden = store.golden(card)
-    plain = Model(*store.load(version))
-    check_golden(plain, chain.profile, golden, installed_libraries())
-    model, why = with_kernel(plain, chain.profile, golden, installed_libraries())
+    model, why = open_proven(store, card, chain.profile, installed_libraries())
     if why:
         logger.warning("model %s is scored by scikit-learn itself, at a tenth of the speed: %s", version, why)
     return model

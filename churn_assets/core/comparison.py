@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import rankdata
 
 from churn_assets.core.drift import histogram_of_numbers, population_stability_index
 from churn_assets.core.frames import rows_of
@@ -87,7 +87,7 @@ def _psi(first: "np.ndarray[Any, Any]", second: "np.ndarray[Any, Any]") -> float
 def _rank_correlation(first: "np.ndarray[Any, Any]", second: "np.ndarray[Any, Any]") -> float | None:
     if not len(first) or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+    return float(np.corrcoef(pd.Series(first).rank(), pd.Series(second).rank())[0, 1])
 
 
 def _twentieths(probability: "np.ndarray[Any, Any]") -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from churn_assets.core.figures import Histogram
 
@@ -71,7 +71,8 @@ def chance_psi(before: Histogram, now: Histogram) -> float:
     then, _ = _counts(before, now)
     if not (before.rows and now.rows) or len(then) < 2:  # noqa: PLR2004  # one bin cannot differ
         return 0.0
-    return float(chi2.ppf(CHANCE, len(then) - 1)) * (1 / before.rows + 1 / now.rows)
+    quantile = 2 * float(gammaincinv((len(then) - 1) / 2, CHANCE))  # of the chi-square distribution
+    return quantile * (1 / before.rows + 1 / now.rows)
 
 
 def _counts(before: Histogram, now: Histogram) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

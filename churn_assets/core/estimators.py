@@ -13,6 +13,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -20,7 +21,7 @@ from churn_assets.core.balance import BalancedClassifier
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Recipe
 
-__all__ = ["build_pipeline"]
+__all__ = ["build_all", "build_pipeline"]
 
 
 def build_pipeline(
@@ -62,6 +63,19 @@ def build_pipeline(
         ]
     )
     return Pipeline([("columns", columns), ("estimator", estimator)])
+
+
+def build_all(recipe: Recipe) -> None:
+    """Build whatever a recipe may come to, each candidate with each combination of its parameters.
+
+    Raises:
+        SettingsError: as `build_pipeline`.
+    """
+    if not recipe.candidates:
+        build_pipeline(recipe, [], [])
+    for candidate in recipe.candidates:
+        for point in ParameterGrid(candidate.search):
+            build_pipeline(recipe.chosen(candidate.estimator, {**candidate.parameters, **point}), [], [])
 
 
 def _estimator(recipe: Recipe) -> Any:

@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.kernel import KernelUnsupported, TreeKernel, compile_kernel
+from churn_assets.core.kernel import TreeKernel
+from churn_assets.core.kernel_compiling import CompiledKernel, KernelUnsupported, compile_kernel
 from churn_assets.core.kernel_probes import path_rows
 
 __all__ = ["exact_kernel", "prove", "same_bits"]
@@ -32,10 +33,10 @@ def exact_kernel(pipeline: Any, columns: tuple[str, ...], rows: pa.Table) -> tup
         return None, str(unsupported)
     except OSError as error:
         return None, f"numba cannot keep its machine code: {error}"
-    return (None, why) if why else (kernel, "")
+    return (None, why) if why else (kernel.alone, "")
 
 
-def prove(kernel: TreeKernel, pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> str:
+def prove(kernel: CompiledKernel, pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> str:
     """Nothing where kernel and pipeline give the same bits, or refuse the same tables; else how they differ.
 
     They are asked for `features`, for rows on both sides of every split, for every threshold beside its
@@ -51,10 +52,10 @@ def prove(kernel: TreeKernel, pipeline: Any, features: pa.Table, columns: tuple[
                 return difference
         if kernel.steps is None:
             splits = _splits(kernel, features.select(columns))
-            expected = kernel.model.decision_function(to_model_frame(splits, kernel.names))
+            expected = kernel.fitted.decision_function(to_model_frame(splits, kernel.names))
             return _difference(expected, kernel.sums(splits), "splits, summed")
         matrix = _split_matrix(kernel, kernel.steps, features)
-        return _difference(kernel.model.decision_function(matrix), kernel.matrix_sums(matrix), "splits, summed")
+        return _difference(kernel.fitted.decision_function(matrix), kernel.matrix_sums(matrix), "splits, summed")
 
 
 def same_bits(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
@@ -84,7 +85,7 @@ def _outcome(score: Callable[[Any], NDArray[np.float64]], table: Any) -> NDArray
         return str(error).partition("\n")[0]
 
 
-def _probes(kernel: TreeKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def _probes(kernel: CompiledKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Tables, and what they are called in a sentence."""
     few = rows.slice(0, FEW)
     texts = _texts(rows)
@@ -101,7 +102,7 @@ def _probes(kernel: TreeKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Table]
     yield "rows without any value", pa.table({f.name: pa.nulls(len(few), f.type) for f in few.schema})
 
 
-def _edges(kernel: TreeKernel, rows: pa.Table) -> pa.Table:
+def _edges(kernel: CompiledKernel, rows: pa.Table) -> pa.Table:
     """Rows in which every edge of every column occurs, beside edges of the others drawn at random."""
     pools: dict[str, list[Any]] = {}
     texts = _texts(rows)
@@ -142,7 +143,7 @@ def _other_dictionaries(rows: pa.Table) -> pa.Table:
     return pa.concat_tables(chunks)
 
 
-def _splits(kernel: TreeKernel, rows: pa.Table) -> pa.Table:
+def _splits(kernel: CompiledKernel, rows: pa.Table) -> pa.Table:
     """Real rows, changed so that they come to every node and lie on both sides of its split."""
     cells = list(path_rows(kernel.ensemble, np.float64))
     real = rows.take(np.arange(max(1, len(cells))) % len(rows))
@@ -157,7 +158,7 @@ def _splits(kernel: TreeKernel, rows: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-def _split_matrix(kernel: TreeKernel, steps: Pipeline, rows: pa.Table) -> NDArray[np.float32]:
+def _split_matrix(kernel: CompiledKernel, steps: Pipeline, rows: pa.Table) -> NDArray[np.float32]:
     """The same where the trees are given the matrix that other steps make of the rows."""
     cells = list(path_rows(kernel.ensemble, np.float32))
     real = np.asarray(steps.transform(to_model_frame(rows.slice(0, FEW), kernel.columns)))
@@ -167,7 +168,7 @@ def _split_matrix(kernel: TreeKernel, steps: Pipeline, rows: pa.Table) -> NDArra
     return matrix
 
 
-def _around(kernel: TreeKernel, feature: int) -> list[float]:
+def _around(kernel: CompiledKernel, feature: int) -> list[float]:
     """The thresholds of a feature and their neighbours on both sides."""
     if feature not in kernel.tables.grids:
         return []
@@ -179,7 +180,7 @@ def _beside(numbers: NDArray[np.float64], side: float) -> NDArray[np.float64]:
     return np.nextafter(numbers, side) if side else numbers
 
 
-def _place(kernel: TreeKernel, name: str) -> int:
+def _place(kernel: CompiledKernel, name: str) -> int:
     return kernel.names.index(name) if name in kernel.names else -1
 
 

@@ -22,7 +22,7 @@ from churn_assets.core.hashing import stable_hash
 from churn_assets.core.model import Model
 from churn_assets.core.profile import Profile
 
-__all__ = ["GOLDEN", "check_golden", "freeze_golden", "golden_digest", "golden_sample", "with_kernel"]
+__all__ = ["GOLDEN", "check_golden", "freeze_golden", "gives_golden", "golden_digest", "golden_sample", "with_kernel"]
 
 GOLDEN = "given by the model"  # no column of a profile
 ROWS = 200
@@ -57,12 +57,12 @@ def with_kernel(model: Model, profile: Profile, golden: pa.Table, libraries: Map
     if card.is_rules or card.kernel not in {"", EXACT}:
         return model, ""
     from churn_assets.core.exactness import exact_kernel, same_bits  # noqa: PLC0415  # brings scikit-learn, for models only
-    from churn_assets.core.kernel import compile_kernel  # noqa: PLC0415  # as above
+    from churn_assets.core.kernel_compiling import compile_kernel  # noqa: PLC0415  # as above
 
     columns = card.feature_columns
     features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
     if card.kernel == EXACT and card.libraries == libraries:
-        quick = dataclasses.replace(model, kernel=compile_kernel(model.pipeline, columns))
+        quick = dataclasses.replace(model, kernel=compile_kernel(model.pipeline, columns).alone)
         day = _day_of(golden)
         if same_bits(quick.score(profile, features, day), model.score(profile, features, day)):
             return quick, ""
@@ -96,6 +96,15 @@ def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: di
         f"({', '.join(rows)}{', ...' if len(apart) > LISTED else ''}); {changed}: "
         "undo the change, or train and promote again; nothing was scored"
     )
+
+
+def gives_golden(model: Model, profile: Profile, golden: pa.Table) -> bool:
+    """Whether `model` gives its golden rows again, to the bit; where it cannot, `check_golden` can say why."""
+    try:
+        given = _given(model, profile, golden)
+    except Exception:  # noqa: BLE001  # whatever the code or the libraries of today make of it
+        return False
+    return bool(given.tobytes() == golden.column(GOLDEN).to_numpy().tobytes())
 
 
 def golden_digest(model: Model, profile: Profile, golden: pa.Table) -> str:

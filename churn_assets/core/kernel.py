@@ -1,49 +1,44 @@
 """A compiled predictor of boosted trees: the bits of scikit-learn's probabilities, straight from Arrow columns."""
 
-import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import validate_data
+from scipy.special import expit
 
-from churn_assets.core.balance import BalancedClassifier
 from churn_assets.core.batches import BLOCK_ROWS
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.kernel_tables import Tables, build_tables
-from churn_assets.core.kernel_trees import (
-    Ensemble,
-    KernelUnsupported,
-    read_gradient_boosting,
-    read_hist_gradient_boosting,
-)
+from churn_assets.core.kernel_tables import Tables
 
-__all__ = ["KernelUnsupported", "TreeKernel", "compile_kernel"]
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from churn_assets.core.balance import BalancedClassifier
+
+__all__ = ["Link", "TreeKernel"]
 
 BARELY_ABOVE_ONE = 1e-5
 
 
 @dataclass(frozen=True)
 class Link:
-    """From the sum of the trees to a probability: scikit-learn's own objects, in the order of the fitted chain."""
+    """From the sum of the trees to a probability: scikit-learn's own objects, in the order of the fitted chain.
+
+    `loss` is None where it is the logistic one: its inverse is a function that needs no scikit-learn.
+    """
 
     loss: Any
-    balance: BalancedClassifier | None
+    balance: "BalancedClassifier | None"
     calibrator: Any
 
     def __call__(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability of churn of each, (n)."""
         if self.calibrator is not None and self.balance is None:
             return self._calibrated(sums)
-        probability: NDArray[np.float64] = self.loss.predict_proba(sums)[:, 1]
+        probability: NDArray[np.float64] = expit(sums) if self.loss is None else self.loss.predict_proba(sums)[:, 1]
         if self.balance is None:
             return probability
         probability = self.balance.at_real_frequency(probability)
@@ -58,23 +53,21 @@ class Link:
 
 @dataclass(frozen=True)
 class TreeKernel:
-    """A fitted model's trees as tables. It is made for one process; any thread may predict.
+    """A fitted model's trees as tables; any thread may predict. It can be kept beside the model, and needs it no more.
 
     Attributes:
         columns: the features of the model, in its order.
-        model: the ensemble of trees, as it was fitted.
         names: the features that the ensemble is given, where those are columns.
         steps: what comes before an ensemble that is given a matrix; None where it is given columns.
-        ensemble: the trees, as they were read from the model.
-        tables: the same for the loops.
+        model: the fitted ensemble that checks such a matrix; None where it is given columns.
+        tables: the trees for the loops.
         link: from sums to probabilities.
     """
 
     columns: tuple[str, ...]
-    model: Any
     names: tuple[str, ...]
-    steps: Pipeline | None
-    ensemble: Ensemble
+    steps: "Pipeline | None"
+    model: Any
     tables: Tables
     link: Link
 
@@ -96,6 +89,8 @@ class TreeKernel:
 
     def matrix_sums(self, given: NDArray[Any]) -> NDArray[np.float64]:
         """The same of the matrix that the steps give, (n, features of the ensemble), which checks it as ever."""
+        from sklearn.utils.validation import validate_data  # noqa: PLC0415  # loaded by now: the steps are its own
+
         from churn_assets.core.kernel_loops import code_numbers  # noqa: PLC0415  # numba takes half a second
 
         matrix = validate_data(self.model, given, dtype=np.float32, order="C", reset=False)
@@ -128,56 +123,6 @@ class TreeKernel:
         sums = np.empty(codes.shape[1])
         sum_trees(codes, self.tables.trees, sums)
         return sums
-
-
-def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> TreeKernel:
-    """The kernel of what `training.fit` gave for these columns.
-
-    Raises:
-        KernelUnsupported: with a clause that says why there is none.
-    """
-    fitted, calibrator = _calibration(pipeline)
-    if not isinstance(fitted, Pipeline):
-        raise KernelUnsupported(f"{_called(fitted)} is no pipeline that this product builds")
-    model = fitted[-1]
-    balance = model if isinstance(model, BalancedClassifier) else None
-    if balance is not None:
-        model = balance.estimator_
-    if tuple(getattr(fitted[0] if len(fitted) > 1 else model, "feature_names_in_", ())) != feature_columns:
-        raise KernelUnsupported("it was fitted on other columns")
-    steps, names = None, ()
-    if type(model) is HistGradientBoostingClassifier:
-        ensemble = read_hist_gradient_boosting(model)
-        names = tuple(getattr(model, "feature_names_in_", ()))
-        if not all(_only_chooses(step) for _, step in fitted.steps[:-1]) or not set(names) <= set(feature_columns):
-            raise KernelUnsupported("its columns are changed before the trees")
-    elif type(model) is GradientBoostingClassifier:
-        ensemble, steps = read_gradient_boosting(model), fitted[:-1]
-    else:
-        raise KernelUnsupported(f"{_called(model)} is no boosted ensemble of trees")
-    link = Link(model._loss, balance, calibrator)  # noqa: SLF001  # what its predict_proba calls
-    return TreeKernel(feature_columns, model, names, steps, ensemble, build_tables(ensemble), link)
-
-
-def _called(model: Any) -> str:
-    """A class's name as configuration would write it: RandomForestClassifier is random_forest."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(model).__name__.removesuffix("Classifier")).lower()
-
-
-def _only_chooses(step: Any) -> bool:
-    return isinstance(step, ColumnTransformer) and [how for _, how, _ in step.transformers] == ["passthrough"]
-
-
-def _calibration(pipeline: Any) -> tuple[Any, Any]:
-    """What was fitted, and its calibrator where it has one."""
-    if not isinstance(pipeline, CalibratedClassifierCV):
-        return pipeline, None
-    [*calibrated] = pipeline.calibrated_classifiers_
-    if len(calibrated) != 1 or pipeline.method not in {"sigmoid", "isotonic"}:
-        raise KernelUnsupported("its calibration is none that this product makes")
-    [calibrator] = calibrated[0].calibrators
-    frozen = calibrated[0].estimator
-    return (frozen.estimator if isinstance(frozen, FrozenEstimator) else frozen), calibrator
 
 
 def _numbers(name: str, chunk: pa.Array) -> NDArray[np.float64]:

@@ -24,9 +24,10 @@ __all__ = ["Model", "apply_rules", "predict", "predict_in_blocks"]
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline, or None for a profile's rules, and what it is.
+    """A fitted pipeline and what it is.
 
-    `kernel`, where there is one, was proven to give the pipeline's own probabilities, to the bit.
+    `kernel`, where there is one, was proven to give the pipeline's own probabilities, to the bit, and scores
+    in its place. The pipeline is None for a profile's rules, and may be where there is a kernel.
     """
 
     pipeline: Any

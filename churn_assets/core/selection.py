@@ -13,9 +13,10 @@ from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.evaluation import measure
 from churn_assets.core.figures import Metrics
 from churn_assets.core.hashing import stable_hash
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import predict, predict_in_blocks
 from churn_assets.core.options import Recipe
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 
 __all__ = ["BY_CUSTOMER", "IN_TIME", "Folds", "choose", "make_folds"]
 

@@ -1,13 +1,10 @@
-"""Which days a model may learn from, and the fit itself: nothing from the future."""
+"""The fit of a model, always the same from the same rows."""
 
-import datetime as dt
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
@@ -19,58 +16,15 @@ from churn_assets.core.errors import SettingsError, TrainingImpossible
 from churn_assets.core.estimators import build_pipeline
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.hashing import stable_hash
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.options import Recipe
 
-__all__ = ["LabelledRows", "TrainingDays", "fit", "training_days"]
+__all__ = ["fit"]
 
-WEEK = 7
 MIN_CHURNERS = 2
 CALIBRATION_PARTS = 5
 MIN_CALIBRATION_CHURNERS = 10
 _SALT = "calibration rows"
-
-
-@dataclass(frozen=True)
-class TrainingDays:
-    """Snapshot dates, newest first: what is served learns from `served`; the backtest from `judged`, on `backtest`."""
-
-    backtest: dt.date
-    served: tuple[dt.date, ...]
-    judged: tuple[dt.date, ...]
-
-
-def training_days(as_of: dt.date, horizon_days: int, window_days: int) -> TrainingDays:
-    """The weekly grid back from the last day whose labels are known: on `as_of`, and on the backtest's day."""
-    horizon = dt.timedelta(days=horizon_days)
-    backtest = as_of - horizon
-    return TrainingDays(backtest, _weekly(as_of - horizon, window_days), _weekly(backtest - horizon, window_days))
-
-
-@dataclass(frozen=True)
-class LabelledRows:
-    """Feature rows with a known outcome: `features` (n rows), `churned` (n), and the `days` they stand for (n)."""
-
-    features: pa.Table
-    churned: NDArray[np.bool_]
-    days: NDArray[np.datetime64]
-
-    @classmethod
-    def join(cls, parts: "list[LabelledRows]") -> "LabelledRows":
-        """The rows of all `parts`, in their order."""
-        return cls(
-            pa.concat_tables(part.features for part in parts),
-            np.concatenate([part.churned for part in parts]),
-            np.concatenate([part.days for part in parts]),
-        )
-
-    @property
-    def ids(self) -> pa.ChunkedArray:
-        """The customers: the first column of their features."""
-        return self.features.column(0)
-
-    def keep(self, rows: NDArray[np.bool_]) -> "LabelledRows":
-        """Only the marked rows."""
-        return LabelledRows(self.features.filter(pa.array(rows)), self.churned[rows], self.days[rows])
 
 
 def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Any:
@@ -124,7 +78,3 @@ def _fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -
     except (ValueError, TypeError) as error:
         raise SettingsError(f"training: {recipe.estimator} refuses its parameters or the features: {error}") from error
     return pipeline
-
-
-def _weekly(last: dt.date, window_days: int) -> tuple[dt.date, ...]:
-    return tuple(last - dt.timedelta(days=back) for back in range(0, window_days + 1, WEEK))

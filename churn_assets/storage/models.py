@@ -5,7 +5,7 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,9 +16,13 @@ from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.figures import Reference
 from churn_assets.storage.parquet import fsync_file, fsync_folder
 
+if TYPE_CHECKING:
+    from churn_assets.core.kernel import TreeKernel
+
 __all__ = ["Kept", "ModelStore"]
 
 ARTEFACT = "model.joblib"
+KERNEL = "kernel.joblib"
 GOLDEN = "golden.parquet"
 REFERENCE = "reference.json"
 CARD = "card.json"
@@ -29,12 +33,16 @@ REMEDY = "restore the folder from a backup, or promote another version"
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a model beside its artefact; `figure` is a PNG, empty where there is nothing to draw."""
+    """What is kept of a model beside its artefact.
+
+    `figure` is a PNG, empty where there is nothing to draw; `kernel` is None where none was proven.
+    """
 
     golden: pa.Table
     reference: Reference
     page: str
     figure: bytes
+    kernel: "TreeKernel | None" = None
 
 
 class ModelStore:
@@ -95,6 +103,22 @@ class ModelStore:
                 "train the model again with them, or install those its card names"
             ) from error
 
+    def kernel(self, card: ModelCard) -> "TreeKernel | None":
+        """The kernel that was proven for a model when it was made, None where there is none.
+
+        It holds for the libraries that the card names, and is not to be opened under others.
+
+        Raises:
+            ModelFault: it, or the artefact it was compiled from, is missing or not the one the card was written for.
+        """
+        if KERNEL not in card.files:
+            return None
+        self._checked(card, ARTEFACT)
+        import joblib  # noqa: PLC0415  # as above
+
+        kernel: TreeKernel = joblib.load(self._checked(card, KERNEL))
+        return kernel
+
     def golden(self, card: ModelCard) -> pa.Table:
         """The golden rows of a model.
 
@@ -139,6 +163,8 @@ class ModelStore:
             import joblib  # noqa: PLC0415  # as above
 
             joblib.dump(pipeline, folder / ARTEFACT)
+            if kept.kernel is not None:
+                joblib.dump(kept.kernel, folder / KERNEL)
         pq.write_table(kept.golden, folder / GOLDEN)
         (folder / REFERENCE).write_text(kept.reference.model_dump_json(indent=2) + "\n")
         (folder / PAGE).write_text(kept.page)

@@ -20,7 +20,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import ChurnError, RunError
-from churn_assets.core.golden import golden_digest, with_kernel
+from churn_assets.core.golden import golden_digest
 from churn_assets.core.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
@@ -28,6 +28,7 @@ from churn_assets.core.scoring import ScoreAudit
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage.layout import part_name
 from churn_assets.storage.models import ModelStore
+from churn_assets.storage.proving import open_proven
 from churn_assets.storage.scoring import Contestant, Scoring, score_part
 
 __all__ = ["Delivery", "Shard", "score_shard", "shards_of"]
@@ -170,9 +171,8 @@ def _opened(
 ) -> tuple[tuple[Model, ...], dict[str, str]]:
     """The models, whose artefacts are what their cards say, and this process's side of the proof."""
     store = ModelStore(models)
-    plain = [Model(*store.load(each)) for each in versions]
     installed = {name: _installed(name) for name in libraries} | {"python": platform.python_version()}
-    opened = tuple(with_kernel(each, _profile(profile), store.golden(each.card), installed)[0] for each in plain)
+    opened = tuple(open_proven(store, store.card(each), _profile(profile), installed)[0] for each in versions)
     return opened, _proof(_profile(profile), opened, models, libraries)
 
 

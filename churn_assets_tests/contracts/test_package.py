@@ -88,6 +88,15 @@ def test_commands_that_look_something_up_load_no_model_and_no_orchestrator(words
     assert found == {"deltalake"}
 
 
+def test_the_chain_is_composed_without_scikit_learn() -> None:
+    """What a night begins with leaves out what only training needs: a second, and 80 MiB."""
+    code = "from churn_assets.definitions import build_definitions, load_settings; build_definitions(load_settings())"
+
+    found = loaded(code, *HEAVY, "joblib", "scipy.stats")
+
+    assert found == {"dagster", "pandas", "pandera", "scipy"}
+
+
 @pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.record"])
 def test_dagster_is_told_of_a_change_without_loading_the_chain(module: str) -> None:
     """Telling Dagster of a rollback or a promotion loads Dagster, and neither scikit-learn nor pandas."""

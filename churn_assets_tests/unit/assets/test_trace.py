@@ -10,9 +10,9 @@ import pytest
 
 from churn_assets.assets.adapter import Made
 from churn_assets.assets.features import featurize_customers
+from churn_assets.assets.modelling import train_model
 from churn_assets.assets.resources import Chain, Work
 from churn_assets.assets.scoring import ScoreConfig, score_customers
-from churn_assets.assets.training import train_model
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.options import Decisions, Recipe
 from churn_assets.storage.registry import Canary

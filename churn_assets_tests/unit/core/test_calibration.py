@@ -14,10 +14,11 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.evaluation import calibration, measure
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.labels import held_out
 from churn_assets.core.model import predict
 from churn_assets.core.options import Estimator, Recipe
-from churn_assets.core.training import LabelledRows, _calibration_rows, fit
+from churn_assets.core.training import _calibration_rows, fit
 from churn_assets_tests.factories import labelled_rows
 
 Method = Literal["sigmoid", "isotonic"]

@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.estimators import build_pipeline
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import predict
 from churn_assets.core.options import Estimator, Recipe
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets_tests.factories import labelled_rows
 
 COLUMNS = ("spend", "active", "plan")

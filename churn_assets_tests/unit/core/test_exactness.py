@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.core.exactness import exact_kernel, prove
-from churn_assets.core.kernel import TreeKernel, compile_kernel
+from churn_assets.core.kernel_compiling import CompiledKernel, compile_kernel
 from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.training import fit
 from churn_assets_tests.factories import labelled_rows
@@ -30,7 +30,7 @@ def _fitted(estimator: Estimator = "hist_gradient_boosting") -> Any:
     return fit(labelled_rows(1200, seed=1, plans=("a", "b", "c", None)), recipe, COLUMNS)
 
 
-def _with_trees(kernel: TreeKernel, **changes: Any) -> TreeKernel:
+def _with_trees(kernel: CompiledKernel, **changes: Any) -> CompiledKernel:
     return replace(kernel, tables=replace(kernel.tables, trees=kernel.tables.trees._replace(**changes)))
 
 

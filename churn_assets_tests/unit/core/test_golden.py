@@ -19,10 +19,11 @@ from churn_assets.core.errors import ModelFault
 from churn_assets.core.features import compute_features
 from churn_assets.core.frames import id_texts
 from churn_assets.core.golden import GOLDEN, check_golden, freeze_golden, golden_sample
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import Model
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import Profile
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets_tests.factories import (
     MEMBERS,
     SNAPSHOT,

@@ -21,10 +21,11 @@ from threadpoolctl import threadpool_limits
 from churn_assets.core import kernel_loops
 from churn_assets.core.batches import BLOCK_ROWS
 from churn_assets.core.exactness import _edges, _splits
-from churn_assets.core.kernel import KernelUnsupported, compile_kernel
+from churn_assets.core.kernel_compiling import KernelUnsupported, compile_kernel
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import predict
 from churn_assets.core.options import Estimator, Recipe
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets_tests.factories import SNAPSHOT, labelled_rows
 
 COLUMNS = ("spend", "active", "plan")

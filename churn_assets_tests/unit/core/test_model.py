@@ -17,10 +17,11 @@ from threadpoolctl import threadpool_limits
 from churn_assets.core.batches import BLOCK_ROWS, rechunk
 from churn_assets.core.errors import ModelFault, ProfileError
 from churn_assets.core.features import compute_features
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.profile import LabelColumn, Profile
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets_tests.factories import (
     MEMBERS,
     SNAPSHOT,

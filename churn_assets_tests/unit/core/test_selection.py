@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.evaluation import measure
+from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.labels import held_out
 from churn_assets.core.model import predict
 from churn_assets.core.options import Candidate, Recipe
 from churn_assets.core.selection import BY_CUSTOMER, IN_TIME, choose, make_folds
-from churn_assets.core.training import LabelledRows, fit
+from churn_assets.core.training import fit
 from churn_assets_tests.factories import labelled_rows
 
 Metric = Literal["roc_auc", "average_precision", "brier"]

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import SettingsError, TrainingImpossible
+from churn_assets.core.labelled import LabelledRows, training_days
 from churn_assets.core.model import predict
 from churn_assets.core.options import Estimator, Recipe
-from churn_assets.core.training import LabelledRows, fit, training_days
+from churn_assets.core.training import fit
 from churn_assets_tests.factories import labelled_rows
 
 COLUMNS = ("spend", "active", "plan")
