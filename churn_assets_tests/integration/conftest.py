@@ -6,13 +6,11 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
 
 from churn_assets_tests.integration.installation import LAST_DAY, NIGHTS, RETRAINED_AS_OF, BuildOnce, Installation
 
@@ -32,12 +30,6 @@ QUICK = "training: {window_days: 14, parameters: {max_iter: 25}}\n"  # and a sma
 signal.signal(signal.SIGINT, signal.default_int_handler)  # processes of tests begun in the background would ignore it
 
 
-@cache
-def engine_of(address: str) -> sqlalchemy.Engine:
-    """An engine that opens a connection each time it is asked, as Dagster's own do."""
-    return sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool, connect_args={"timeout": 30})
-
-
 def do_not_wait_for_the_disk(connection: Any, record: object) -> None:
     """SQLite leaves writing to the operating system: this survives every end of a process, and no power cut."""
     del record
@@ -47,14 +39,12 @@ def do_not_wait_for_the_disk(connection: Any, record: object) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_events() -> Iterator[None]:
-    """Dagster's event log in its own files, without a new engine and a wait for the disk at each event.
+    """Dagster's state in its own files, without a wait for the disk at each event.
 
-    That takes a fourth of a night of few customers. Processes that a test starts do without it.
+    Processes that a test starts do without it.
     """
     sqlalchemy.event.listen(sqlalchemy.Engine, "connect", do_not_wait_for_the_disk)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sqlite_event_log, "create_engine", lambda address, **_: engine_of(address))
-        yield
+    yield
     sqlalchemy.event.remove(sqlalchemy.Engine, "connect", do_not_wait_for_the_disk)
 
 

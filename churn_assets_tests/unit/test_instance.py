@@ -1,0 +1,41 @@
+"""Dagster's own state below `data_dir`."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from churn_assets.instance import announce, open_instance
+from churn_assets.settings import Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Those of an installation that was never used."""
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return load_settings()
+
+
+def _scores(settings: Settings) -> list[str | None]:
+    with open_instance(settings) as instance:
+        told = instance.fetch_materializations(dg.AssetKey("churn_scores"), limit=10).records
+    return [record.partition_key for record in told]
+
+
+def test_what_one_process_announces_another_one_sees(settings: Settings) -> None:
+    """Events are kept in files below `data_dir`, the newest first, whoever opens them."""
+    told = [announce(settings, "churn_scores", f"2026-01-0{day}", {"rows": day}) for day in (1, 2, 3)]
+
+    assert told == [None, None, None]
+    assert _scores(settings) == ["2026-01-03", "2026-01-02", "2026-01-01"]
+
+
+def test_no_file_of_events_stays_open(settings: Settings, tmp_path: Path) -> None:
+    """A process that lives for months holds no run's file: each connection is closed when its event is kept."""
+    announce(settings, "churn_scores", "2026-01-01", {"rows": 1})
+
+    held = [str(handle.readlink()) for handle in Path("/proc/self/fd").iterdir() if handle.is_symlink()]
+
+    assert (tmp_path / "dagster").is_dir()
+    assert [path for path in held if "/history/runs/" in path and str(tmp_path) in path] == []
