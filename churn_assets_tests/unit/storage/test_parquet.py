@@ -15,13 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.core.columns import SCORES
+from churn_assets.core.errors import AuditFailed
 from churn_assets.storage import parquet
 from churn_assets.storage.parquet import count_rows, digest_files, find_rows, read_batches, write_parts
-from churn_assets_tests.storage_factories import KEY, score_rows
+from churn_assets.storage.versions import PartitionVersion
+from churn_assets_tests.storage_factories import DAY, KEY, score_rows
 
 MANY_ROWS = 600_000
 PART_ROWS = 524_288
 GROUP_ROWS = 131_072
+PROMISED = pa.schema([pa.field(KEY, pa.string(), nullable=False), pa.field("plan", pa.string(), nullable=False)])
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +175,40 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
     assert [batch.schema.names for batch in batches] == [["customer_id", "churn_probability"]]
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_column_without_nulls_is_stored_without_marks(tmp_path: Path, as_text: bool) -> None:  # noqa: FBT001
+    """What is declared to be always there is so in the file; rows read back make no promise, as older files do not."""
+    plain = pa.table({KEY: ["a", "b"], "plan": ["x", "y"]})
+    rows = plain if as_text else as_codes(plain, ["y", "x"])
+
+    paths = write_parts(tmp_path, PROMISED, KEY, [rows])
+
+    columns = pq.ParquetFile(paths[0]).schema
+    assert [columns.column(at).max_definition_level for at in range(2)] == [0, 0]
+    (back,) = read_batches(paths)
+    assert back.equals(plain)
+    assert PartitionVersion(DAY, "v", tuple(paths)).read().equals(plain)
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("column", [KEY, "plan"])
+def test_a_null_in_a_column_without_nulls_is_refused(tmp_path: Path, column: str, as_text: bool) -> None:  # noqa: FBT001
+    """A null where none may be is told with file, rows and column, and never written as some value."""
+    plain = pa.table({KEY: ["a", "b", "c"], "plan": ["x", "y", "x"]} | {column: pa.array(["x", None, None])})
+    rows = plain if as_text else as_codes(plain, ["y", "x"])
+
+    with pytest.raises(AuditFailed, match=rf"part-0.parquet: 2 rows have no {column}; nothing was published"):
+        write_parts(tmp_path, PROMISED, KEY, [rows])
+
+
+def test_a_null_among_the_words_is_refused(tmp_path: Path) -> None:
+    """A code that stands for null is one as well, though the column counts none: it is not written."""
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int32()), pa.array(["x", None]))
+
+    with pytest.raises(pa.ArrowException, match="null"):
+        write_parts(tmp_path, PROMISED, KEY, [pa.table({KEY: ["a", "b"], "plan": words})])
+
+
 @pytest.mark.parametrize("rows", [7, 14, 15, 28])
 def test_borders_leave_neither_gaps_nor_empty_files(tmp_path: Path, small_parts: None, rows: int) -> None:
     """A number of rows that fills groups and files exactly starts no empty one after them."""
@@ -180,7 +217,7 @@ def test_borders_leave_neither_gaps_nor_empty_files(tmp_path: Path, small_parts:
     paths = write_parts(tmp_path, SCORES, KEY, [score_rows(rows)])
 
     assert [count_rows(path) for path in paths] == [14] * (rows // 14) + ([rows % 14] if rows % 14 else [])
-    assert pa.concat_tables(read_batches(paths)).equals(score_rows(rows).cast(pq.read_schema(paths[0])))
+    assert pa.concat_tables(read_batches(paths)).cast(pq.read_schema(paths[0])).equals(score_rows(rows))
 
 
 @settings(max_examples=40, deadline=None)
