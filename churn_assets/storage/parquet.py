@@ -59,28 +59,33 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
 def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
     """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`.
 
-    Columns that `schema` says hold no null are stored as such, without a mark for each cell that it is there.
+    Columns without a null are stored as such, without a mark for each cell that it is there.
 
     Raises:
-        AuditFailed: such a column holds one.
+        AuditFailed: a column that may hold no null by `schema` holds one.
     """
     path = folder / part_name(number)
-    groups = rechunk(batches, ROW_GROUP_ROWS)
-    first = next(groups, None)
-    arrived = schema if first is None else first.schema
-    stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
+    rows = list(batches)  # of a part, which is what one core has in memory
+    arrived = rows[0].schema if rows else schema
+    stored = as_coded(_as_found(schema, rows, path), arrived.remove(arrived.get_field_index(key)))
     with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
-        for group in chain([] if first is None else [first], groups):
-            _refuse_nulls(group, schema, path)
+        for group in rechunk(rows, ROW_GROUP_ROWS):
             writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
     fsync_file(path)
     return path
 
 
-def _refuse_nulls(group: pa.Table, schema: pa.Schema, path: Path) -> None:
+def _as_found(schema: pa.Schema, rows: list[pa.Table], path: Path) -> pa.Schema:
+    """The columns of `schema`, nullable where they hold a null.
+
+    Raises:
+        AuditFailed: one that may hold none does.
+    """
+    nulls = {name: sum(batch.column(name).null_count for batch in rows) for name in schema.names}
     for field in schema:
-        if not field.nullable and (nulls := group.column(field.name).null_count):
-            raise AuditFailed(f"{path}: {nulls} rows have no {field.name}; nothing was published")
+        if nulls[field.name] and not field.nullable:
+            raise AuditFailed(f"{path}: {nulls[field.name]} rows have no {field.name}; nothing was published")
+    return pa.schema([field.with_nullable(nulls[field.name] > 0) for field in schema])
 
 
 def _by_first_seen(group: pa.Table) -> pa.Table:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.columns import SCORES
+from churn_assets.core.columns import FAULT_TYPE, SCORES
 from churn_assets.core.errors import AuditFailed
 from churn_assets.storage import parquet
 from churn_assets.storage.parquet import count_rows, digest_files, find_rows, read_batches, write_parts
@@ -188,6 +188,22 @@ def test_a_column_without_nulls_is_stored_without_marks(tmp_path: Path, as_text:
     (back,) = read_batches(paths)
     assert back.equals(plain)
     assert PartitionVersion(DAY, "v", tuple(paths)).read().equals(plain)
+
+
+@pytest.mark.parametrize("places", [[], [3, 15], [13, 14, 20]])
+def test_marks_are_stored_in_the_parts_that_need_them(tmp_path: Path, small_parts: None, places: list[int]) -> None:
+    """A column that may hold nulls has marks in the parts where it does, however the rows are cut, and nowhere else."""
+    del small_parts
+    schema = pa.schema([(KEY, pa.string()), ("spend", pa.float64()), ("faults", FAULT_TYPE)])
+    spend = [None if number == 20 else number / 2 for number in range(30)]
+    told = [[{"column": "spend", "check": "ge", "value": None}], []] * 15
+    rows = pa.table([[f"c{number:02d}" for number in range(30)], spend, told], schema=schema)
+
+    paths = write_parts(tmp_path, schema, KEY, cut(rows, places))
+
+    marked = [[field.name for field in pq.read_schema(path) if field.nullable] for path in paths]
+    assert marked == [[], ["spend"], []]
+    assert PartitionVersion(DAY, "v", tuple(paths)).read().equals(rows)
 
 
 @pytest.mark.parametrize("as_text", [True, False])
