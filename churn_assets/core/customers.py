@@ -103,7 +103,7 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         raw: rows of the day's `raw_customers`.
         profile: whose schema, id and past columns hold.
         day: the snapshot date.
-        repeated: ids of the partition that are not unique, from `RepeatedIds`.
+        repeated: ids of these rows that are not unique in the partition, as `with_repeated` tells them.
     """
     plan = plan_of(profile)
     suspects = suspects_of(raw, plan)

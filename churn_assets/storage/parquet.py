@@ -22,6 +22,7 @@ __all__ = [
     "PART_ROWS",
     "count_rows",
     "digest_files",
+    "end_ids",
     "find_rows",
     "fsync_file",
     "fsync_folder",
@@ -127,6 +128,19 @@ def read_batches(
         with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
                 yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
+
+
+def end_ids(path: Path, key: str) -> pa.Array:
+    """The first and the last `key` of a file; nothing of one without rows.
+
+    They are read: a footer's bounds are in the order of the type, which is not that of the rows where ids are numbers.
+    """
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        if not file.metadata.num_rows:
+            return file.schema_arrow.empty_table().column(key).combine_chunks()
+        first = next(file.iter_batches(1, row_groups=[0], columns=[key], use_threads=False))
+        last = file.read_row_group(file.num_row_groups - 1, [key], use_threads=False)
+        return pa.concat_arrays([first.column(key), *last.column(key)[-1:].chunks])
 
 
 def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[str, Any]]:

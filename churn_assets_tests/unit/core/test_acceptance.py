@@ -20,7 +20,7 @@ from churn_assets.core.codes import as_stored
 from churn_assets.core.customers import Verdict, _cell_faults, _split, validate
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
-from churn_assets.core.repeats import RepeatedIds
+from churn_assets.core.repeats import with_repeated
 from churn_assets.core.schemas import categorical_columns, customers_schema, quarantine_schema
 from churn_assets.profiles import kkbox, subscription, telco
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
@@ -132,7 +132,7 @@ def _case(seed: int) -> tuple[Profile, pa.Table, pa.Array]:
         at = np.where(rng.random(rows) < dirty, rng.integers(0, len(texts), rows), rng.choice(usual, rows))
         cells[name] = pa.array([texts[each] for each in at], pa.string())
     raw = raw_of(profile, cells)
-    repeated = RepeatedIds.among([raw], "customer_id").ids
+    (repeated,) = (told for _, told in with_repeated([raw], "customer_id")) if rows else (NONE_REPEATED,)
     return profile, _with_nan(raw, rng), repeated if rng.random() < 0.7 else NONE_REPEATED
 
 

@@ -1,6 +1,7 @@
 """Raw rows into valid customers and quarantined ones, with every fault."""
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,7 @@ from churn_assets.core.customers import Tally, Verdict, audit_quarantine, valida
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.frames import to_customers
 from churn_assets.core.profile import Profile
-from churn_assets.core.repeats import RepeatedIds
+from churn_assets.core.repeats import with_repeated
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
 
@@ -413,12 +414,12 @@ def test_rows_are_conserved_in_any_split(rows: list[dict[str, str | None]], data
     rows = table.to_pylist()
     cuts = sorted(data.draw(st.sets(st.integers(1, len(rows))), "cuts") | {len(rows)})
     batches = [raw.slice(start, end - start) for start, end in zip([0, *cuts[:-1]], cuts, strict=True)]
-    repeated = RepeatedIds.among(batches, "customer_id").ids
 
-    whole = validate(raw, MEMBERS, SNAPSHOT, repeated)
-    parts = [validate(batch, MEMBERS, SNAPSHOT, repeated) for batch in batches]
+    [whole] = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in with_repeated([raw], "customer_id")]
+    parts = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in with_repeated(batches, "customer_id")]
 
-    expected = [_expected(row, set(repeated.to_pylist())) for row in rows]
+    ids = Counter(row["customer_id"] for row in rows)
+    expected = [_expected(row, {each for each, rows in ids.items() if each and rows > 1}) for row in rows]
     found = [{(column, check) for column, check, _ in faults} for faults in _faults(whole)]
     assert found == [faults for faults in expected if faults]
     assert whole.valid.to_pylist() == [
@@ -441,9 +442,7 @@ def test_numeric_ids_repeat_as_text() -> None:
         customer_id: int
         spend: float
 
-    repeated = RepeatedIds.among(
-        [pa.table({"customer_id": [10, 10]}), pa.table({"customer_id": [9]})], "customer_id"
-    ).ids
+    [(_, repeated)] = with_repeated([pa.table({"customer_id": [10, 10, 9]})], "customer_id")
     verdict = _verdict(profile_of(Numbered), repeated, customer_id=[10, 10, 9], spend=[1.0, 1.0, 1.0])
 
     assert repeated.to_pylist() == ["10"]

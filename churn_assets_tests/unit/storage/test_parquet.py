@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from churn_assets.core.columns import FAULT_TYPE, SCORES
 from churn_assets.core.errors import AuditFailed
 from churn_assets.storage import parquet
-from churn_assets.storage.parquet import count_rows, digest_files, find_rows, read_batches, write_parts
+from churn_assets.storage.parquet import count_rows, digest_files, end_ids, find_rows, read_batches, write_parts
 from churn_assets.storage.versions import PartitionVersion
 from churn_assets_tests.storage_factories import DAY, KEY, score_rows
 
@@ -188,6 +188,35 @@ def test_a_column_without_nulls_is_stored_without_marks(tmp_path: Path, as_text:
     (back,) = read_batches(paths)
     assert back.equals(plain)
     assert PartitionVersion(DAY, "v", tuple(paths)).read().equals(plain)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [f"c{number:02d}" for number in range(14)],
+        ["a" * 10_000, *["b" * 10_000] * 8],
+        [10, 11, 2, 30, 4, 5, 6, 7, 8, 9],
+        ["a", None, None],
+        ["a"],
+    ],
+    ids=["text", "long text", "numbers", "no ids", "one row"],
+)
+def test_the_ends_of_a_file_are_its_first_and_last_id(tmp_path: Path, small_parts: None, ids: list[Any]) -> None:
+    """The ids at both ends are told as they stand there, of whatever type and length, over several row groups."""
+    del small_parts
+    rows = pa.table({KEY: ids})
+
+    [path] = write_parts(tmp_path, rows.schema, KEY, [rows])
+
+    assert end_ids(path, KEY).to_pylist() == [ids[0], ids[-1]]
+    assert end_ids(path, KEY).type == rows.schema.field(KEY).type
+
+
+def test_a_file_without_rows_has_no_ends(tmp_path: Path) -> None:
+    """Of no rows, there is no first and no last id."""
+    [path] = write_parts(tmp_path, SCORES, KEY, [])
+
+    assert end_ids(path, KEY).to_pylist() == []
 
 
 @pytest.mark.parametrize("places", [[], [3, 15], [13, 14, 20]])
