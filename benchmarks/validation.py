@@ -56,12 +56,12 @@ def compare(name: str, raw: pa.Table, rounds: int) -> None:
     """Print million rows a second of a core for both, and the ratio, each the median of the rounds."""
     batches = [raw.slice(start, BATCH).combine_chunks() for start in range(0, len(raw), BATCH)]
     frames = [to_customers(batch, PROFILE.checks) for batch in batches]
-    [(_, repeated)] = with_repeated([raw], "customer_id")
-    verdicts = [validate(batch, PROFILE, DAY, repeated) for batch in batches]
+    told_repeated = list(with_repeated(batches, "customer_id"))
+    verdicts = [validate(batch, PROFILE, DAY, repeated) for batch, repeated in told_repeated]
     told: dict[str, list[float]] = {"validate": [], "pandera": [], "pandera on ready frames": []}
     for _ in range(rounds):
         taken = (
-            seconds(lambda batch: validate(batch, PROFILE, DAY, repeated), batches),
+            seconds(lambda told: validate(told[0], PROFILE, DAY, told[1]), told_repeated),
             seconds(lambda batch: by_pandera(to_customers(batch, PROFILE.checks)), batches),
             seconds(by_pandera, frames),
         )

@@ -10,37 +10,38 @@ from churn_assets.core.frames import id_texts
 
 __all__ = ["NOBODY", "neighbours", "with_repeated"]
 
-NOBODY = pa.nulls(0, pa.string())
+NOBODY = pa.nulls(1, pa.string())
 
 
 def with_repeated(
     batches: Iterable[pa.Table], key: str, before: pa.Array = NOBODY, after: pa.Array = NOBODY
 ) -> Iterator[tuple[pa.Table, pa.Array]]:
-    """Each of the batches that has rows, with those of its ids, as text, that stand more than once in the partition.
+    """Each of the batches that has rows, with the numbers of its rows whose id stands more than once in the partition.
 
     Args:
         batches: rows that follow each other, sorted by id.
         key: the id column.
-        before: the last id before them, as text; empty where there is none.
+        before: the last id before them, as text; null where there is none.
         after: likewise the first one after them.
     """
     filled = (batch for batch in batches if batch.num_rows)
     for batch, following in pairwise(chain(filled, [None])):
         beyond = after if following is None else _ids(following[:1], key)
         ids = pa.concat_arrays([before, _ids(batch, key), beyond])
-        yield batch, pc.unique(ids[1:].filter(pc.equal(ids[1:], ids[:-1])))
+        same = pc.equal(ids[1:], ids[:-1])
+        yield batch, pc.indices_nonzero(pc.or_kleene(same[1:], same[:-1]))
         before = _ids(batch[-1:], key)
 
 
 def neighbours(ends: Iterable[pa.Array], part: int) -> tuple[pa.Array, pa.Array]:
-    """The id before a part and the one after it.
+    """The id before a part and the one after it, as `with_repeated` is given them.
 
     Args:
         ends: for each part its first and its last id, as text; nothing for a part without rows.
         part: which one.
     """
     told = list(ends)
-    return pa.concat_arrays([NOBODY, *told[:part]])[-1:], pa.concat_arrays([NOBODY, *told[part + 1 :]])[:1]
+    return pa.concat_arrays([NOBODY, *told[:part]])[-1:], pa.concat_arrays([*told[part + 1 :], NOBODY])[:1]
 
 
 def _ids(rows: pa.Table, key: str) -> pa.Array:

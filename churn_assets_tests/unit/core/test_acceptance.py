@@ -26,7 +26,7 @@ from churn_assets.profiles import kkbox, subscription, telco
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, member_columns, profile_of, raw_of
 
 SEEDS = 30
-NONE_REPEATED = pa.nulls(0, pa.string())
+NONE_REPEATED = pa.nulls(0, pa.int64())
 DAYS = [pd.Timestamp("2025-03-01"), pd.Timestamp("2025-07-01 12:00"), pd.Timestamp("2026-01-31")]
 # Cells as they come, as text: sound ones, ends of the type, infinities, misfits and missing ones.
 NUMBERS = ["0", "1", "2", "7", "30", "255", "-1", "9007199254740993", "x", "2.5", None]
@@ -322,3 +322,15 @@ def test_many_distinct_values(column: str, monkeypatch: pytest.MonkeyPatch) -> N
 
     assert isinstance(verdict, Verdict)
     assert verdict.quarantined["customer_id"].to_pylist() == ["c3"]
+
+
+@pytest.mark.parametrize("cells", [["äöü", "abcde", "a"], ["abc", "abcde", ""], ["𝄞𝄞", None, "abcde", "a"]], ids=str)
+def test_length_counts_characters(cells: list[str | None]) -> None:
+    """The longest text is the one of most characters, though another one takes more bytes."""
+    profile = _one_check(str, Check.str_length(max_value=4), nullable=True)
+    raw = raw_of(profile, {"customer_id": list("abcd")[: len(cells)], "cell": cells})
+
+    verdict = _assert_no_trace(profile, raw, NONE_REPEATED)
+
+    assert isinstance(verdict, Verdict)
+    assert verdict.quarantined.column("cell").to_pylist() == ["abcde"]
