@@ -21,7 +21,6 @@ from churn_assets.core.exactness import exact_kernel
 from churn_assets.core.features import compute_features
 from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.options import Decisions, Recipe
-from churn_assets.core.repeats import RepeatedIds
 from churn_assets.core.schemas import customers_schema, raw_schema
 from churn_assets.core.scoring import score_rows
 from churn_assets.core.training import fit
@@ -53,8 +52,8 @@ def prepare() -> dict[str, Callable[[], object]]:
     [(_, frame)] = simulate(CUSTOMERS, 1, DAY, seed=1)
     export = pa.concat_tables([pa.Table.from_pandas(frame, preserve_index=False)] * COPIES).combine_chunks()
     raw = cast_batch(export, raw_schema(PROFILE))
-    nobody = RepeatedIds.among([], PROFILE.id_column).ids
-    customers = validate(raw, PROFILE, DAY, nobody).valid.cast(customers_schema(PROFILE))
+    none_repeated = pa.nulls(0, pa.int64())
+    customers = validate(raw, PROFILE, DAY, none_repeated).valid.cast(customers_schema(PROFILE))
     parameters = PROFILE.feature_parameters({})
     features = compute_features(customers, PROFILE, parameters, DAY)
     head = features.slice(0, CUSTOMERS)
@@ -67,7 +66,7 @@ def prepare() -> dict[str, Callable[[], object]]:
     ids = features.column(0).combine_chunks()
     return {
         "cast": lambda: cast_batch(export, raw_schema(PROFILE)),
-        "validate": lambda: validate(raw, PROFILE, DAY, nobody),
+        "validate": lambda: validate(raw, PROFILE, DAY, none_repeated),
         "features": lambda: compute_features(customers, PROFILE, parameters, DAY),
         "kernel": lambda: kernel.predict(features),
         "score rows": lambda: score_rows(ids, probability, "20260630-00000000", Decisions()),

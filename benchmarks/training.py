@@ -22,7 +22,7 @@ from churn_assets.assets.resources import Work
 from churn_assets.composition import build_chain
 from churn_assets.core.customers import validate
 from churn_assets.core.landing import land_batch
-from churn_assets.core.repeats import RepeatedIds
+from churn_assets.core.repeats import with_repeated
 from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
 from churn_assets.profiles.simulation import simulate
 from churn_assets.settings import load_settings
@@ -68,7 +68,8 @@ def write_history(customers: int) -> None:
             continue
         landed = land_batch(pa.RecordBatch.from_pandas(frame, preserve_index=False), raw_schema(profile), day, "here")
         landed = landed.sort_by(key)
-        valid = validate(landed, profile, day, RepeatedIds.among([landed], key).ids).valid
+        [(_, repeated)] = with_repeated([landed], key)
+        valid = validate(landed, profile, day, repeated).valid
         at = valid.schema.get_field_index(key)
         copies = (
             valid.set_column(

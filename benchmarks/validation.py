@@ -25,7 +25,7 @@ from pandera.errors import SchemaErrors
 from churn_assets.core.casting import cast_batch
 from churn_assets.core.customers import validate
 from churn_assets.core.frames import to_customers
-from churn_assets.core.repeats import RepeatedIds
+from churn_assets.core.repeats import with_repeated
 from churn_assets.core.schemas import raw_schema
 from churn_assets.profiles.simulation import simulate
 from churn_assets.profiles.subscription import PROFILE
@@ -45,7 +45,7 @@ def main() -> None:
     [(_, frame)] = simulate(given.rows, 1, DAY, seed=1)
     raw = cast_batch(pa.Table.from_pandas(frame, preserve_index=False), raw_schema(PROFILE)).sort_by("customer_id")
     compare("with broken rows", raw, given.rounds)
-    repeated = RepeatedIds.among([raw], "customer_id").ids
+    [(_, repeated)] = with_repeated([raw], "customer_id")
     valid = validate(raw, PROFILE, DAY, repeated).valid
     compare(
         "without", valid.append_column(raw_schema(PROFILE).field(-1), pa.nulls(len(valid), pa.string())), given.rounds
@@ -56,12 +56,12 @@ def compare(name: str, raw: pa.Table, rounds: int) -> None:
     """Print million rows a second of a core for both, and the ratio, each the median of the rounds."""
     batches = [raw.slice(start, BATCH).combine_chunks() for start in range(0, len(raw), BATCH)]
     frames = [to_customers(batch, PROFILE.checks) for batch in batches]
-    repeated = RepeatedIds.among(batches, "customer_id").ids
-    verdicts = [validate(batch, PROFILE, DAY, repeated) for batch in batches]
+    told_repeated = list(with_repeated(batches, "customer_id"))
+    verdicts = [validate(batch, PROFILE, DAY, repeated) for batch, repeated in told_repeated]
     told: dict[str, list[float]] = {"validate": [], "pandera": [], "pandera on ready frames": []}
     for _ in range(rounds):
         taken = (
-            seconds(lambda batch: validate(batch, PROFILE, DAY, repeated), batches),
+            seconds(lambda told: validate(told[0], PROFILE, DAY, told[1]), told_repeated),
             seconds(lambda batch: by_pandera(to_customers(batch, PROFILE.checks)), batches),
             seconds(by_pandera, frames),
         )

@@ -7,7 +7,7 @@ Belongs here: `customers` and `quarantined_customers`. What a broken row is stan
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.core.codes import as_coded
 from churn_assets.core.customers import Tally, audit_quarantine, validate
 from churn_assets.core.errors import AuditFailed
-from churn_assets.core.repeats import RepeatedIds
+from churn_assets.core.frames import id_texts
+from churn_assets.core.repeats import neighbours, with_repeated
 from churn_assets.core.schemas import categorical_columns, customers_schema, quarantine_schema, raw_schema
 from churn_assets.storage.layout import part_name
-from churn_assets.storage.parquet import read_batches, write_part
+from churn_assets.storage.parquet import end_ids, read_batches, write_part
 from churn_assets.storage.versions import PartitionVersion, Published, Staged, parts_of
 
 __all__ = ["customer_assets", "validate_customers", "validation_inputs"]
@@ -76,15 +77,15 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, T
     """Write the valid rows of each part as a part of `customers`, its broken ones as a file below `broken`."""
     profile, key = chain.profile, chain.profile.id_column
     given, columns, broken_columns = raw_schema(profile), customers_schema(profile), quarantine_schema(profile)
-    told = ordered_map(lambda part: RepeatedIds.among(raw.batches([key], part=part), key), raw.parts)
-    repeated = reduce(RepeatedIds.then, told).ids
+    ends = list(ordered_map(lambda path: id_texts(end_ids(path, key)), raw.files))
 
     def split_part(folder: Path, part: int) -> Tally:
         tally = Tally()
         with pq.ParquetWriter(broken / part_name(part), broken_columns) as aside:
 
             def valid_rows() -> Iterator[pa.Table]:
-                for batch in raw.batches(part=part, categories=categorical_columns(profile)):
+                batches = raw.batches(part=part, categories=categorical_columns(profile))
+                for batch, repeated in with_repeated(batches, key, *neighbours(ends, part)):
                     verdict = validate(batch.cast(as_coded(given, batch.schema)), profile, raw.day, repeated)
                     tally.add(verdict)
                     aside.write_table(verdict.quarantined)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.api.types import is_scalar
 
-from churn_assets.core.frames import column_to_pandas, is_among, words_of
+from churn_assets.core.frames import all_finite, column_to_pandas, is_among, words_of
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema
 
@@ -168,7 +168,7 @@ def _judged(column: pandera.Column, kind: pa.DataType) -> tuple[Judged, ...]:
 def _hides_nulls(values: pa.ChunkedArray) -> bool:
     """Whether a cell is a value in Arrow and missing in pandas: NaN, and the least of all timestamps."""
     if pa.types.is_floating(values.type):
-        return bool(pc.any(pc.is_nan(values)).as_py())
+        return not all_finite(values) and bool(pc.any(pc.is_nan(values)).as_py())
     if pa.types.is_timestamp(values.type) and values.null_count < len(values):
         return bool(pc.min(values.cast(pa.int64())).as_py() == np.iinfo(np.int64).min)
     return False
@@ -203,10 +203,16 @@ def _extremes(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _shortest_and_longest(values: pa.ChunkedArray) -> pa.Array:
-    lengths = pc.utf8_length(values)
+    lengths = pc.binary_length(values) if _is_ascii(values) else pc.utf8_length(values)
     found = pc.min_max(lengths)
     rows = [pc.index(lengths, found[end]).as_py() for end in ("min", "max") if found[end].is_valid]
     return values.take(pa.array(rows, pa.int64())).combine_chunks()
+
+
+def _is_ascii(values: pa.ChunkedArray) -> bool:
+    """Whether every character is a byte, told from all bytes at once; also those of rows around a slice."""
+    texts = [each.buffers()[2] for each in values.chunks]
+    return all(np.frombuffer(text, np.int8).min(initial=0) >= 0 for text in texts if text)
 
 
 def _distinct(values: pa.ChunkedArray) -> pa.Array | None:

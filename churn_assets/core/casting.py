@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from churn_assets.core.columns import RESCUED
 
-__all__ = ["cast_batch", "text_of"]
+__all__ = ["cast_batch", "texts_of"]
 
 NUMBER = r"(?i)^[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf(inity)?|nan)$"
 WHOLE_NUMBER = r"^[+-]?\d+$"
@@ -102,7 +102,7 @@ def _set_aside(values: pa.Array, given: pa.Array, cast: pa.Array, misfit: pa.Arr
     misfit = pc.and_(misfit, given.is_valid())
     rows = pc.indices_nonzero(misfit)
     kept = _nan_as_null(pc.if_else(misfit, None, cast))
-    return _Cast(kept, list(zip(rows.to_pylist(), map(text_of, values.take(rows)), strict=True)))
+    return _Cast(kept, list(zip(rows.to_pylist(), texts_of(values.take(rows)), strict=True)))
 
 
 def _misfit(values: pa.Array, target: pa.DataType) -> pa.Array:
@@ -215,6 +215,14 @@ def text_of(cell: pa.Scalar) -> str:
         return str(cell.as_py())
     except (OverflowError, ValueError):  # a date beyond the years that Python knows
         return str(cell.cast(pa.string()))
+
+
+def texts_of(cells: pa.Array | pa.ChunkedArray) -> list[str]:
+    """Cells as a person would write them."""
+    if _is_text(cells.type) and not cells.null_count:  # at once, without an object for each cell
+        texts: list[str] = cells.to_numpy(zero_copy_only=False).tolist()
+        return texts
+    return list(map(text_of, cells))
 
 
 def _rescued(misfits: dict[int, dict[str, str]], rows: int) -> pa.Array:

@@ -10,7 +10,8 @@ CODES = pa.dictionary(pa.int32(), pa.string())
 def as_coded(schema: pa.Schema, arrived: pa.Schema) -> pa.Schema:
     """The columns of a table, without descriptions, as codes where they arrived so."""
     coded = {each.name for each in arrived if pa.types.is_dictionary(each.type)}
-    return pa.schema([(each.name, CODES if each.name in coded else each.type) for each in schema])
+    kinds = [CODES if each.name in coded else each.type for each in schema]
+    return pa.schema([pa.field(each.name, kind, each.nullable) for each, kind in zip(schema, kinds, strict=True)])
 
 
 def as_stored(schema: pa.Schema) -> pa.Schema:

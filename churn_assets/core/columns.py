@@ -34,9 +34,9 @@ FAULT_TYPE = pa.list_(
 UTC_TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
-def described(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    """An Arrow field that carries its description with it."""
-    return pa.field(name, kind, metadata={"description": description} if description else None)
+def described(name: str, kind: pa.DataType, description: str, *, nullable: bool = True) -> pa.Field:
+    """An Arrow field that carries its description with it; one that is not nullable holds a value in every row."""
+    return pa.field(name, kind, nullable, {"description": description} if description else None)
 
 
 def description_of(field: pa.Field) -> str:
@@ -46,11 +46,14 @@ def description_of(field: pa.Field) -> str:
 
 SCORES = pa.schema(
     [
-        described("customer_id", pa.string(), "The customer, in UTF-8 byte order within the partition"),
-        described("churn_probability", pa.float64(), "Probability of churn within the horizon, 0 to 1"),
-        described("risk_tier", pa.string(), "low, medium or high, by the configured thresholds"),
-        described("action", pa.string(), "What the app should do: none, offer or review"),
-        described("model_version", pa.string(), "The model version that gave the probability"),
+        described(name, kind, description, nullable=False)
+        for name, kind, description in (
+            ("customer_id", pa.string(), "The customer, in UTF-8 byte order within the partition"),
+            ("churn_probability", pa.float64(), "Probability of churn within the horizon, 0 to 1"),
+            ("risk_tier", pa.string(), "low, medium or high, by the configured thresholds"),
+            ("action", pa.string(), "What the app should do: none, offer or review"),
+            ("model_version", pa.string(), "The model version that gave the probability"),
+        )
     ]
 )
 PROMOTIONS = pa.schema(

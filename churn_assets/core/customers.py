@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
 from churn_assets.core.acceptance import Plan, Suspects, failing_values, plan_of, row_by_row, suspects_of
-from churn_assets.core.casting import text_of
+from churn_assets.core.casting import texts_of
 from churn_assets.core.columns import FAULT_TYPE, FAULTS, RESCUED
 from churn_assets.core.errors import AuditFailed, ProfileError
-from churn_assets.core.frames import column_to_pandas, id_texts, is_among, rows_where, to_customers, words_of
+from churn_assets.core.frames import all_finite, column_to_pandas, is_among, rows_where, to_customers, words_of
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import customers_schema, quarantine_schema
 
@@ -103,7 +103,7 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         raw: rows of the day's `raw_customers`.
         profile: whose schema, id and past columns hold.
         day: the snapshot date.
-        repeated: ids of the partition that are not unique, from `RepeatedIds`.
+        repeated: the rows whose id is not unique in the partition, as `with_repeated` tells them.
     """
     plan = plan_of(profile)
     suspects = suspects_of(raw, plan)
@@ -175,9 +175,7 @@ def _cell_faults(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Arr
         for fault in _value_faults(raw.column(name), name, column.dtype, required=required):
             if fault.check != "not_null" or name not in rescued.get(fault.row, {}):
                 yield fault
-    if len(repeated):
-        ids = id_texts(raw.column(profile.id_column))
-        yield from _faults_where(pc.is_in(ids, value_set=repeated), ids, profile.id_column, "unique")
+    yield from _faults_at(repeated, raw.column(profile.id_column), profile.id_column, "unique")
     midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
     for name in profile.past_columns:
         times = raw.column(name)
@@ -189,7 +187,7 @@ def _value_faults(values: pa.ChunkedArray, name: str, dtype: Any, *, required: b
     if required and values.null_count:
         for row in pc.indices_nonzero(values.is_null()).to_pylist():
             yield Fault(row, name, "not_null", "null")
-    if pa.types.is_floating(values.type):
+    if pa.types.is_floating(values.type) and not all_finite(values):
         yield from _faults_where(pc.is_inf(values), values, name, "finite")
     categories = getattr(getattr(dtype, "type", None), "categories", None)
     if categories is not None:
@@ -209,9 +207,12 @@ def _rescued_cells(raw: pa.Table) -> dict[int, dict[str, str]]:
 
 
 def _faults_where(broken: pa.ChunkedArray, values: pa.ChunkedArray, column: str, check: str) -> Iterator[Fault]:
-    rows = pc.indices_nonzero(broken)  # a null is none
-    for row, value in zip(rows.to_pylist(), values.take(rows), strict=True):
-        yield Fault(row, column, check, text_of(value))
+    yield from _faults_at(pc.indices_nonzero(broken), values, column, check)  # a null is none
+
+
+def _faults_at(rows: pa.Array, values: pa.ChunkedArray, column: str, check: str) -> Iterator[Fault]:
+    for row, value in zip(rows.to_pylist(), texts_of(values.take(rows)), strict=True):
+        yield Fault(row, column, check, value)
 
 
 def _more_faults_of(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from churn_assets.core.codes import as_coded
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.frames import to_customers, with_snapshot_date
 from churn_assets.core.profile import LabelColumn, Profile
@@ -39,7 +40,8 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
     schema = features_schema(profile, features)
     columns = [customers.column(profile.id_column)]
     columns += [_to_arrow(features[field.name], field.type) for field in list(schema)[1:]]
-    return pa.Table.from_arrays(columns, names=schema.names)
+    rows = pa.Table.from_arrays(columns, names=schema.names)
+    return rows.cast(as_coded(schema, rows.schema))
 
 
 def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.DataFrame:

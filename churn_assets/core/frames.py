@@ -21,6 +21,7 @@ _NULLABLE = {
 }
 FEW_GAPS = 256  # rows for each one left out, from which on runs of rows are long enough to be copied whole
 __all__ = [
+    "all_finite",
     "column_to_pandas",
     "id_texts",
     "is_among",
@@ -67,6 +68,14 @@ def rows_of(ids: pa.ChunkedArray, table: pa.Table) -> tuple[NDArray[np.bool_], p
     """Which of the customers `ids` (n) have a row in `table`, and those rows, in the order of `ids`."""
     at = pc.index_in(id_texts(ids).combine_chunks(), value_set=table.column("customer_id").combine_chunks())
     return at.is_valid().to_numpy(zero_copy_only=False), table.take(at.drop_null())
+
+
+def all_finite(values: pa.ChunkedArray) -> bool:
+    """Whether no float of a column is an infinity or NaN; a null is none."""
+    if values.null_count or not len(values):
+        return bool(pc.all(pc.is_finite(values), min_count=0).as_py())
+    cells = values.to_numpy()  # whose ends tell the same, and sooner
+    return bool(np.isfinite(cells.min()) and np.isfinite(cells.max()))
 
 
 def is_among(values: pa.ChunkedArray, wanted: pa.Array) -> pa.ChunkedArray:

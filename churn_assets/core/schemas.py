@@ -19,14 +19,19 @@ __all__ = ["categorical_columns", "customers_schema", "features_schema", "quaran
 def raw_schema(profile: Profile) -> pa.Schema:
     """Columns of `raw_customers`: the profile's, in its types, and the cells that did not fit them."""
     rescued = described(RESCUED, pa.string(), "JSON of the cells that do not fit their column's type, as they came")
-    return customers_schema(profile).append(rescued)
+    return pa.schema([*(each.with_nullable(nullable=True) for each in customers_schema(profile)), rescued])
 
 
 @cache
 def customers_schema(profile: Profile) -> pa.Schema:
-    """Columns of `customers`: what the profile's schema declares."""
+    """Columns of `customers`: what the profile's schema declares; a valid row has its key whatever that says."""
     fields = [
-        described(name, _storage_type(name, column), column.description or column.title or "")
+        described(
+            name,
+            _storage_type(name, column),
+            column.description or column.title or "",
+            nullable=column.nullable and name != profile.id_column,
+        )
         for name, column in profile.checks.columns.items()
     ]
     schema = pa.schema(fields)

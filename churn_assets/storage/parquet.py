@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from churn_assets.core.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.core.codes import as_coded
+from churn_assets.core.errors import AuditFailed
 from churn_assets.storage.layout import part_name
 
 __all__ = [
     "PART_ROWS",
     "count_rows",
     "digest_files",
+    "end_ids",
     "find_rows",
     "fsync_file",
     "fsync_folder",
@@ -56,17 +58,35 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
 
 
 def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
-    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`."""
+    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`.
+
+    Columns without a null are stored as such, without a mark for each cell that it is there.
+
+    Raises:
+        AuditFailed: a column that may hold no null by `schema` holds one.
+    """
     path = folder / part_name(number)
-    groups = rechunk(batches, ROW_GROUP_ROWS)
-    first = next(groups, None)
-    arrived = schema if first is None else first.schema
-    stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
+    rows = list(batches)  # of a part, which is what one core has in memory
+    arrived = rows[0].schema if rows else schema
+    stored = as_coded(_as_found(schema, rows, path), arrived.remove(arrived.get_field_index(key)))
     with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
-        for group in chain([] if first is None else [first], groups):
+        for group in rechunk(rows, ROW_GROUP_ROWS):
             writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
     fsync_file(path)
     return path
+
+
+def _as_found(schema: pa.Schema, rows: list[pa.Table], path: Path) -> pa.Schema:
+    """The columns of `schema`, nullable where they hold a null.
+
+    Raises:
+        AuditFailed: one that may hold none does.
+    """
+    nulls = {name: sum(batch.column(name).null_count for batch in rows) for name in schema.names}
+    for field in schema:
+        if nulls[field.name] and not field.nullable:
+            raise AuditFailed(f"{path}: {nulls[field.name]} rows have no {field.name}; nothing was published")
+    return pa.schema([field.with_nullable(nulls[field.name] > 0) for field in schema])
 
 
 def _by_first_seen(group: pa.Table) -> pa.Table:
@@ -101,12 +121,26 @@ def read_batches(
 ) -> Iterator[pa.Table]:
     """Rows of the files in order, in tables of at most 131,072 rows; memory does not grow with the files.
 
+    Every column may hold nulls by the tables' schema, whatever a file promises: rows of files of several releases meet.
     Text columns named in `categories` come dictionary-encoded, as they are stored.
     """
     for path in paths:
         with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
-                yield pa.Table.from_batches([batch])
+                yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
+
+
+def end_ids(path: Path, key: str) -> pa.Array:
+    """The first and the last `key` of a file; nothing of one without rows.
+
+    They are read: a footer's bounds are in the order of the type, which is not that of the rows where ids are numbers.
+    """
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        if not file.metadata.num_rows:
+            return file.schema_arrow.empty_table().column(key).combine_chunks()
+        first = next(file.iter_batches(1, row_groups=[0], columns=[key], use_threads=False))
+        last = file.read_row_group(file.num_row_groups - 1, [key], use_threads=False)
+        return pa.concat_arrays([first.column(key), *last.column(key)[-1:].chunks])
 
 
 def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[str, Any]]:

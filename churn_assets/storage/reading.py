@@ -33,7 +33,7 @@ def read_scores(data_dir: str | os.PathLike[str], snapshot_date: dt.date | str |
     day = dt.date.fromisoformat(snapshot_date) if isinstance(snapshot_date, str) else snapshot_date
     scores = PublishedScores(Layout(Path(data_dir)))
     version = scores.day(day)
-    schema = SCORES.remove_metadata().insert(0, pa.field(SNAPSHOT_DATE, pa.date32()))
+    schema = pa.schema([(SNAPSHOT_DATE, pa.date32()), *((each.name, each.type) for each in SCORES)])
     return pads.dataset(
         [str(path) for path in version.files],
         schema=schema,

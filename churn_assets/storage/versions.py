@@ -43,8 +43,9 @@ class PartitionVersion:
         return read_batches(self.files if part is None else [self.files[part]], columns, categories)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """All its rows at once."""
-        return pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
+        """All its rows at once; every column may hold nulls by the table's schema, as in `batches`."""
+        rows = pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
+        return pa.Table.from_arrays(rows.columns, names=rows.column_names)
 
 
 @dataclass(frozen=True)

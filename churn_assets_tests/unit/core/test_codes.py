@@ -4,7 +4,9 @@ import pyarrow as pa
 
 from churn_assets.core.codes import as_coded, as_stored
 
-DECLARED = pa.schema([("customer_id", pa.string()), ("plan", pa.string()), ("visits", pa.float64())])
+DECLARED = pa.schema(
+    [pa.field("customer_id", pa.string(), nullable=False), ("plan", pa.string()), ("visits", pa.float64())]
+)
 ARRIVED = pa.schema([("plan", pa.dictionary(pa.int32(), pa.string())), ("visits", pa.int64())])
 
 
@@ -14,6 +16,7 @@ def test_columns_that_arrive_as_codes_stay_codes_and_no_other_type_is_taken_over
 
     assert coded.names == DECLARED.names
     assert coded.types == [pa.string(), pa.dictionary(pa.int32(), pa.string()), pa.float64()]
+    assert [each.nullable for each in coded] == [False, True, True]
 
 
 def test_a_table_declares_text() -> None:

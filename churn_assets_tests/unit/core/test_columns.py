@@ -58,6 +58,13 @@ def test_scores_are_the_contract_with_the_app() -> None:
     assert actual == expected
 
 
+def test_every_score_is_complete() -> None:
+    """A row of `churn_scores` that lacks one of its values cannot be written."""
+    optional = [field.name for field in SCORES if field.nullable]
+
+    assert optional == []
+
+
 @pytest.mark.parametrize("schema", [SCORES, *RECORDS], ids=["scores", *NAMES])
 def test_every_column_is_described(schema: pa.Schema) -> None:
     """Each column of a fixed table says what it holds, and stands in it once."""

@@ -63,6 +63,15 @@ def test_features_of_members() -> None:
     ]
 
 
+def test_a_feature_may_be_missing_and_an_id_may_not() -> None:
+    """The rows say of the id alone that it is always there: they are written with that promise."""
+    features = compute_features(customers_of(MEMBERS, member_columns(2)), MEMBERS, {}, SNAPSHOT)
+
+    required = [field.name for field in features.schema if not field.nullable]
+
+    assert required == ["customer_id"]
+
+
 def test_parameters_change_the_features() -> None:
     """The keyword parameters reach `add_features`."""
     customers = customers_of(MEMBERS, member_columns(7))

@@ -8,7 +8,15 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pytest
 
-from churn_assets.core.frames import column_to_pandas, id_texts, rows_of, rows_where, to_customers, with_snapshot_date
+from churn_assets.core.frames import (
+    all_finite,
+    column_to_pandas,
+    id_texts,
+    rows_of,
+    rows_where,
+    to_customers,
+    with_snapshot_date,
+)
 from churn_assets_tests.factories import MEMBERS, SNAPSHOT, customers_of, member_columns
 
 
@@ -132,3 +140,24 @@ def test_kept_rows_are_those_of_a_filter(left_out: list[int], chunks: int) -> No
 
     rows.validate(full=True)
     assert rows.equals(whole.filter(pa.array(kept)))
+
+
+@pytest.mark.parametrize(
+    ("cells", "finite"),
+    [
+        ([], True),
+        ([None], True),
+        ([1.0, -1e308], True),
+        ([1.0, None], True),
+        ([float("inf"), 1.0], False),
+        ([1.0, float("-inf")], False),
+        ([1.0, float("nan"), 2.0], False),
+        ([None, float("inf")], False),
+        ([float("nan"), None], False),
+    ],
+)
+def test_infinities_and_nan_are_not_finite(cells: list[float | None], finite: bool) -> None:  # noqa: FBT001
+    """One infinity or NaN is told among whatever stands beside it; a null is neither."""
+    told = all_finite(pa.chunked_array([pa.array(cells, pa.float64())]))
+
+    assert told is finite

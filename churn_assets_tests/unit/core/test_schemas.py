@@ -50,6 +50,24 @@ def test_raw_and_quarantine_add_what_was_found() -> None:
     assert all(description_of(quarantine.field(name)) for name in (RESCUED, FAULTS))
 
 
+def test_columns_that_hold_no_null_are_declared_so() -> None:
+    """A valid row has its key and what the schema demands; raw and quarantined rows may lack any cell."""
+
+    class Careless(pandera.DataFrameModel):
+        """A schema whose key may be null."""
+
+        customer_id: str = pandera.Field(nullable=True)
+        spend: float
+
+    optional = {field.name for field in customers_schema(MEMBERS) if field.nullable}
+    required = [field.name for field in customers_schema(profile_of(Careless)) if not field.nullable]
+    as_it_came = [*raw_schema(MEMBERS), *quarantine_schema(MEMBERS)]
+
+    assert optional == {"plan", "last_visit", "spend"}
+    assert required == ["customer_id", "spend"]
+    assert all(field.nullable for field in as_it_came)
+
+
 def test_descriptions_come_from_the_profile() -> None:
     """What the author says of a column is shown to analysts; without a description, its title."""
     described = profile_of(_schema_of(float, description="Paid, in €", title="Spend"))
@@ -95,7 +113,7 @@ def test_type_is_kept_or_refused_at_once(kind: Any, field: dict[str, Any], cell:
         return
     raw = raw_of(profile, {"customer_id": ["a"], "cell": [cell]})
 
-    verdict = validate(raw, profile, SNAPSHOT, pa.nulls(0, pa.string()))
+    verdict = validate(raw, profile, SNAPSHOT, pa.nulls(0, pa.int64()))
 
     assert verdict.quarantined.to_pylist() == []
     assert verdict.valid.num_rows == 1
@@ -141,6 +159,7 @@ def test_features_are_doubles_booleans_and_text() -> None:
         "kind": "string",
         "sized": "string",
     }
+    assert [field.name for field in schema if not field.nullable] == ["customer_id"]
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.columns import SCORES
+from churn_assets.core.columns import FAULT_TYPE, SCORES
+from churn_assets.core.errors import AuditFailed
 from churn_assets.storage import parquet
-from churn_assets.storage.parquet import count_rows, digest_files, find_rows, read_batches, write_parts
-from churn_assets_tests.storage_factories import KEY, score_rows
+from churn_assets.storage.parquet import count_rows, digest_files, end_ids, find_rows, read_batches, write_parts
+from churn_assets.storage.versions import PartitionVersion
+from churn_assets_tests.storage_factories import DAY, KEY, score_rows
 
 MANY_ROWS = 600_000
 PART_ROWS = 524_288
 GROUP_ROWS = 131_072
+PROMISED = pa.schema([pa.field(KEY, pa.string(), nullable=False), pa.field("plan", pa.string(), nullable=False)])
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +175,85 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
     assert [batch.schema.names for batch in batches] == [["customer_id", "churn_probability"]]
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_column_without_nulls_is_stored_without_marks(tmp_path: Path, as_text: bool) -> None:  # noqa: FBT001
+    """What is declared to be always there is so in the file; rows read back make no promise, as older files do not."""
+    plain = pa.table({KEY: ["a", "b"], "plan": ["x", "y"]})
+    rows = plain if as_text else as_codes(plain, ["y", "x"])
+
+    paths = write_parts(tmp_path, PROMISED, KEY, [rows])
+
+    columns = pq.ParquetFile(paths[0]).schema
+    assert [columns.column(at).max_definition_level for at in range(2)] == [0, 0]
+    (back,) = read_batches(paths)
+    assert back.equals(plain)
+    assert PartitionVersion(DAY, "v", tuple(paths)).read().equals(plain)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [f"c{number:02d}" for number in range(14)],
+        ["a" * 10_000, *["b" * 10_000] * 8],
+        [10, 11, 2, 30, 4, 5, 6, 7, 8, 9],
+        ["a", None, None],
+        ["a"],
+    ],
+    ids=["text", "long text", "numbers", "no ids", "one row"],
+)
+def test_the_ends_of_a_file_are_its_first_and_last_id(tmp_path: Path, small_parts: None, ids: list[Any]) -> None:
+    """The ids at both ends are told as they stand there, of whatever type and length, over several row groups."""
+    del small_parts
+    rows = pa.table({KEY: ids})
+
+    [path] = write_parts(tmp_path, rows.schema, KEY, [rows])
+
+    assert end_ids(path, KEY).to_pylist() == [ids[0], ids[-1]]
+    assert end_ids(path, KEY).type == rows.schema.field(KEY).type
+
+
+def test_a_file_without_rows_has_no_ends(tmp_path: Path) -> None:
+    """Of no rows, there is no first and no last id."""
+    [path] = write_parts(tmp_path, SCORES, KEY, [])
+
+    assert end_ids(path, KEY).to_pylist() == []
+
+
+@pytest.mark.parametrize("places", [[], [3, 15], [13, 14, 20]])
+def test_marks_are_stored_in_the_parts_that_need_them(tmp_path: Path, small_parts: None, places: list[int]) -> None:
+    """A column that may hold nulls has marks in the parts where it does, however the rows are cut, and nowhere else."""
+    del small_parts
+    schema = pa.schema([(KEY, pa.string()), ("spend", pa.float64()), ("faults", FAULT_TYPE)])
+    spend = [None if number == 20 else number / 2 for number in range(30)]
+    told = [[{"column": "spend", "check": "ge", "value": None}], []] * 15
+    rows = pa.table([[f"c{number:02d}" for number in range(30)], spend, told], schema=schema)
+
+    paths = write_parts(tmp_path, schema, KEY, cut(rows, places))
+
+    marked = [[field.name for field in pq.read_schema(path) if field.nullable] for path in paths]
+    assert marked == [[], ["spend"], []]
+    assert PartitionVersion(DAY, "v", tuple(paths)).read().equals(rows)
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("column", [KEY, "plan"])
+def test_a_null_in_a_column_without_nulls_is_refused(tmp_path: Path, column: str, as_text: bool) -> None:  # noqa: FBT001
+    """A null where none may be is told with file, rows and column, and never written as some value."""
+    plain = pa.table({KEY: ["a", "b", "c"], "plan": ["x", "y", "x"]} | {column: pa.array(["x", None, None])})
+    rows = plain if as_text else as_codes(plain, ["y", "x"])
+
+    with pytest.raises(AuditFailed, match=rf"part-0.parquet: 2 rows have no {column}; nothing was published"):
+        write_parts(tmp_path, PROMISED, KEY, [rows])
+
+
+def test_a_null_among_the_words_is_refused(tmp_path: Path) -> None:
+    """A code that stands for null is one as well, though the column counts none: it is not written."""
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int32()), pa.array(["x", None]))
+
+    with pytest.raises(pa.ArrowException, match="null"):
+        write_parts(tmp_path, PROMISED, KEY, [pa.table({KEY: ["a", "b"], "plan": words})])
+
+
 @pytest.mark.parametrize("rows", [7, 14, 15, 28])
 def test_borders_leave_neither_gaps_nor_empty_files(tmp_path: Path, small_parts: None, rows: int) -> None:
     """A number of rows that fills groups and files exactly starts no empty one after them."""
@@ -180,7 +262,7 @@ def test_borders_leave_neither_gaps_nor_empty_files(tmp_path: Path, small_parts:
     paths = write_parts(tmp_path, SCORES, KEY, [score_rows(rows)])
 
     assert [count_rows(path) for path in paths] == [14] * (rows // 14) + ([rows % 14] if rows % 14 else [])
-    assert pa.concat_tables(read_batches(paths)).equals(score_rows(rows).cast(pq.read_schema(paths[0])))
+    assert pa.concat_tables(read_batches(paths)).cast(pq.read_schema(paths[0])).equals(score_rows(rows))
 
 
 @settings(max_examples=40, deadline=None)

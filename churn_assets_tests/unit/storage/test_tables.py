@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -89,7 +90,7 @@ def test_what_is_published_is_what_readers_see(table: Table) -> None:
 
     assert published == Published(published.version, changed=True)
     assert (table.days(), table.current(DAY)) == ([DAY], published.version)
-    assert table.version(DAY).read().equals(score_rows(5).cast(SCORES.remove_metadata()))
+    assert table.version(DAY).read().cast(SCORES).equals(score_rows(5))
     assert seen(table).column("snapshot_date").to_pylist() == [DAY] * 5
     assert seen(table).column(KEY).to_pylist() == score_rows(5).column(KEY).to_pylist()
 
@@ -206,6 +207,36 @@ def test_duckdb_reads_the_current_version(table: Table) -> None:
         told = connection.execute("select snapshot_date, model_version, count(*) from scores group by all").fetchall()
 
     assert told == [(DAY, "new", 5)]
+
+
+def test_a_table_of_optional_columns_goes_on(table: Table) -> None:
+    """A table whose files were written when every column was optional takes those of today, and goes back.
+
+    Its own columns stay optional, so that whoever reads it meets one schema over all of its files.
+    """
+    optional = pa.schema([(field.name, field.type) for field in SCORES])
+    old = publish(table, score_rows(4, "old").cast(optional)).version
+    publish(table, score_rows(3, "kept").cast(optional), NEXT_DAY)
+    before = DeltaTable(table.root).schema().to_json()
+
+    new = publish(table, score_rows(5, "new")).version
+
+    expected = sorted([(DAY, "new")] * 5 + [(NEXT_DAY, "kept")] * 3)
+    columns = ["snapshot_date", "model_version"]
+    by_arrow = seen(table)
+    assert DeltaTable(table.root).schema().to_json() == before
+    assert sorted(zip(*(by_arrow.column(name).to_pylist() for name in columns), strict=True)) == expected
+    assert sorted(pl.scan_delta(str(table.root)).select(columns).collect().rows()) == expected
+    in_duckdb = duckdb.arrow(DeltaTable(table.root).to_pyarrow_dataset())
+    assert sorted(in_duckdb.project("snapshot_date, model_version").fetchall()) == expected
+    assert sorted(DeltaTable(table.root).to_pandas()[columns].itertuples(index=False, name=None)) == expected
+    days = [table.version(day) for day in (DAY, NEXT_DAY)]
+    assert pa.concat_tables(day.read() for day in days).num_rows == 8
+    assert pa.concat_tables(batch for day in days for batch in day.batches()).num_rows == 8
+    assert table.rollback(DAY, None, ROLLBACK) == (new, old)
+    assert models_seen(table) == {"old"}
+    assert table.rollback(DAY, new, ROLLBACK) == (old, new)
+    assert models_seen(table) == {"new"}
 
 
 def test_duckdb_reads_the_table_by_its_delta_extension(table: Table) -> None:
