@@ -5,6 +5,7 @@ machine, does it, how often, or in which order.
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import categorical_columns
 from churn_assets.core.scoring import ScoreAudit, score_rows
-from churn_assets.storage.layout import part_name
+from churn_assets.storage.layout import lookup_pieces, part_name
+from churn_assets.storage.lookup_pieces import make_piece
 from churn_assets.storage.parquet import read_batches, write_part
 
 __all__ = ["Contestant", "Scoring", "score_part"]
@@ -50,7 +52,10 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second."""
+    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second.
+
+    Where it `is_for_app`, a piece of the app's lookup is made of each part, beside it.
+    """
 
     day: dt.date
     profile: Profile
@@ -58,6 +63,7 @@ class Scoring:
     canary_share: float
     decisions: Decisions
     audit: ScoreAudit
+    is_for_app: bool = False
 
     def blocks(self, part: int) -> Iterator[pa.Table]:
         """The score rows of a part, in fixed blocks, so that the arithmetic never depends on the batches.
@@ -88,6 +94,16 @@ def score_part(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
     """
     write_part(folder, part, SCORES, "customer_id", scoring.blocks(part))
     audit = scoring.audit.anew()
-    for batch in read_batches([folder / part_name(part)], categories=audit.CATEGORIES):
-        audit.look(batch)
+    audited = _audited(folder / part_name(part), audit)
+    if scoring.is_for_app:
+        make_piece(lookup_pieces(folder), part, audited)
+    else:
+        deque(audited, maxlen=0)
     return audit
+
+
+def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:
+    """The rows of a part as they were written, which `audit` has looked at."""
+    for batch in read_batches([path], categories=audit.CATEGORIES):
+        audit.look(batch)
+        yield batch
