@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churn_assets.core.batches import BLOCK_ROWS, rechunk
 from churn_assets.core.canary import in_canary
@@ -29,6 +30,8 @@ from churn_assets.storage.parquet import read_batches, write_part
 
 __all__ = ["Contestant", "Scoring", "score_part"]
 
+FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that larger batches would only take memory
+
 
 @dataclass(frozen=True)
 class Contestant:
@@ -42,12 +45,21 @@ class Contestant:
         """What the model is given of one part."""
         categories = categorical_columns(profile)
         if not self.is_customers:
-            categories = tuple(name for name in self.model.card.feature_columns if name in categories)
+            seen = [name for name in self.model.card.feature_columns if name in categories]
+            yield from _features(self.files[part], seen)
+            return
         for batch in read_batches([self.files[part]], categories=categories):
-            if self.is_customers and not self.model.card.is_rules:
-                yield compute_features(batch, profile, self.model.card.feature_parameters, day)
-            else:
+            if self.model.card.is_rules:
                 yield batch
+            else:
+                yield compute_features(batch, profile, self.model.card.feature_parameters, day)
+
+
+def _features(path: Path, categories: list[str]) -> Iterator[pa.Table]:
+    """The features of a part as they are stored, in small batches; the columns `categories` as codes."""
+    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=categories) as file:
+        for batch in file.iter_batches(FEATURE_ROWS, use_threads=False):
+            yield pa.Table.from_batches([batch])
 
 
 @dataclass(frozen=True)
