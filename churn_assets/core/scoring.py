@@ -53,6 +53,18 @@ def _texts(codes: NDArray[Any], words: tuple[str, ...]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(words))
 
 
+def _counted(texts: pa.ChunkedArray) -> dict[str, int]:
+    """How often each text occurs."""
+    counts: dict[str, int] = {}
+    for chunk in texts.chunks:
+        coded = chunk.dictionary_encode()  # as it is where it is coded already
+        rows = np.bincount(coded.indices.to_numpy(), minlength=len(coded.dictionary)).tolist()
+        for value, times in zip(coded.dictionary.to_pylist(), rows, strict=True):
+            if times:
+                counts[value] = counts.get(value, 0) + times
+    return counts
+
+
 @dataclass
 class ScoreAudit:
     """Looks at every row of a score partition as it was written, and refuses what an app must not read.
@@ -90,16 +102,18 @@ class ScoreAudit:
         outside = int((~((probability >= 0) & (probability <= 1))).sum())
         if outside:
             raise AuditFailed(f"{self.where}: {outside} rows have no probability in [0, 1]; nothing was published")
-        self._check_order(batch.column("customer_id").combine_chunks())
+        for ids in batch.column("customer_id").chunks:
+            self._check_order(ids)
         self.count(batch)
 
     def count(self, batch: pa.Table) -> None:
         """Add one batch of the columns `COUNTED` to the aggregates; published scores are past their audit."""
         probability = batch.column("churn_probability").to_numpy()
         for column, counts in (("risk_tier", self.tiers), ("model_version", self.models)):
-            for counted in pc.value_counts(batch.column(column)).to_pylist():
-                counts[counted["values"]] = counts.get(counted["values"], 0) + counted["counts"]
-        here = np.bincount(np.searchsorted(self.edges, probability, side="right"), minlength=len(self.edges) + 1)
+            for value, rows in _counted(batch.column(column)).items():
+                counts[value] = counts.get(value, 0) + rows
+        reaching = [int(np.count_nonzero(probability >= edge)) for edge in self.edges]
+        here = -np.diff(np.array([len(probability), *reaching, 0]))
         self.counts = here if self.counts is None else self.counts + here
         self.rows += batch.num_rows
         self.probability_sum += float(probability.sum())
@@ -153,8 +167,9 @@ class ScoreAudit:
     def _check_order(self, ids: pa.Array) -> None:
         if not len(ids):
             return
-        before = pa.concat_arrays([pa.array([self.last_id], pa.string()), ids[:-1]])
-        if pc.any(pc.less_equal(ids, before)).as_py():
+        first = ids[0].as_py()
+        follows = self.last_id is None or first.encode() > self.last_id.encode()
+        if not follows or pc.any(pc.less_equal(ids[1:], ids[:-1])).as_py():
             raise AuditFailed(self._out_of_order)
-        self.first_id = ids[0].as_py() if self.first_id is None else self.first_id
+        self.first_id = first if self.first_id is None else self.first_id
         self.last_id = ids[-1].as_py()

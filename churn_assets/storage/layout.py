@@ -6,7 +6,7 @@ from pathlib import Path
 
 from churn_assets.core.columns import SNAPSHOT_DATE
 
-__all__ = ["Layout", "lookup_folder", "part_name", "partition_folder", "version_folder"]
+__all__ = ["Layout", "lookup_folder", "lookup_pieces", "part_name", "partition_folder", "version_folder"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ def version_folder(day: dt.date, version: str) -> str:
 def lookup_folder(day: dt.date, version: str) -> str:
     """The folder of a score version's key lookup, from its table's root; a vacuum passes over what begins with `_`."""
     return f"_lookup/{version_folder(day, version)}"
+
+
+def lookup_pieces(folder: Path) -> Path:
+    """Where the pieces of a lookup lie while its scores are written in `folder`."""
+    return folder / "lookup"
 
 
 def part_name(number: int) -> str:

@@ -1,8 +1,8 @@
 """A key lookup as it is read: memory-mapped, never changed, exact for whatever text an id is.
 
-The sparse keys bring a search down to a few dozen rows; among those, and among however many ids
-that begin alike, the whole id decides. A search takes steps in the logarithm of the rows, so ids
-longer than a key cost a few steps more and no scan.
+The first ids of the parts say in which one an id lies, its sparse keys bring the search down to a few
+dozen rows; among those, and among however many ids that begin alike, the whole id decides. A search
+takes steps in the logarithm of the rows, so ids longer than a key cost a few steps more and no scan.
 """
 
 import base64
@@ -11,7 +11,8 @@ import datetime as dt
 import math
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -27,9 +28,9 @@ from churn_assets.storage.lookup_files import (
     KEY_WIDTH,
     KEYS,
     LOOKUP_SCHEMA,
-    SCORES_FILE,
     Kind,
     LookupCard,
+    scores_name,
 )
 
 __all__ = ["Found", "Lookup", "Place", "open_lookup"]
@@ -84,13 +85,13 @@ class _Chunk:
 class Lookup:
     """The scores of one version, by customer id."""
 
-    def __init__(self, card: LookupCard, keys: "_Keys", scores: mmap.mmap, at_risk: "memoryview[int]") -> None:
+    def __init__(self, card: LookupCard, parts: "list[_Part]", at_risk: "memoryview[int]") -> None:
         """Over files that were verified; `open_lookup` gives one."""
         self.card = card
-        self._keys = keys
-        self._scores = scores
+        self._parts = [part for part in parts if part.rows]
         self._at_risk = at_risk
-        self._chunks = _chunks(card, scores)
+        self._first_ids = [part.id(0) for part in self._parts]
+        self._first_rows = [part.first_row for part in self._parts]
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -100,16 +101,15 @@ class Lookup:
     def find(self, customer_id: str) -> Found | None:
         """The score of a customer, None where there is none."""
         wanted = customer_id.encode("utf-8", "surrogatepass")  # half a surrogate pair is in no table
-        row = self._first_not_before(wanted)
-        if row == self.card.rows or self._id(row) != wanted:
-            return None
-        return self._found(row)
+        at = bisect_right(self._first_ids, wanted)
+        return self._parts[at - 1].find(wanted) if at else None
 
     def at_risk(self, after: Place | None, limit: int) -> Iterator[tuple[str, Found]]:
         """Customers at risk, the highest probability first and equal ones by id, from behind `after`."""
         first = 0 if after is None else self._position_behind(after)
         for row in self._at_risk[first : first + limit]:
-            yield self._id(row).decode(), self._found(row)
+            customer_id, found = self._row(row)
+            yield customer_id.decode(), found
 
     @property
     def listed(self) -> int:
@@ -118,52 +118,73 @@ class Lookup:
 
     def rows(self) -> Iterator[tuple[str, Found]]:
         """Every row in order."""
-        for row in range(self.card.rows):
-            yield self._id(row).decode(), self._found(row)
+        for part in self._parts:
+            for row in range(part.rows):
+                yield part.id(row).decode(), part.found(row)
 
-    def _id(self, row: int) -> bytes:
-        chunk = self._chunks[row // CHUNK_ROWS]
-        at = row % CHUNK_ROWS
-        start = chunk.start
-        return self._scores[start + chunk.offsets[at] : start + chunk.offsets[at + 1]]
-
-    def _found(self, row: int) -> Found:
-        chunk = self._chunks[row // CHUNK_ROWS]
-        at = row % CHUNK_ROWS
-        return Found(chunk.probabilities[at], chunk.kinds[at])
-
-    def _first_not_before(self, wanted: bytes) -> int:
-        """The first row whose id is not less than `wanted`."""
-        key, keys = wanted[:KEY_WIDTH].ljust(KEY_WIDTH, b"\0"), self._keys
-        above = _first(0, keys.count, lambda at: keys[at] > key)
-        same = above  # where several ids begin alike, the row may lie anywhere among them
-        if above and keys[above - 1] == key:
-            same = _first(0, above, lambda at: keys[at] >= key)
-        start, end = max(same - 1, 0) * KEY_STEP, min(above * KEY_STEP, self.card.rows)
-        return _first(start, end, lambda row: self._id(row) >= wanted)
+    def _row(self, row: int) -> tuple[bytes, Found]:
+        part = self._parts[bisect_right(self._first_rows, row) - 1]
+        return part.id(row - part.first_row), part.found(row - part.first_row)
 
     def _position_behind(self, after: Place) -> int:
         """How many of the customers at risk stand at `after` or before it."""
         wanted = (-after.probability, after.customer_id.encode("utf-8", "surrogatepass"))
 
         def lies_behind(position: int) -> bool:
-            row = self._at_risk[position]
-            return (-self._found(row).probability, self._id(row)) > wanted
+            customer_id, found = self._row(self._at_risk[position])
+            return (-found.probability, customer_id) > wanted
 
         return _first(0, len(self._at_risk), lies_behind)
 
 
-class _Keys:
-    """The sparse keys, mapped."""
+class _Part:
+    """The rows of one file and their sparse keys, both mapped."""
 
-    def __init__(self, mapped: mmap.mmap, start: int, count: int) -> None:
-        self.count = count
-        self._mapped = mapped
-        self._start = start
+    def __init__(self, rows: int, first_row: int, keys: memoryview, scores: mmap.mmap, kinds: Sequence[int]) -> None:
+        """`rows` from `first_row` of all on; `kinds` are the card's numbers of those in the file.
 
-    def __getitem__(self, at: int) -> bytes:
-        start = self._start + at * KEY_WIDTH
-        return self._mapped[start : start + KEY_WIDTH]
+        Raises:
+            LookupFault: the file holds other rows.
+        """
+        self.rows = rows
+        self.first_row = first_row
+        self._keys = keys
+        self._scores = scores
+        self._kinds = tuple(kinds)
+        self._chunks = _chunks(rows, scores)
+
+    def find(self, wanted: bytes) -> Found | None:
+        """The score of the customer of this id, None where there is none."""
+        row = self._first_not_before(wanted)
+        if row == self.rows or self.id(row) != wanted:
+            return None
+        return self.found(row)
+
+    def id(self, row: int) -> bytes:
+        """The id of a row of this part."""
+        chunk = self._chunks[row // CHUNK_ROWS]
+        at = row % CHUNK_ROWS
+        start = chunk.start
+        return self._scores[start + chunk.offsets[at] : start + chunk.offsets[at + 1]]
+
+    def found(self, row: int) -> Found:
+        """What a row of this part says."""
+        chunk = self._chunks[row // CHUNK_ROWS]
+        at = row % CHUNK_ROWS
+        return Found(chunk.probabilities[at], self._kinds[chunk.kinds[at]])
+
+    def _key(self, at: int) -> bytes:
+        return bytes(self._keys[at * KEY_WIDTH : (at + 1) * KEY_WIDTH])
+
+    def _first_not_before(self, wanted: bytes) -> int:
+        """The first row whose id is not less than `wanted`."""
+        key = wanted[:KEY_WIDTH].ljust(KEY_WIDTH, b"\0")
+        above = _first(0, len(self._keys) // KEY_WIDTH, lambda at: self._key(at) > key)
+        same = above  # where several ids begin alike, the row may lie anywhere among them
+        if above and self._key(above - 1) == key:
+            same = _first(0, above, lambda at: self._key(at) >= key)
+        start, end = max(same - 1, 0) * KEY_STEP, min(above * KEY_STEP, self.rows)
+        return _first(start, end, lambda row: self.id(row) >= wanted)
 
 
 def open_lookup(folder: Path, day: dt.date, version: str) -> Lookup:
@@ -175,12 +196,18 @@ def open_lookup(folder: Path, day: dt.date, version: str) -> Lookup:
     card = LookupCard.read(folder, day, version)
     card.verify(folder)
     try:
-        keys = np.load(folder / KEYS, mmap_mode="r", allow_pickle=False)
+        keys = memoryview(_map(folder / KEYS)) if card.rows else memoryview(b"")
         at_risk = memoryview(np.load(folder / AT_RISK, allow_pickle=False))
-        mapped = _Keys(_map(folder / KEYS), keys.offset, keys.size) if keys.size else _Keys(_map(folder / KEYS), 0, 0)
-        return Lookup(card, mapped, _map(folder / SCORES_FILE), at_risk)
+        parts: list[_Part] = []
+        first_row = first_byte = 0
+        for number, (rows, kinds) in enumerate(card.parts):
+            end = first_byte + -(-rows // KEY_STEP) * KEY_WIDTH
+            scores = _map(folder / scores_name(number))
+            parts.append(_Part(rows, first_row, keys[first_byte:end], scores, kinds))
+            first_row, first_byte = first_row + rows, end
     except (OSError, ValueError, pa.ArrowException) as error:
         raise LookupFault(f"{folder}: it cannot be read ({error})") from error
+    return Lookup(card, parts, at_risk)
 
 
 def _map(path: Path) -> mmap.mmap:
@@ -188,19 +215,19 @@ def _map(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _chunks(card: LookupCard, scores: mmap.mmap) -> list[_Chunk]:
+def _chunks(rows: int, scores: mmap.mmap) -> list[_Chunk]:
     """Where the columns of each record batch lie in the mapped file.
 
     Raises:
-        LookupFault: it holds other rows than the card says.
+        LookupFault: it holds other rows.
     """
     whole = pa.py_buffer(scores)
     view = memoryview(scores)
     file = pa.ipc.open_file(whole)
     batches = [file.get_batch(number) for number in range(file.num_record_batches)]
     full = all(batch.num_rows == CHUNK_ROWS for batch in batches[:-1])
-    if not (full and file.schema.equals(LOOKUP_SCHEMA) and sum(batch.num_rows for batch in batches) == card.rows):
-        raise LookupFault(f"lookup {card.score_version} of {card.snapshot_date}: its rows are not those of its card")
+    if not (full and file.schema.equals(LOOKUP_SCHEMA) and sum(batch.num_rows for batch in batches) == rows):
+        raise LookupFault("the rows of a lookup are not those of its card")
 
     def mapped(buffer: pa.Buffer, count: int, width: int, kind: Literal["i", "d", "H"]) -> "memoryview[Any]":
         start = buffer.address - whole.address

@@ -1,9 +1,9 @@
 """The files of a key lookup, and the card that says what they are: read back before a single score is.
 
-lookup.json     the card: which scores these are, the size and checksum of each file, the day in aggregates
-keys.npy        the first 16 bytes of every 32nd customer id, NUL-padded, in order
-scores.arrow    every row: customer id, probability and a number for its tier, action and model version
-at_risk.npy     the rows of the customers at risk, the highest probability first
+lookup.json       the card: which scores these are, the size and checksum of each file, the day in aggregates
+keys.bin          the first 16 bytes of every 32nd customer id of each part, NUL-padded, in order
+scores-N.arrow    every row of a part: customer id, probability and a number for its tier, action and model version
+at_risk.npy       the rows of the customers at risk, the highest probability first
 """
 
 import datetime as dt
@@ -26,21 +26,21 @@ __all__ = [
     "KEY_STEP",
     "KEY_WIDTH",
     "LOOKUP_SCHEMA",
-    "SCORES_FILE",
     "DaySummary",
     "Kind",
     "LookupCard",
+    "LookupPart",
     "checksum",
+    "scores_name",
 ]
 
-FORMAT = 1
+FORMAT = 2
 CARD = "lookup.json"
-KEYS = "keys.npy"
-SCORES_FILE = "scores.arrow"
+KEYS = "keys.bin"
 AT_RISK = "at_risk.npy"
 KEY_WIDTH = 16
 KEY_STEP = 32
-CHUNK_ROWS = 262_144  # of every record batch but the last: a row is found by one division
+CHUNK_ROWS = 131_072  # of every record batch of a part but the last: a row is found by one division
 LOOKUP_SCHEMA = pa.schema([("customer_id", pa.string()), ("churn_probability", pa.float64()), ("kind", pa.uint16())])
 BLOCK_BYTES = 1 << 20
 
@@ -64,16 +64,28 @@ class DaySummary:
     histogram: Sequence[int]
 
 
+class LookupPart(NamedTuple):
+    """A part of the scores: how many rows it has, and the card's numbers of the kinds that are numbered in its file."""
+
+    rows: int
+    kinds: Sequence[int]
+
+
 @dataclass(frozen=True)
 class LookupCard:
     """What a lookup holds; `files` maps each name to its size in bytes and its CRC-32."""
 
     snapshot_date: dt.date
     score_version: str
-    rows: int
+    parts: tuple[LookupPart, ...]
     kinds: tuple[Kind, ...]
     summary: DaySummary
     files: Mapping[str, tuple[int, int]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows all parts have."""
+        return sum(part.rows for part in self.parts)
 
     def write(self, folder: Path) -> None:
         """Write the card, which makes the folder a lookup."""
@@ -93,7 +105,7 @@ class LookupCard:
         card = cls(
             snapshot_date=dt.date.fromisoformat(told["snapshot_date"]),
             score_version=told["score_version"],
-            rows=told["rows"],
+            parts=tuple(LookupPart(*part) for part in told["parts"]),
             kinds=tuple(Kind(*kind) for kind in told["kinds"]),
             summary=DaySummary(**told["summary"]),
             files={name: (size, crc) for name, (size, crc) in told["files"].items()},
@@ -117,6 +129,11 @@ class LookupCard:
                     raise LookupFault(f"{path}: its content has changed since it was written")
             except OSError as error:
                 raise LookupFault(f"{path}: {error.strerror}") from error
+
+
+def scores_name(number: int) -> str:
+    """The name of the file of a part's rows."""
+    return f"scores-{number}.arrow"
 
 
 def checksum(path: Path) -> int:

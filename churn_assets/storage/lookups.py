@@ -14,6 +14,7 @@ import pyarrow as pa
 from churn_assets.core.errors import LookupFault
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup import Lookup, open_lookup
+from churn_assets.storage.lookup_files import Kind
 from churn_assets.storage.lookup_writing import READ, place, write_lookup
 from churn_assets.storage.versions import PartitionVersion
 
@@ -87,7 +88,8 @@ class Lookups:
         final.parent.mkdir(parents=True, exist_ok=True)
         folder = final.with_name(f".{uuid.uuid4().hex}")
         try:
-            write_lookup(folder, scores.day, scores.version, scores.batches(READ))
+            parts = [scores.batches(READ, part=part, categories=Kind._fields) for part in scores.parts]
+            write_lookup(folder, scores.day, scores.version, parts)
         except pa.ArrowException as error:
             raise LookupFault(
                 f"churn_scores {scores.day}: version {scores.version} cannot be read ({error})"

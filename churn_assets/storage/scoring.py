@@ -5,12 +5,14 @@ machine, does it, how often, or in which order.
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churn_assets.core.batches import BLOCK_ROWS, rechunk
 from churn_assets.core.canary import in_canary
@@ -22,10 +24,13 @@ from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.schemas import categorical_columns
 from churn_assets.core.scoring import ScoreAudit, score_rows
-from churn_assets.storage.layout import part_name
+from churn_assets.storage.layout import lookup_pieces, part_name
+from churn_assets.storage.lookup_pieces import make_piece
 from churn_assets.storage.parquet import read_batches, write_part
 
 __all__ = ["Contestant", "Scoring", "score_part"]
+
+FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that larger batches would only take memory
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,29 @@ class Contestant:
         """What the model is given of one part."""
         categories = categorical_columns(profile)
         if not self.is_customers:
-            categories = tuple(name for name in self.model.card.feature_columns if name in categories)
+            seen = [name for name in self.model.card.feature_columns if name in categories]
+            yield from _features(self.files[part], seen)
+            return
         for batch in read_batches([self.files[part]], categories=categories):
-            if self.is_customers and not self.model.card.is_rules:
-                yield compute_features(batch, profile, self.model.card.feature_parameters, day)
-            else:
+            if self.model.card.is_rules:
                 yield batch
+            else:
+                yield compute_features(batch, profile, self.model.card.feature_parameters, day)
+
+
+def _features(path: Path, categories: list[str]) -> Iterator[pa.Table]:
+    """The features of a part as they are stored, in small batches; the columns `categories` as codes."""
+    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=categories) as file:
+        for batch in file.iter_batches(FEATURE_ROWS, use_threads=False):
+            yield pa.Table.from_batches([batch])
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second."""
+    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second.
+
+    Where it `is_for_app`, a piece of the app's lookup is made of each part, beside it.
+    """
 
     day: dt.date
     profile: Profile
@@ -58,6 +75,7 @@ class Scoring:
     canary_share: float
     decisions: Decisions
     audit: ScoreAudit
+    is_for_app: bool = False
 
     def blocks(self, part: int) -> Iterator[pa.Table]:
         """The score rows of a part, in fixed blocks, so that the arithmetic never depends on the batches.
@@ -88,6 +106,16 @@ def score_part(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
     """
     write_part(folder, part, SCORES, "customer_id", scoring.blocks(part))
     audit = scoring.audit.anew()
-    for batch in read_batches([folder / part_name(part)], categories=audit.CATEGORIES):
-        audit.look(batch)
+    audited = _audited(folder / part_name(part), audit)
+    if scoring.is_for_app:
+        make_piece(lookup_pieces(folder), part, audited)
+    else:
+        deque(audited, maxlen=0)
     return audit
+
+
+def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:
+    """The rows of a part as they were written, which `audit` has looked at."""
+    for batch in read_batches([path], categories=audit.CATEGORIES):
+        audit.look(batch)
+        yield batch

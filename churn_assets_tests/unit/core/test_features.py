@@ -225,3 +225,65 @@ def test_model_frame_maps_categories_by_value() -> None:
 
     pd.testing.assert_frame_equal(frames[0], frames[1])
     pd.testing.assert_frame_equal(frames[0], frames[2])
+
+
+@st.composite
+def _any_columns(draw: st.DrawFn) -> "pd.Series[Any]":
+    """A column of any dtype that a feature may have."""
+    reals = st.sampled_from([0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324]) | st.floats(width=32)
+    numbers = draw(st.lists(reals, max_size=12))
+    wholes = [draw(st.none() | st.integers(-(2**53) - 3, 2**53 + 3)) for _ in numbers]
+    words = [draw(st.none() | st.integers(0, 5)) for _ in numbers]
+    labels = [*"fdbace"] if draw(st.booleans()) else list(range(6))
+    chosen = [None if each is None else labels[each] for each in words]
+    columns = {
+        "float64": pd.Series(numbers, dtype="float64"),
+        "float32": pd.Series(numbers, dtype="float32"),
+        "strided": pd.Series(np.array([numbers, numbers]).T[:, 1], dtype="float64"),
+        "backwards": pd.Series(numbers[::-1], dtype="float64")[::-1],
+        "Float64": pd.Series(numbers, dtype="float64").astype("Float64"),
+        "Int64": pd.Series(wholes, dtype="Int64"),
+        "int64": pd.Series([each or 0 for each in wholes], dtype="int64"),
+        "uint8": pd.Series([each or 0 for each in words], dtype="uint8"),
+        "bool": pd.Series([bool(each) for each in words], dtype="bool"),
+        "boolean": pd.Series([None if each is None else each > 2 for each in words], dtype="boolean"),
+        "arrow": pd.Series(numbers, dtype=pd.ArrowDtype(pa.float64())),
+        "category": pd.Series(pd.Categorical(chosen, categories=labels)),
+        "ordered": pd.Series(pd.Categorical(chosen, categories=labels[::-1], ordered=True)),
+        "met": pd.Series(chosen, dtype=object).astype("category"),
+    }
+    return columns[draw(st.sampled_from(sorted(columns)))]
+
+
+def _by_arrow(series: "pd.Series[Any]") -> pa.Array:
+    """The column as Arrow converts it, which looks for a gap at every value."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        given = pa.array(series, from_pandas=True)
+        return pa.DictionaryArray.from_arrays(given.indices.cast(pa.int32()), given.dictionary.cast(pa.string()))
+    if series.dtype in ("bool", "boolean"):
+        return pa.array(series, pa.bool_(), from_pandas=True)
+    return pa.array(series.astype("float64"), pa.float64(), from_pandas=True)
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(series=_any_columns())
+def test_any_column_becomes_what_arrow_makes_of_it(series: "pd.Series[Any]") -> None:
+    """To the bit: signed zeros, infinities, gaps and NaN, whole numbers beyond 2^53, categories in their order."""
+    profile = profile_of(Visitors, add_features=lambda each: each.assign(it=series), feature_columns=("it",))
+    series = series.reset_index(drop=True)
+    rows = {"customer_id": [f"c{row:02d}" for row in range(len(series))], "visits": [1] * len(series)}
+    visitors = customers_of(profile, rows | {"churned": [0] * len(series)})
+    wanted = _by_arrow(series)
+
+    made = compute_features(visitors, profile, {}, SNAPSHOT).column("it").combine_chunks()
+
+    made.validate(full=True)
+    assert made.type == wanted.type
+    assert made.is_null().equals(wanted.is_null())
+    if pa.types.is_floating(made.type):
+        assert made.drop_null().to_numpy().tobytes() == wanted.drop_null().to_numpy().tobytes()
+    elif pa.types.is_dictionary(made.type):
+        assert made.dictionary.equals(wanted.dictionary)
+        assert made.indices.equals(wanted.indices)
+    else:
+        assert made.equals(wanted)

@@ -3,9 +3,14 @@
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from churn_assets.storage.engines import LocalEngine
+from churn_assets.core.errors import AuditFailed
+from churn_assets.core.scoring import ScoreAudit
+from churn_assets.storage.engines import Engine, ForApp, LocalEngine
+from churn_assets.storage.layout import lookup_folder
+from churn_assets.storage.lookup_writing import lookup_beside
 from churn_assets_tests.clusters import PART_ROWS, PARTS, an_evening
 
 
@@ -21,3 +26,54 @@ def test_parts_come_in_order_and_lie_in_the_folder(tmp_path: Path, monkeypatch: 
             seen.append((audit.first_id, audit.rows, (folder / f"part-{part}.parquet").is_file()))
 
     assert seen == [(f"c{part * PART_ROWS:05d}", PART_ROWS, True) for part in range(PARTS)]
+
+
+def test_a_lookup_is_made_of_what_was_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For an app the parts are not read again for the lookup, whose bytes are those that they would have given."""
+    evening = an_evening(tmp_path, monkeypatch)
+    found = []
+
+    for engine in (LocalEngine(), ForApp(LocalEngine())):
+        staged, _ = evening.stage(engine, evening.fitted, evening.rules)
+        if isinstance(engine, ForApp):
+            for path in staged.folder.glob("*.parquet"):
+                path.write_bytes(b"not to be read again")
+        lookup_beside(tmp_path, staged)
+        lookup = tmp_path / lookup_folder(staged.day, staged.version)
+        found.append({path.name: path.read_bytes() for path in lookup.iterdir()})
+
+    assert found[0] == found[1]
+    assert len(found[0]) == PARTS + 3
+
+
+@pytest.mark.parametrize(("engine", "folders"), [(LocalEngine(), 0), (ForApp(LocalEngine()), 1)], ids=["self", "app"])
+def test_only_scores_for_an_app_get_a_lookup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine, folders: int
+) -> None:
+    """What no app is to read has nothing beside its parts; what is discarded leaves nothing."""
+    evening = an_evening(tmp_path, monkeypatch)
+
+    staged, _ = evening.stage(engine, evening.rules)
+
+    assert len([path for path in staged.folder.iterdir() if path.is_dir()]) == folders
+    evening.chain.scores.discard(staged)
+    assert evening.left_behind() == []
+
+
+def test_a_failed_audit_leaves_nothing_of_a_lookup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces that were made before a later part is refused go with the parts."""
+    evening = an_evening(tmp_path, monkeypatch)
+    real = ScoreAudit.look
+
+    def look(self: ScoreAudit, batch: pa.Table) -> None:
+        if batch.column("customer_id")[0].as_py() >= f"c{(PARTS - 1) * PART_ROWS:05d}":
+            raise AuditFailed("the last part is refused")
+        real(self, batch)
+
+    monkeypatch.setattr(ScoreAudit, "look", look)
+
+    with pytest.raises(AuditFailed, match="the last part is refused"):
+        evening.stage(ForApp(LocalEngine()), evening.rules)
+
+    assert evening.left_behind() == []
+    assert not list(evening.chain.scores.root.rglob("*.arrow"))

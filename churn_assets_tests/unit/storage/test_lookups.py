@@ -13,20 +13,24 @@ from deltalake import DeltaTable
 
 from churn_assets.core.errors import LookupFault
 from churn_assets.storage import lookups as module
+from churn_assets.storage import parquet
 from churn_assets.storage.layout import lookup_folder
-from churn_assets.storage.lookup_files import AT_RISK, CARD, KEYS, SCORES_FILE
+from churn_assets.storage.lookup_files import AT_RISK, CARD, KEYS
 from churn_assets.storage.lookup_writing import lookup_beside, write_lookup
 from churn_assets.storage.lookups import Lookups
 from churn_assets.storage.tables import Table
 from churn_assets_tests.storage_factories import DAY, publish, score_rows, stage
 
+SCORES_FILE = "scores-1.arrow"
 FILES = (CARD, KEYS, SCORES_FILE, AT_RISK)
 ROWS = 500
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Table:
-    """A table whose one version has its lookup beside it."""
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+    """A table whose one version, of three parts, has its lookup beside it."""
+    monkeypatch.setattr(parquet, "PART_ROWS", 200)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 200)
     table = Table(tmp_path / "churn_scores")
     rows = score_rows(ROWS)
     lookup_beside(table.root, stage(table, rows))
