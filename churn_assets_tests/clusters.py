@@ -97,13 +97,14 @@ class Evening:
         for path in (self.folder / "profiles" / "calls").iterdir():
             path.unlink()
 
-    def stage(self, engine: Engine, *models: Model) -> tuple[Staged, ScoreAudit]:
+    def stage(self, engine: Engine, *models: Model, for_app: bool = False) -> tuple[Staged, ScoreAudit]:
         """Score the day by the first model, or by both, a quarter of the customers by the second."""
         chain = dataclasses.replace(self.chain, engine=engine)
         serving = Serving(models[0])
         if len(models) > 1:
             serving = Serving(models[0], Canary(models[1].card.model_version, 0.25), models[1])
-        staged, audit, _ = stage_scores(chain, chain.scores, serving, chain.customers.version(DAY), (0.2, 0.4))
+        customers = chain.customers.version(DAY)
+        staged, audit, _ = stage_scores(chain, chain.scores, serving, customers, (0.2, 0.4), for_app=for_app)
         return staged, audit
 
     def scoring(self, *models: Model) -> Scoring:

@@ -20,7 +20,7 @@ from churn_assets.core.features import compute_features
 from churn_assets.core.profile import LabelColumn
 from churn_assets.core.schemas import categorical_columns
 from churn_assets.storage.history import Event
-from churn_assets.storage.parquet import write_part
+from churn_assets.storage.parquet import as_filled, write_part
 from churn_assets.storage.versions import PartitionVersion
 
 __all__ = ["feature_assets", "feature_batches", "featurize_customers", "is_fresh"]
@@ -50,7 +50,8 @@ def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     key = chain.profile.id_column
 
     def write(folder: Path, part: int) -> None:
-        write_part(folder, part, schema, key, feature_batches(chain, customers, chain.parameters, part))
+        rows = list(feature_batches(chain, customers, chain.parameters, part))
+        write_part(folder, part, as_filled(schema, rows), key, rows)
 
     staged = chain.features.stage(
         day, schema, lambda folder: deque(ordered_map(partial(write, folder), customers.parts), maxlen=0)

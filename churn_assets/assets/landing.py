@@ -24,7 +24,7 @@ from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.frames import id_texts
 from churn_assets.core.landing import IdOrder, OutOfOrder, check_columns, land_batch
 from churn_assets.core.schemas import categorical_columns, raw_schema
-from churn_assets.storage.parquet import PART_ROWS, write_part
+from churn_assets.storage.parquet import PART_ROWS, as_filled, write_part
 from churn_assets.storage.sorting import sorted_by_id
 from churn_assets.storage.source import Arrived, SourceFile, lots
 from churn_assets.storage.versions import Staged
@@ -100,7 +100,8 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
 
     def land(folder: Path, number: int, part: Sequence[Arrived]) -> _Landed:
         here = _Landed()
-        write_part(folder, number, schema, key, _in_order(_cast(chain, day, part, here), key, here))
+        rows = list(_in_order(_cast(chain, day, part, here), key, here))
+        write_part(folder, number, as_filled(schema, rows), key, rows)
         return here
 
     def land_all(folder: Path) -> None:

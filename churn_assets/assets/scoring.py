@@ -1,6 +1,5 @@
 """The stage `scoring`: score, audit and publish in one asset, so that no reader meets what failed."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from churn_assets.core.card import ModelCard
 from churn_assets.core.columns import SCORES
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.scoring import ScoreAudit
-from churn_assets.storage.engines import ForApp
 from churn_assets.storage.history import Commit, Event
 from churn_assets.storage.lookup_writing import lookup_beside
 from churn_assets.storage.versions import PartitionVersion, Published, Staged
@@ -65,8 +63,9 @@ def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work)
         logger.warning(
             "%s is scored by the rules %s: no trained model is champion", day, serving.model.card.model_version
         )
-    scorer = dataclasses.replace(chain, engine=ForApp(chain.engine)) if config.publish else chain
-    staged, audit, made_from = stage_scores(scorer, chain.scores, serving, customers, reference.edges)
+    staged, audit, made_from = stage_scores(
+        chain, chain.scores, serving, customers, reference.edges, for_app=config.publish
+    )
     try:
         last = _last_day(chain, day, reference.edges)
         same_model = last is not None and last.models.keys() == audit.models.keys()

@@ -81,10 +81,18 @@ def open_model(chain: Chain, version: str) -> Model:
     return model
 
 
-def stage_scores(
-    chain: Chain, table: Table, serving: Serving, customers: PartitionVersion, edges: tuple[float, ...]
+def stage_scores(  # who scores whom, and for what
+    chain: Chain,
+    table: Table,
+    serving: Serving,
+    customers: PartitionVersion,
+    edges: tuple[float, ...],
+    *,
+    for_app: bool = False,
 ) -> tuple[Staged, ScoreAudit, dict[str, Any]]:
     """Score every customer of a day and write the rows where no reader looks, audited row by row.
+
+    Where they are `for_app`, an engine may make pieces of the app's lookup as it goes.
 
     Returns:
         The files, what the audit saw (probabilities counted between `edges`), and what was read.
@@ -102,6 +110,7 @@ def stage_scores(
         canary_share=serving.canary.share if serving.canary else 0.0,
         decisions=chain.decisions,
         audit=audit.anew(),
+        is_for_app=for_app,
     )
 
     def score_all(folder: Path) -> None:

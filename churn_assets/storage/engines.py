@@ -1,6 +1,5 @@
 """What works through the parts of a scoring: the cores of this machine, or something else that gives the same bytes."""
 
-import dataclasses
 from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.core.scoring import ScoreAudit
 from churn_assets.storage.scoring import Scoring, score_part
 
-__all__ = ["Engine", "ForApp", "LocalEngine"]
+__all__ = ["Engine", "LocalEngine"]
 
 
 class Engine(Protocol):
@@ -31,14 +30,3 @@ class LocalEngine:
     def score(self, scoring: Scoring, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
         """As `Engine`."""
         yield from ordered_map(partial(score_part, scoring, folder), parts)
-
-
-@dataclasses.dataclass(frozen=True)
-class ForApp:
-    """An engine whose scores an app is to read: where it can, it makes pieces of their lookup as it goes."""
-
-    engine: Engine
-
-    def score(self, scoring: Scoring, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
-        """As `Engine`."""
-        return self.engine.score(dataclasses.replace(scoring, is_for_app=True), folder, parts)

@@ -20,6 +20,7 @@ from churn_assets.storage.layout import part_name
 
 __all__ = [
     "PART_ROWS",
+    "as_filled",
     "count_rows",
     "digest_files",
     "end_ids",
@@ -48,45 +49,41 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
         batches: in the order of the key.
     """
     groups = rechunk(batches, ROW_GROUP_ROWS)
-    first: pa.Table | None = next(groups, schema.empty_table())
     paths: list[Path] = []
-    while first is not None:
-        more = islice(groups, PART_ROWS // ROW_GROUP_ROWS - 1)
-        paths.append(write_part(folder, len(paths), schema, key, chain([first], more)))
-        first = next(groups, None)
+    while (rows := list(islice(groups, PART_ROWS // ROW_GROUP_ROWS))) or not paths:
+        paths.append(write_part(folder, len(paths), as_filled(schema, rows), key, rows))
     return paths
+
+
+def as_filled(schema: pa.Schema, rows: Sequence[pa.Table]) -> pa.Schema:
+    """The columns of `schema`; those in which no row of a part has a null are stored without a mark for each cell."""
+    nulls = {name for batch in rows for name in schema.names if batch.column(name).null_count}
+    return pa.schema([field.with_nullable(field.nullable and field.name in nulls) for field in schema])
 
 
 def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
     """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`.
 
-    Columns without a null are stored as such, without a mark for each cell that it is there.
-
     Raises:
         AuditFailed: a column that may hold no null by `schema` holds one.
     """
     path = folder / part_name(number)
-    rows = list(batches)  # of a part, which is what one core has in memory
-    arrived = rows[0].schema if rows else schema
-    stored = as_coded(_as_found(schema, rows, path), arrived.remove(arrived.get_field_index(key)))
+    groups = rechunk(batches, ROW_GROUP_ROWS)
+    first = next(groups, None)
+    arrived = schema if first is None else first.schema
+    stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
     with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
-        for group in rechunk(rows, ROW_GROUP_ROWS):
+        for group in chain([] if first is None else [first], groups):
+            _refuse_nulls(stored, group, path)
             writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
     fsync_file(path)
     return path
 
 
-def _as_found(schema: pa.Schema, rows: list[pa.Table], path: Path) -> pa.Schema:
-    """The columns of `schema`, nullable where they hold a null.
-
-    Raises:
-        AuditFailed: one that may hold none does.
-    """
-    nulls = {name: sum(batch.column(name).null_count for batch in rows) for name in schema.names}
+def _refuse_nulls(schema: pa.Schema, rows: pa.Table, path: Path) -> None:
     for field in schema:
-        if nulls[field.name] and not field.nullable:
-            raise AuditFailed(f"{path}: {nulls[field.name]} rows have no {field.name}; nothing was published")
-    return pa.schema([field.with_nullable(nulls[field.name] > 0) for field in schema])
+        if not field.nullable and (nulls := rows.column(field.name).null_count):
+            raise AuditFailed(f"{path}: {nulls} rows have no {field.name}; nothing was published")
 
 
 def _by_first_seen(group: pa.Table) -> pa.Table:
@@ -117,16 +114,19 @@ def _first_rows(codes: NDArray[np.int32], words: int) -> NDArray[np.int64]:
 
 
 def read_batches(
-    paths: Iterable[Path], columns: Sequence[str] | None = None, categories: Sequence[str] = ()
+    paths: Iterable[Path],
+    columns: Sequence[str] | None = None,
+    categories: Sequence[str] = (),
+    rows: int = BATCH_ROWS,
 ) -> Iterator[pa.Table]:
-    """Rows of the files in order, in tables of at most 131,072 rows; memory does not grow with the files.
+    """Rows of the files in order, in tables of at most so many `rows`; memory does not grow with the files.
 
     Every column may hold nulls by the tables' schema, whatever a file promises: rows of files of several releases meet.
     Text columns named in `categories` come dictionary-encoded, as they are stored.
     """
     for path in paths:
         with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            for batch in file.iter_batches(rows, columns=columns, use_threads=False):
                 yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from churn_assets.core.batches import BLOCK_ROWS, rechunk
 from churn_assets.core.canary import in_canary
@@ -46,20 +45,13 @@ class Contestant:
         categories = categorical_columns(profile)
         if not self.is_customers:
             seen = [name for name in self.model.card.feature_columns if name in categories]
-            yield from _features(self.files[part], seen)
+            yield from read_batches([self.files[part]], categories=seen, rows=FEATURE_ROWS)
             return
         for batch in read_batches([self.files[part]], categories=categories):
             if self.model.card.is_rules:
                 yield batch
             else:
                 yield compute_features(batch, profile, self.model.card.feature_parameters, day)
-
-
-def _features(path: Path, categories: list[str]) -> Iterator[pa.Table]:
-    """The features of a part as they are stored, in small batches; the columns `categories` as codes."""
-    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=categories) as file:
-        for batch in file.iter_batches(FEATURE_ROWS, use_threads=False):
-            yield pa.Table.from_batches([batch])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.scoring import ScoreAudit
-from churn_assets.storage.engines import Engine, ForApp, LocalEngine
+from churn_assets.storage.engines import LocalEngine
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup_writing import lookup_beside
 from churn_assets_tests.clusters import PART_ROWS, PARTS, an_evening
@@ -33,9 +33,9 @@ def test_a_lookup_is_made_of_what_was_read_back(tmp_path: Path, monkeypatch: pyt
     evening = an_evening(tmp_path, monkeypatch)
     found = []
 
-    for engine in (LocalEngine(), ForApp(LocalEngine())):
-        staged, _ = evening.stage(engine, evening.fitted, evening.rules)
-        if isinstance(engine, ForApp):
+    for for_app in (False, True):
+        staged, _ = evening.stage(LocalEngine(), evening.fitted, evening.rules, for_app=for_app)
+        if for_app:
             for path in staged.folder.glob("*.parquet"):
                 path.write_bytes(b"not to be read again")
         lookup_beside(tmp_path, staged)
@@ -46,16 +46,18 @@ def test_a_lookup_is_made_of_what_was_read_back(tmp_path: Path, monkeypatch: pyt
     assert len(found[0]) == PARTS + 3
 
 
-@pytest.mark.parametrize(("engine", "folders"), [(LocalEngine(), 0), (ForApp(LocalEngine()), 1)], ids=["self", "app"])
+@pytest.mark.parametrize("for_app", [False, True])
 def test_only_scores_for_an_app_get_a_lookup(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine, folders: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    for_app: bool,  # noqa: FBT001
 ) -> None:
     """What no app is to read has nothing beside its parts; what is discarded leaves nothing."""
     evening = an_evening(tmp_path, monkeypatch)
 
-    staged, _ = evening.stage(engine, evening.rules)
+    staged, _ = evening.stage(LocalEngine(), evening.rules, for_app=for_app)
 
-    assert len([path for path in staged.folder.iterdir() if path.is_dir()]) == folders
+    assert any(path.is_dir() for path in staged.folder.iterdir()) == for_app
     evening.chain.scores.discard(staged)
     assert evening.left_behind() == []
 
@@ -73,7 +75,7 @@ def test_a_failed_audit_leaves_nothing_of_a_lookup(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(ScoreAudit, "look", look)
 
     with pytest.raises(AuditFailed, match="the last part is refused"):
-        evening.stage(ForApp(LocalEngine()), evening.rules)
+        evening.stage(LocalEngine(), evening.rules, for_app=True)
 
     assert evening.left_behind() == []
     assert not list(evening.chain.scores.root.rglob("*.arrow"))
