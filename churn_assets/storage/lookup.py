@@ -140,18 +140,21 @@ class Lookup:
 class _Part:
     """The rows of one file and their sparse keys, both mapped."""
 
-    def __init__(self, rows: int, first_row: int, keys: memoryview, scores: mmap.mmap, kinds: Sequence[int]) -> None:
-        """`rows` from `first_row` of all on; `kinds` are the card's numbers of those in the file.
+    def __init__(
+        self, rows: range, keys: mmap.mmap | bytes, first_byte: int, scores: mmap.mmap, kinds: Sequence[int]
+    ) -> None:
+        """These `rows` of all, whose keys begin at `first_byte`; `kinds` are the card's numbers of those in the file.
 
         Raises:
             LookupFault: the file holds other rows.
         """
-        self.rows = rows
-        self.first_row = first_row
+        self.rows = len(rows)
+        self.first_row = rows.start
         self._keys = keys
+        self._first_byte = first_byte
         self._scores = scores
         self._kinds = tuple(kinds)
-        self._chunks = _chunks(rows, scores)
+        self._chunks = _chunks(self.rows, scores)
 
     def find(self, wanted: bytes) -> Found | None:
         """The score of the customer of this id, None where there is none."""
@@ -174,12 +177,13 @@ class _Part:
         return Found(chunk.probabilities[at], self._kinds[chunk.kinds[at]])
 
     def _key(self, at: int) -> bytes:
-        return bytes(self._keys[at * KEY_WIDTH : (at + 1) * KEY_WIDTH])
+        start = self._first_byte + at * KEY_WIDTH
+        return self._keys[start : start + KEY_WIDTH]
 
     def _first_not_before(self, wanted: bytes) -> int:
         """The first row whose id is not less than `wanted`."""
         key = wanted[:KEY_WIDTH].ljust(KEY_WIDTH, b"\0")
-        above = _first(0, len(self._keys) // KEY_WIDTH, lambda at: self._key(at) > key)
+        above = _first(0, -(-self.rows // KEY_STEP), lambda at: self._key(at) > key)
         same = above  # where several ids begin alike, the row may lie anywhere among them
         if above and self._key(above - 1) == key:
             same = _first(0, above, lambda at: self._key(at) >= key)
@@ -196,15 +200,15 @@ def open_lookup(folder: Path, day: dt.date, version: str) -> Lookup:
     card = LookupCard.read(folder, day, version)
     card.verify(folder)
     try:
-        keys = memoryview(_map(folder / KEYS)) if card.rows else memoryview(b"")
+        keys = _map(folder / KEYS) if card.rows else b""
         at_risk = memoryview(np.load(folder / AT_RISK, allow_pickle=False))
         parts: list[_Part] = []
         first_row = first_byte = 0
         for number, (rows, kinds) in enumerate(card.parts):
-            end = first_byte + -(-rows // KEY_STEP) * KEY_WIDTH
             scores = _map(folder / scores_name(number))
-            parts.append(_Part(rows, first_row, keys[first_byte:end], scores, kinds))
-            first_row, first_byte = first_row + rows, end
+            parts.append(_Part(range(first_row, first_row + rows), keys, first_byte, scores, kinds))
+            first_row += rows
+            first_byte += -(-rows // KEY_STEP) * KEY_WIDTH
     except (OSError, ValueError, pa.ArrowException) as error:
         raise LookupFault(f"{folder}: it cannot be read ({error})") from error
     return Lookup(card, parts, at_risk)
