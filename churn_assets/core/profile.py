@@ -3,7 +3,9 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -122,7 +124,8 @@ class Profile:
     @cached_property
     def checks(self) -> pa.DataFrameSchema:
         """The schema as pandera's object form."""
-        return self.schema.to_schema()
+        with _without_dask_frames():
+            return self.schema.to_schema()
 
     @property
     def label_text(self) -> str:
@@ -165,3 +168,17 @@ def _checked(name: str, value: Any, parameters: list[inspect.Parameter]) -> Any:
         return TypeAdapter(annotation).validate_python(value)
     except ValidationError as error:
         raise SettingsError(f"features.{name} is {value!r}: {error.errors()[0]['msg']}") from error
+
+
+@contextmanager
+def _without_dask_frames() -> Iterator[None]:
+    """Keep pandera from loading `dask.dataframe` where that is installed: half a second and 20 MiB, for nothing."""
+    name = "dask.dataframe"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)

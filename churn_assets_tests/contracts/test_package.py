@@ -89,12 +89,30 @@ def test_commands_that_look_something_up_load_no_model_and_no_orchestrator(words
 
 
 def test_the_chain_is_composed_without_scikit_learn() -> None:
-    """What a night begins with leaves out what only training needs: a second, and 80 MiB."""
+    """What a night begins with leaves out what only training or a cluster needs: seconds, and 100 MiB."""
     code = "from churn_assets.definitions import build_definitions, load_settings; build_definitions(load_settings())"
 
-    found = loaded(code, *HEAVY, "joblib", "scipy.stats")
+    found = loaded(code, *HEAVY, "joblib", "scipy.stats", "dask")
 
     assert found == {"dagster", "pandas", "pandera", "scipy"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Arrow's packages for other systems may lack the pool")
+@pytest.mark.parametrize(("asked", "got"), [(None, "jemalloc"), ("system", "system")])
+def test_arrow_gives_back_what_batches_no_longer_need(asked: str | None, got: str) -> None:
+    """The package chooses Arrow's pool before Arrow is loaded, unless whoever starts the process has chosen one."""
+    given = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    code = "import churn_assets, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=given | ({"ARROW_DEFAULT_MEMORY_POOL": asked} if asked else {}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.strip() == got
 
 
 @pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.record"])
