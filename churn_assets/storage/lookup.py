@@ -140,9 +140,7 @@ class Lookup:
 class _Part:
     """The rows of one file and their sparse keys, both mapped."""
 
-    def __init__(
-        self, rows: range, keys: mmap.mmap | bytes, first_byte: int, scores: mmap.mmap, kinds: Sequence[int]
-    ) -> None:
+    def __init__(self, rows: range, keys: mmap.mmap, first_byte: int, scores: mmap.mmap, kinds: Sequence[int]) -> None:
         """These `rows` of all, whose keys begin at `first_byte`; `kinds` are the card's numbers of those in the file.
 
         Raises:
@@ -200,10 +198,11 @@ def open_lookup(folder: Path, day: dt.date, version: str) -> Lookup:
     card = LookupCard.read(folder, day, version)
     card.verify(folder)
     try:
-        keys = _map(folder / KEYS) if card.rows else b""
+        stored = np.load(folder / KEYS, mmap_mode="r", allow_pickle=False)
+        keys = _map(folder / KEYS)
         at_risk = memoryview(np.load(folder / AT_RISK, allow_pickle=False))
         parts: list[_Part] = []
-        first_row = first_byte = 0
+        first_row, first_byte = 0, stored.offset if stored.size else 0
         for number, (rows, kinds) in enumerate(card.parts):
             scores = _map(folder / scores_name(number))
             parts.append(_Part(range(first_row, first_row + rows), keys, first_byte, scores, kinds))

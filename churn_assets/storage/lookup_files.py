@@ -1,7 +1,7 @@
 """The files of a key lookup, and the card that says what they are: read back before a single score is.
 
 lookup.json       the card: which scores these are, the size and checksum of each file, the day in aggregates
-keys.bin          the first 16 bytes of every 32nd customer id of each part, NUL-padded, in order
+keys.npy          the first 16 bytes of every 32nd customer id of each part, NUL-padded, in order
 scores-N.arrow    every row of a part: customer id, probability and a number for its tier, action and model version
 at_risk.npy       the rows of the customers at risk, the highest probability first
 """
@@ -36,7 +36,7 @@ __all__ = [
 
 FORMAT = 2
 CARD = "lookup.json"
-KEYS = "keys.bin"
+KEYS = "keys.npy"
 AT_RISK = "at_risk.npy"
 KEY_WIDTH = 16
 KEY_STEP = 32

@@ -18,6 +18,7 @@ from churn_assets.core.batches import ordered_map
 from churn_assets.storage.layout import lookup_folder, lookup_pieces
 from churn_assets.storage.lookup_files import (
     AT_RISK,
+    KEY_WIDTH,
     KEYS,
     DaySummary,
     Kind,
@@ -85,17 +86,18 @@ def _join(folder: Path, day: dt.date, version: str, count: int) -> None:
     kinds: dict[Kind, int] = {}
     files: dict[str, tuple[int, int]] = {}
     rows, total, histogram, at_risk = 0, 0.0, np.zeros(BINS, np.int64), AtRisk()
-    with (folder / KEYS).open("wb") as keys:
-        for number in range(count):
-            piece = Piece.take(folder, number)
-            keys.write(piece.keys)
-            at_risk.add(piece.at_risk.at + np.uint32(rows), piece.at_risk.probabilities)
-            rows, total, histogram = rows + piece.rows, total + piece.total, histogram + piece.histogram
-            for kind, of_kind in piece.kinds.items():
-                kinds[kind] = kinds.get(kind, 0) + of_kind
-            numbers = {kind: at for at, kind in enumerate(kinds)}
-            parts.append(LookupPart(piece.rows, [numbers[kind] for kind in piece.kinds]))
-            files[scores_name(number)] = piece.file
+    keys = bytearray()
+    for number in range(count):
+        piece = Piece.take(folder, number)
+        keys += piece.keys
+        at_risk.add(piece.at_risk.at + np.uint32(rows), piece.at_risk.probabilities)
+        rows, total, histogram = rows + piece.rows, total + piece.total, histogram + piece.histogram
+        for kind, of_kind in piece.kinds.items():
+            kinds[kind] = kinds.get(kind, 0) + of_kind
+        numbers = {kind: at for at, kind in enumerate(kinds)}
+        parts.append(LookupPart(piece.rows, [numbers[kind] for kind in piece.kinds]))
+        files[scores_name(number)] = piece.file
+    np.save(folder / KEYS, np.ndarray(len(keys) // KEY_WIDTH, f"S{KEY_WIDTH}", keys))
     np.save(folder / AT_RISK, at_risk.ordered())
     files |= {name: ((folder / name).stat().st_size, checksum(folder / name)) for name in (KEYS, AT_RISK)}
     tiers, actions, models = _sums(kinds)
