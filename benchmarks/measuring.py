@@ -11,9 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CHURN_ASSETS", "Run", "machine", "run", "self_told"]
+__all__ = ["ARROWS_OWN", "CHURN_ASSETS", "Run", "machine", "run", "self_told"]
 
 CHURN_ASSETS = str(Path(sys.executable).parent / "churn-assets")
+ARROWS_OWN = {"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}  # what a rival gets, who has not loaded this package
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "numba", "dagster")
 
 

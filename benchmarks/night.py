@@ -13,7 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from measuring import CHURN_ASSETS, Run, machine, run
+from measuring import ARROWS_OWN, CHURN_ASSETS, Run, machine, run
 from preparing import prepare, without_day
 
 from churn_assets.storage.layout import Layout
@@ -39,7 +39,7 @@ def main() -> None:
         ours = run(night)
         told = [_told("night", ours)]
         if not given.alone:
-            theirs = run(script)
+            theirs = run(script, **ARROWS_OWN)
             ratios.append(theirs.seconds / ours.seconds)
             told += [_told("cron script", theirs), f"{ratios[-1]:.2f} times the night's time"]
         print(*told, sep="   ", flush=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from measuring import CHURN_ASSETS, Run, machine, run, self_told
+from measuring import ARROWS_OWN, CHURN_ASSETS, Run, machine, run, self_told
 from preparing import prepare
 
 from churn_assets.assets.resources import Chain, Work
@@ -61,7 +61,7 @@ def main() -> None:
     taken: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(given.rounds):
         for name, command in commands.items():
-            taken[name].append(run(command))
+            taken[name].append(run(command, **(ARROWS_OWN if name == "script" else {})))
             print(f"{name:9} {taken[name][-1].told['seconds']:7.2f} s {taken[name][-1].peak:6.0f} MiB", flush=True)
     for ours, theirs in product(("scoring", "audited"), ("floor", "streamed", "script")):
         pairs = list(zip(taken[ours], taken[theirs], strict=True))
