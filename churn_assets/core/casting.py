@@ -209,7 +209,7 @@ def _nan_as_null(values: pa.Array) -> pa.Array:
     return values
 
 
-def text_of(cell: pa.Scalar) -> str:
+def _text_of(cell: pa.Scalar) -> str:
     """A cell as a person would write it."""
     try:
         return str(cell.as_py())
@@ -222,7 +222,7 @@ def texts_of(cells: pa.Array | pa.ChunkedArray) -> list[str]:
     if _is_text(cells.type) and not cells.null_count:  # at once, without an object for each cell
         texts: list[str] = cells.to_numpy(zero_copy_only=False).tolist()
         return texts
-    return list(map(text_of, cells))
+    return list(map(_text_of, cells))
 
 
 def _rescued(misfits: dict[int, dict[str, str]], rows: int) -> pa.Array:
