@@ -25,15 +25,15 @@ from measuring import machine
 from preparing import LAST
 from preparing import prepare as prepare_export
 
-from churn_assets.assets.customers import validate_customers
-from churn_assets.assets.features import featurize_customers
-from churn_assets.assets.landing import land_customers
-from churn_assets.assets.resources import Chain, Work, installed_libraries
-from churn_assets.assets.serving import champion_and_canary, stage_scores
 from churn_assets.composition import build_chain
+from churn_assets.pipeline.chain import Chain, Work, installed_libraries
+from churn_assets.pipeline.customers.land import land_customers
+from churn_assets.pipeline.customers.validate import validate_customers
+from churn_assets.pipeline.execution.dask_engine import DaskEngine
+from churn_assets.pipeline.execution.engine import Engine, LocalEngine
+from churn_assets.pipeline.features import featurize_customers
+from churn_assets.pipeline.scoring.serving_models import champion_and_canary, stage_scores
 from churn_assets.settings import load_settings
-from churn_assets.storage.cluster import DaskEngine
-from churn_assets.storage.engines import Engine, LocalEngine
 
 DAY = LAST + dt.timedelta(days=1)
 WORKERS = 2

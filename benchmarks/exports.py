@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from churn_assets.profiles.simulation import simulate
+from churn_assets.samples.simulation import simulate
 
 __all__ = ["write_export"]
 

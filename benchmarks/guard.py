@@ -15,17 +15,17 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from churn_assets.core.casting import cast_batch
-from churn_assets.core.customers import validate
-from churn_assets.core.exactness import exact_kernel
+from churn_assets.core.customers.casting import cast_batch
+from churn_assets.core.customers.validation import validate
 from churn_assets.core.features import compute_features
-from churn_assets.core.labelled import LabelledRows
 from churn_assets.core.options import Decisions, Recipe
-from churn_assets.core.schemas import customers_schema, raw_schema
-from churn_assets.core.scoring import score_rows
-from churn_assets.core.training import fit
-from churn_assets.profiles.simulation import simulate
+from churn_assets.core.profile_schemas import customers_schema, raw_schema
+from churn_assets.core.scoring.rows import score_rows
+from churn_assets.core.training.dataset import LabelledRows
+from churn_assets.core.training.fitting import fit
+from churn_assets.core.trees.equivalence import exact_kernel
 from churn_assets.profiles.subscription import PROFILE
+from churn_assets.samples.simulation import simulate
 
 DAY = dt.date(2026, 6, 30)
 CUSTOMERS, COPIES, ROUNDS = 16_384, 8, 5

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from churn_assets.core.columns import PROMOTIONS, SCORES
-from churn_assets.storage.history import Commit
-from churn_assets.storage.ledger import Ledger
-from churn_assets.storage.tables import Table
+from churn_assets.core.table_schemas import PROMOTIONS, SCORES
+from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.ledger import Ledger
+from churn_assets.storage.tables.table import Table
 
 FIRST = dt.date(2020, 1, 1)
 ROWS = 10

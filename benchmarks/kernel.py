@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 from threadpoolctl import threadpool_limits
 
-from churn_assets.core.batches import BLOCK_ROWS
-from churn_assets.core.exactness import exact_kernel
+from churn_assets.core.arrow.batches import BLOCK_ROWS
 from churn_assets.core.features import compute_features
-from churn_assets.core.labelled import LabelledRows
-from churn_assets.core.model import predict
+from churn_assets.core.models.model import predict
 from churn_assets.core.options import Recipe
-from churn_assets.core.schemas import customers_schema
-from churn_assets.core.training import fit
-from churn_assets.profiles.simulation import simulate
+from churn_assets.core.profile_schemas import customers_schema
+from churn_assets.core.training.dataset import LabelledRows
+from churn_assets.core.training.fitting import fit
+from churn_assets.core.trees.equivalence import exact_kernel
 from churn_assets.profiles.subscription import PROFILE
+from churn_assets.samples.simulation import simulate
 
 DAY = dt.date(2026, 6, 30)
 CUSTOMERS = 60_000

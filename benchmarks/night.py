@@ -17,7 +17,7 @@ from measuring import ARROWS_OWN, CHURN_ASSETS, Run, machine, run
 from preparing import prepare, without_day
 
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.scores import PublishedScores
+from churn_assets.storage.scores.published import PublishedScores
 
 
 def main() -> None:

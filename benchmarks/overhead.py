@@ -19,7 +19,7 @@ from measuring import machine, run
 from preparing import prepare, without_day
 
 if TYPE_CHECKING:
-    from churn_assets.launch import Launcher
+    from churn_assets.launch.launcher import Launcher
 
 CUSTOMERS = 100
 REASON = "a benchmark"
@@ -50,7 +50,7 @@ def main() -> None:
 def phases(day: dt.date) -> None:
     """One night of `day`, in phases, and again without Dagster."""
     clock = [time.perf_counter()]
-    from churn_assets.launch import Launcher
+    from churn_assets.launch.launcher import Launcher
     from churn_assets.settings import load_settings
 
     clock.append(time.perf_counter())
@@ -66,11 +66,11 @@ def phases(day: dt.date) -> None:
 
 def bare(launcher: "Launcher", day: dt.date) -> None:
     """What the assets of a night do, called directly; the tables are current, so that nothing is committed."""
-    from churn_assets.assets.customers import validate_customers
-    from churn_assets.assets.features import featurize_customers
-    from churn_assets.assets.landing import land_customers
-    from churn_assets.assets.resources import Work
-    from churn_assets.assets.scoring import ScoreConfig, score_customers
+    from churn_assets.pipeline.chain import Work
+    from churn_assets.pipeline.customers.land import land_customers
+    from churn_assets.pipeline.customers.validate import validate_customers
+    from churn_assets.pipeline.features import featurize_customers
+    from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
 
     chain, work = launcher.chain, Work("benchmark", reason=REASON)
     land_customers(chain, day, work)

@@ -21,11 +21,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from churn_assets.core.evaluation import measure
-from churn_assets.core.labels import label_from_later
-from churn_assets.core.landing import land_batch
+from churn_assets.core.customers.landing import land_batch
+from churn_assets.core.evaluation.metrics import measure
 from churn_assets.core.profile import LabelRule
-from churn_assets.core.schemas import customers_schema, raw_schema
+from churn_assets.core.profile_schemas import customers_schema, raw_schema
+from churn_assets.core.training.labels import label_from_later
 from churn_assets.profiles.loading import load_profile
 
 PROFILE = "churn_assets.profiles.retail"

@@ -26,15 +26,15 @@ import pyarrow as pa
 from measuring import ARROWS_OWN, CHURN_ASSETS, Run, machine, run, self_told
 from preparing import prepare
 
-from churn_assets.assets.resources import Chain, Work
-from churn_assets.assets.scoring import ScoreConfig, score_customers
-from churn_assets.assets.serving import Serving, champion_and_canary, stage_scores
 from churn_assets.composition import build_chain
-from churn_assets.core.batches import ordered_map
-from churn_assets.core.model import Model
+from churn_assets.core.arrow.batches import ordered_map
+from churn_assets.core.models.model import Model
+from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
+from churn_assets.pipeline.scoring.serving_models import Serving, champion_and_canary, stage_scores
 from churn_assets.settings import load_settings
 from churn_assets.storage.layout import version_folder
-from churn_assets.storage.parquet import write_part
+from churn_assets.storage.tables.parquet import write_part
 
 STEPS = ("scoring", "audited", "floor", "streamed")
 FLOOR = pa.schema([("customer_id", pa.string()), ("churn_probability", pa.float64())])

@@ -29,14 +29,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from churn_assets.core.columns import SCORES
 from churn_assets.core.options import Decisions
-from churn_assets.core.scoring import score_rows
-from churn_assets.storage.history import Commit
+from churn_assets.core.scoring.rows import score_rows
+from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.lookup_writing import lookup_beside
-from churn_assets.storage.lookups import Lookups
-from churn_assets.storage.tables import Table
+from churn_assets.storage.lookup.cache import Lookups
+from churn_assets.storage.lookup.writer import lookup_beside
+from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.table import Table
 
 DAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
 CONNECTIONS = 8

@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from measuring import CHURN_ASSETS, run
 
-from churn_assets.assets.customers import validation_inputs
-from churn_assets.assets.features import featurize_customers
-from churn_assets.assets.resources import Work
 from churn_assets.composition import build_chain
-from churn_assets.core.customers import validate
-from churn_assets.core.landing import land_batch
-from churn_assets.core.repeats import with_repeated
-from churn_assets.core.schemas import customers_schema, quarantine_schema, raw_schema
-from churn_assets.profiles.simulation import simulate
+from churn_assets.core.customers.duplicates import with_repeated
+from churn_assets.core.customers.landing import land_batch
+from churn_assets.core.customers.validation import validate
+from churn_assets.core.profile_schemas import customers_schema, quarantine_schema, raw_schema
+from churn_assets.pipeline.chain import Work
+from churn_assets.pipeline.customers.validate import validation_inputs
+from churn_assets.pipeline.features import featurize_customers
+from churn_assets.samples.simulation import simulate
 from churn_assets.settings import load_settings
 
 AS_OF = dt.date(2026, 6, 30)

@@ -22,13 +22,13 @@ import pandera
 import pyarrow as pa
 from pandera.errors import SchemaErrors
 
-from churn_assets.core.casting import cast_batch
-from churn_assets.core.customers import validate
-from churn_assets.core.frames import to_customers
-from churn_assets.core.repeats import with_repeated
-from churn_assets.core.schemas import raw_schema
-from churn_assets.profiles.simulation import simulate
+from churn_assets.core.arrow.conversion import to_customers
+from churn_assets.core.customers.casting import cast_batch
+from churn_assets.core.customers.duplicates import with_repeated
+from churn_assets.core.customers.validation import validate
+from churn_assets.core.profile_schemas import raw_schema
 from churn_assets.profiles.subscription import PROFILE
+from churn_assets.samples.simulation import simulate
 
 DAY = dt.date(2026, 6, 30)
 BATCH = 131_072

@@ -20,7 +20,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from churn_assets.storage.reading import read_scores
+    from churn_assets.storage.scores.dataset import read_scores
 
 __all__ = ["read_scores"]
 
@@ -33,7 +33,7 @@ if sys.platform == "linux":  # where Arrow's packages bring it
 def __getattr__(name: str) -> Any:
     """`read_scores`, which is loaded when it is asked for: the package itself loads nothing."""
     if name == "read_scores":
-        from churn_assets.storage.reading import read_scores  # noqa: PLC0415  # see above
+        from churn_assets.storage.scores.dataset import read_scores  # noqa: PLC0415  # see above
 
         return read_scores
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

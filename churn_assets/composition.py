@@ -4,15 +4,15 @@ import importlib.util
 import subprocess
 from pathlib import Path
 
-from churn_assets.assets.resources import Chain, installed_libraries
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.profile import Profile
+from churn_assets.pipeline.chain import Chain, installed_libraries
+from churn_assets.pipeline.execution.dask_engine import DaskEngine
+from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings
-from churn_assets.storage.cluster import DaskEngine
-from churn_assets.storage.engines import Engine, LocalEngine
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.source import FileSource
+from churn_assets.storage.source.files import FileSource
 
 __all__ = ["build_chain"]
 
@@ -72,7 +72,7 @@ def _check_recipe(settings: Settings, profile: Profile) -> None:
         key = "training.estimator" if recipe.is_rules else "gates.fallback"
         raise SettingsError(f"{key} is rules, and profile {profile.name} has none: give it `rules=`, or change the key")
     if recipe.candidates or (recipe.parameters and not recipe.is_rules):  # without any, there is nothing to refuse
-        from churn_assets.core.estimators import build_all  # noqa: PLC0415  # loads scikit-learn, a second or more
+        from churn_assets.core.training.estimators import build_all  # noqa: PLC0415  # loads scikit-learn, a second or more
 
         build_all(recipe)
 

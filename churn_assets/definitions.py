@@ -2,17 +2,17 @@
 
 import dagster as dg
 
-from churn_assets.assets.automation import nightly_job, nightly_schedule, training_job, training_schedule
-from churn_assets.assets.challenger import challenger_assets
-from churn_assets.assets.customers import customer_assets
-from churn_assets.assets.features import feature_assets
+from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
 from churn_assets.assets.partitions import snapshot_dates
-from churn_assets.assets.promotion import promotion_assets
-from churn_assets.assets.quality import quality_assets
-from churn_assets.assets.resources import Chain
-from churn_assets.assets.scoring import scoring_assets
 from churn_assets.assets.training import training_assets
 from churn_assets.composition import build_chain
+from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.customers.validate import customer_assets
+from churn_assets.pipeline.features import feature_assets
+from churn_assets.pipeline.score_quality import quality_assets
+from churn_assets.pipeline.scoring.challenger import challenger_assets
+from churn_assets.pipeline.scoring.score import scoring_assets
+from churn_assets.pipeline.training.promote import promotion_assets
 from churn_assets.settings import Settings, load_settings
 
 __all__ = ["build_definitions", "compose", "defs"]

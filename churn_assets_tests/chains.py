@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn_assets.assets.resources import Chain
 from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
+from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.source import FileSource
+from churn_assets.storage.source.files import FileSource
 from churn_assets_tests.factories import MEMBERS, member_columns
 
 __all__ = ["chain_over", "export"]

@@ -11,21 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from churn_assets.assets.resources import Chain, Work
-from churn_assets.assets.serving import Serving, stage_scores
 from churn_assets.core.features import compute_features
-from churn_assets.core.golden import freeze_golden
-from churn_assets.core.labelled import LabelledRows
-from churn_assets.core.model import Model
+from churn_assets.core.models.golden import freeze_golden
+from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
-from churn_assets.core.scoring import ScoreAudit
-from churn_assets.core.training import fit
+from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.training.dataset import LabelledRows
+from churn_assets.core.training.fitting import fit
+from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.execution.engine import Engine
+from churn_assets.pipeline.execution.parts import Contestant, Scoring
+from churn_assets.pipeline.scoring.serving_models import Serving, stage_scores
 from churn_assets.profiles.loading import load_profile
-from churn_assets.storage import parquet
-from churn_assets.storage.engines import Engine
-from churn_assets.storage.registry import Canary
-from churn_assets.storage.scoring import Contestant, Scoring
-from churn_assets.storage.versions import Staged
+from churn_assets.storage.models.registry import Canary
+from churn_assets.storage.tables import parquet
+from churn_assets.storage.tables.versions import Staged
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.factories import customers_of, member_columns
 from churn_assets_tests.storage_factories import make_card, make_kept

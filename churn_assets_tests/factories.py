@@ -8,13 +8,13 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from churn_assets.core.card import InputVersion, ModelCard
-from churn_assets.core.casting import cast_batch
-from churn_assets.core.figures import Metrics
-from churn_assets.core.labelled import LabelledRows
+from churn_assets.core.customers.casting import cast_batch
+from churn_assets.core.evaluation.results import Metrics
+from churn_assets.core.models.card import InputVersion, ModelCard
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import LabelRule, Profile
-from churn_assets.core.schemas import customers_schema, raw_schema
+from churn_assets.core.profile_schemas import customers_schema, raw_schema
+from churn_assets.core.training.dataset import LabelledRows
 
 __all__ = [
     "MEMBERS",

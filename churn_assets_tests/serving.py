@@ -15,13 +15,13 @@ import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI
 
-from churn_assets.app.build import build_app
-from churn_assets.core.columns import SCORES
+from churn_assets.app.factory import build_app
 from churn_assets.core.options import AppOptions
+from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.lookup_writing import lookup_beside
-from churn_assets.storage.tables import Table
-from churn_assets.storage.versions import Published
+from churn_assets.storage.lookup.writer import lookup_beside
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import Published
 from churn_assets_tests.storage_factories import DAY, publish, stage
 
 __all__ = [

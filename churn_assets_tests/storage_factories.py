@@ -14,20 +14,20 @@ import pandas as pd  # noqa: F401  # pyarrow and deltalake load these two at fir
 import pyarrow as pa
 import pyarrow.dataset  # here it is once, in the server that forks, and not in each process
 
-from churn_assets.core.card import ModelCard, digest_of_version
-from churn_assets.core.columns import PROMOTIONS, SCORES
 from churn_assets.core.errors import ChurnError
-from churn_assets.core.evidence import Evidence
-from churn_assets.core.figures import Histogram, Metrics, Reference
+from churn_assets.core.evaluation.evidence import Evidence
+from churn_assets.core.evaluation.results import Histogram, Metrics, Reference
+from churn_assets.core.models.card import ModelCard, digest_of_version
 from churn_assets.core.options import GateBounds, Recipe
-from churn_assets.storage import parquet
-from churn_assets.storage.history import Commit
+from churn_assets.core.table_schemas import PROMOTIONS, SCORES
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.ledger import Ledger, Row
-from churn_assets.storage.models import Kept
-from churn_assets.storage.registry import Registry
-from churn_assets.storage.tables import Table
-from churn_assets.storage.versions import Published, Staged
+from churn_assets.storage.models.registry import Registry
+from churn_assets.storage.models.store import Kept
+from churn_assets.storage.tables import parquet
+from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.ledger import Ledger, Row
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import Published, Staged
 
 __all__ = [
     "DAY",

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.core.audit import Finding
-from churn_assets.core.evidence import Gate
+from churn_assets.core.evaluation.evidence import Gate
+from churn_assets.core.scoring.shift import Finding
 
 __all__ = [
     "CUSTOMER_CHECKS",

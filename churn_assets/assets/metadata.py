@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from churn_assets.core.columns import SNAPSHOT_DATE, description_of
-from churn_assets.storage.tables import Table
-from churn_assets.storage.versions import Published
+from churn_assets.core.table_schemas import SNAPSHOT_DATE, description_of
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import Published
 
 __all__ = ["column_lineage", "column_schema", "partition_metadata"]
 

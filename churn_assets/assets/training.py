@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets.adapter import Made, failing_in_words, work_of
 from churn_assets.assets.checks import gate_checks, gate_results
 from churn_assets.assets.metadata import column_lineage
-from churn_assets.assets.resources import Chain
-from churn_assets.core.gates import gate_names
-from churn_assets.core.page import leaderboard, markdown_table, with_picture
+from churn_assets.assets.results import Made, failing_in_words, work_of
+from churn_assets.core.evaluation.gates import gate_names
+from churn_assets.core.models.card_markdown import leaderboard, markdown_table, with_picture
 from churn_assets.core.profile import LabelColumn
+from churn_assets.pipeline.chain import Chain
 
 if TYPE_CHECKING:
-    from churn_assets.assets.modelling import Trained
+    from churn_assets.pipeline.training.train import Trained
 
 __all__ = ["training_assets"]
 
@@ -36,7 +36,7 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         check_specs=gate_checks(gates),
     )
     def churn_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        from churn_assets.assets.modelling import train_or_fall_back  # noqa: PLC0415  # loads all of scikit-learn
+        from churn_assets.pipeline.training.train import train_or_fall_back  # noqa: PLC0415  # loads all of scikit-learn
 
         as_of = dt.date.fromisoformat(context.partition_key)
 

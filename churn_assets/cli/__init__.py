@@ -16,8 +16,7 @@ import sys
 
 import typer
 
-from churn_assets import present
-from churn_assets.cli import days, models, nights, scores, serving
+from churn_assets.cli import days, models, nights, output, scores, serving
 from churn_assets.core.errors import ChurnError, InputError
 
 __all__ = ["app", "main"]
@@ -37,12 +36,12 @@ def main() -> None:
     try:
         app()
     except ChurnError as error:
-        present.complain(str(error))
+        output.complain(str(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
-        present.complain("interrupted; what had been published stays")
+        output.complain("interrupted; what had been published stays")
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  # a broken disk or file: one sentence, as for every failure
         told = str(error).splitlines()[0] if str(error) else "no message"
-        present.complain(f"{type(error).__name__}: {told}; uid {os.getuid()} was at work, see that it may and can")
+        output.complain(f"{type(error).__name__}: {told}; uid {os.getuid()} was at work, see that it may and can")
         sys.exit(1)

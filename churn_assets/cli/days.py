@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from churn_assets import present
+from churn_assets.cli import output
 from churn_assets.cli.opening import load_settings, open_launcher
 from churn_assets.cli.options import Json, day_option, person
 from churn_assets.core.errors import RunError
 
 if TYPE_CHECKING:
-    from churn_assets.backfill import Finished, Plan
+    from churn_assets.launch.backfill import Finished, Plan
 
 __all__ = ["commands"]
 
@@ -32,8 +32,8 @@ def backfill(
     json: Json = False,
 ) -> None:
     """Score the days of a range that have no scores yet, several at once; a second start does what is missing."""
-    from churn_assets.backfill import Workers, plan_days
-    from churn_assets.capacity import nights_at_once
+    from churn_assets.launch.backfill import Workers, plan_days
+    from churn_assets.launch.capacity import nights_at_once
 
     started = time.perf_counter()
     settings = load_settings()
@@ -48,9 +48,9 @@ def backfill(
         if plan.to_do:
             with Workers(settings, person(), wanted) as workers:
                 if train:
-                    with present.progress("training"):
-                        present.note(f"model {workers.first_champion(plan.to_do[0])} is champion")
-                with present.progress_of_days(len(plan.to_do)) as advance:
+                    with output.progress("training"):
+                        output.note(f"model {workers.first_champion(plan.to_do[0])} is champion")
+                with output.progress_of_days(len(plan.to_do)) as advance:
                     for each in workers.run(plan.to_do):
                         (failed if each.night is None else nights).append(_shown(each))
                         advance(_told(each))
@@ -69,7 +69,7 @@ def backfill(
             "seconds": round(time.perf_counter() - started, 3),
         }
         if json:
-            present.print_json(told)
+            output.print_json(told)
     _conclude(told)
 
 
@@ -77,11 +77,11 @@ def _announce(plan: "Plan", jobs: int, *, train: bool) -> None:
     told = f"{len(plan.to_do)} days to score, {jobs} at once"
     if plan.published:
         told += f"; {len(plan.published)} have scores already (`run` scores a day anew)"
-    present.note(told)
+    output.note(told)
     if plan.missing:
-        present.note(f"the source has nothing for {len(plan.missing)}: {_named(plan.missing)}")
+        output.note(f"the source has nothing for {len(plan.missing)}: {_named(plan.missing)}")
     if plan.to_do and train:
-        present.note(f"no champion yet: training the first model as of {plan.to_do[0]}")
+        output.note(f"no champion yet: training the first model as of {plan.to_do[0]}")
 
 
 def _shown(each: "Finished") -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _conclude(told: dict[str, Any]) -> None:
     """
     done, failed, left = told["nights"], told["failed"], told["not_done"]
     if not failed:
-        present.note(f"{len(done)} days scored in {told['seconds']:.1f} s")
+        output.note(f"{len(done)} days scored in {told['seconds']:.1f} s")
         return
     first = failed[0]
     stopped = f"; after so many in a row {len(left)} were not begun" if left else ""

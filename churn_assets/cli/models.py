@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from churn_assets import present
+from churn_assets.cli import output
 from churn_assets.cli.opening import announce_champion, load_settings, open_launcher, open_registry
 from churn_assets.cli.options import Json, Reason, as_date, day_option, person, said
 from churn_assets.core.errors import ChurnError, InputError
@@ -27,9 +27,9 @@ def train(
     launcher = open_launcher(settings)
     day = as_date(as_of) or launcher.latest()
     launcher.check_day(day)
-    with present.progress(f"training as of {day}"):
+    with output.progress(f"training as of {day}"):
         told = launcher.train(day)
-    from churn_assets.core.page import leaderboard
+    from churn_assets.core.models.card_markdown import leaderboard
 
     registry = open_registry(settings)
     [row] = [each.row() for each in registry.registered() if each.card.model_version == told["model_version"]]
@@ -37,17 +37,17 @@ def train(
     if json:
         board = [each.model_dump(mode="json") for each in card.leaderboard]
         gates = [gate.model_dump() for gate in registry.gates_of(card.model_version)]
-        present.print_json(row | {"created": told["created"], "gates": gates, "leaderboard": board})
+        output.print_json(row | {"created": told["created"], "gates": gates, "leaderboard": board})
         return
     if card.leaderboard:
-        present.print_table(f"Candidates, {card.selection}", *leaderboard(card))
+        output.print_table(f"Candidates, {card.selection}", *leaderboard(card))
     _show([row])
     if told["fallback"]:
-        present.note(f"warning: no model could be trained, these are the profile's rules: {told['fallback']}")
+        output.note(f"warning: no model could be trained, these are the profile's rules: {told['fallback']}")
     if not told["created"]:
-        present.note("it was there already: the same data, code and settings give the same version")
+        output.note("it was there already: the same data, code and settings give the same version")
     if published := told.get("published_roc_auc"):
-        present.note(f"the scores that were published on {told['backtest_date']} reach ROC-AUC {published:.4f} there")
+        output.note(f"the scores that were published on {told['backtest_date']} reach ROC-AUC {published:.4f} there")
 
 
 @commands.command()
@@ -65,29 +65,29 @@ def models(
     registry = open_registry(settings)
     if card is not None:
         if json:
-            present.print_json(registry.models.card(card).model_dump(mode="json"))
+            output.print_json(registry.models.card(card).model_dump(mode="json"))
         else:
-            present.print_text(registry.models.page(card))
+            output.print_text(registry.models.page(card))
         return
     faults: list[ChurnError] = []
     rows = [each.row() for each in registry.registered(faults)]
     for fault in faults:
-        present.note(f"warning: {fault}")
+        output.note(f"warning: {fault}")
     if live_on is not None:
         promotion = registry.live_on(live_on.date(), settings.timezone)
         told = {name: promotion[name] for name in ("promoted_at", "actor", "reason", "forced")}
         there = [row | told for row in rows if row["model_version"] == promotion["to_version"]]
         rows = there or [{"model_version": promotion["to_version"], "status": "gone", **told}]
     if json:
-        present.print_json(rows)
+        output.print_json(rows)
     elif live_on is not None:
         names = ("model_version", "trained_as_of", "status", "promoted_at", "actor", "reason")
         shown = [str(rows[0].get(name, "")) for name in names]
-        present.print_table(f"Live on {live_on.date()}", ["", ""], list(zip(names, shown, strict=True)))
+        output.print_table(f"Live on {live_on.date()}", ["", ""], list(zip(names, shown, strict=True)))
     elif rows:
         _show(rows)
     elif not faults:
-        present.note("no model yet; `churn-assets run` trains the first one")
+        output.note("no model yet; `churn-assets run` trains the first one")
 
 
 @commands.command()
@@ -103,10 +103,10 @@ def promote(
     promotion = registry.promote(version, actor=person(), reason=said(reason), force=force) or {}
     announce_champion(settings, registry)
     if json:
-        present.print_json(promotion)
+        output.print_json(promotion)
     else:
         before = promotion["from_version"]
-        present.note(f"{version} is champion" + (f"; it was {before}" if before else ", the first"))
+        output.note(f"{version} is champion" + (f"; it was {before}" if before else ", the first"))
 
 
 @commands.command()
@@ -118,7 +118,7 @@ def canary(
     json: Json = False,
 ) -> None:
     """Let a model version score a share of the customers in the published table, from the next run on."""
-    from churn_assets.storage.registry import Canary
+    from churn_assets.storage.models.registry import Canary
 
     if off == (version is not None):
         raise InputError("give either the VERSION of a model, or --off")
@@ -130,16 +130,16 @@ def canary(
     told = registry.set_canary(wanted, actor=person(), reason=reason if off else said(reason)) or {}
     announce_champion(settings, registry)
     if json:
-        present.print_json(told)
+        output.print_json(told)
     elif wanted is None:
-        present.note("the canary is off: the champion scores everybody")
+        output.note("the canary is off: the champion scores everybody")
     else:
-        present.note(f"{version} scores {share:.1%} of the customers from the next run on")
+        output.note(f"{version} scores {share:.1%} of the customers from the next run on")
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     shown = [{name: value for name, value in row.items() if name != "missed"} for row in rows]
-    present.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
+    output.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
     for row in rows:
         for finding in row.get("missed", []):
-            present.note(f"{row['model_version']} missed: {finding}")
+            output.note(f"{row['model_version']} missed: {finding}")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from churn_assets import present
+from churn_assets.cli import output
 from churn_assets.cli.opening import load_settings, open_launcher, open_scores
 from churn_assets.cli.options import Date, First, Json, as_date, day_option, said
 from churn_assets.core.errors import InputError
 
 if TYPE_CHECKING:
-    from churn_assets.launch import Launcher
+    from churn_assets.launch.launcher import Launcher
 
 __all__ = ["commands"]
 
@@ -42,12 +42,12 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same customers.")] = 7,
 ) -> None:
     """Write daily snapshots of a simulated subscription business to the source."""
-    from churn_assets.samples import write_sample
+    from churn_assets.samples.writer import write_sample
 
     settings = load_settings()
-    with present.progress("simulating customers"):
+    with output.progress("simulating customers"):
         first, last = write_sample(settings, customers, days, as_date(until), seed)
-    present.note(f"wrote {days} daily snapshots of about {customers:,} customers, {first} to {last}")
+    output.note(f"wrote {days} daily snapshots of about {customers:,} customers, {first} to {last}")
 
 
 @commands.command()
@@ -84,7 +84,7 @@ def quickstart() -> None:
     week = [latest - dt.timedelta(days=back) for back in reversed(range(QUICKSTART_DAYS))]
     _run_nights(launcher, [day for day in week if day in held and day >= settings.start_date])
     customer = open_scores(settings).riskiest(latest)
-    present.note(
+    output.note(
         "Next:\n"
         "  make ui                                            see it all at http://127.0.0.1:3000\n"
         f"  .venv/bin/churn-assets scores show {customer:<14}  what the app reads of a customer\n"
@@ -97,19 +97,19 @@ def _run_nights(
 ) -> None:
     nights = []
     try:
-        with present.progress("the nightly chain"):
+        with output.progress("the nightly chain"):
             if not publish and not launcher.chain.registry.has_champion():
                 raise InputError("there is no champion to try: `churn-assets run` without --no-publish promotes one")
             if not launcher.chain.registry.has_champion():
-                present.note(f"no champion yet: training the first model as of {days[0]}")
-                present.note(f"model {launcher.first_champion(days[0])} is champion")
+                output.note(f"no champion yet: training the first model as of {days[0]}")
+                output.note(f"model {launcher.first_champion(days[0])} is champion")
             for day in days:
                 nights.append(asdict(launcher.night(day, accept_shift=accept_shift, publish=publish)))
                 done = "scored" if publish else "scored and audited, not published,"
-                present.note(f"{day}: {nights[-1]['scored']:,} customers {done} in {nights[-1]['seconds']:.1f} s")
+                output.note(f"{day}: {nights[-1]['scored']:,} customers {done} in {nights[-1]['seconds']:.1f} s")
     finally:
         if json:
-            present.print_json(nights)
+            output.print_json(nights)
         elif nights:
             shown = [{name: night[name] for name in SHOWN} for night in nights]
-            present.print_table("Nights", list(shown[0]), [list(night.values()) for night in shown])
+            output.print_table("Nights", list(shown[0]), [list(night.values()) for night in shown])

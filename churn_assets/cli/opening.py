@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from churn_assets import present
+from churn_assets.cli import output
 from churn_assets.cli.options import person
 
 if TYPE_CHECKING:
-    from churn_assets.launch import Launcher
+    from churn_assets.launch.launcher import Launcher
     from churn_assets.settings import Settings
-    from churn_assets.storage.registry import Registry
-    from churn_assets.storage.scores import PublishedScores
+    from churn_assets.storage.models.registry import Registry
+    from churn_assets.storage.scores.published import PublishedScores
 
 __all__ = ["announce", "announce_champion", "load_settings", "open_launcher", "open_registry", "open_scores"]
 
@@ -23,8 +23,8 @@ def load_settings() -> "Settings":
 
 def open_launcher(settings: "Settings") -> "Launcher":
     """The chain through Dagster; loads everything heavy."""
-    with present.progress("loading"):
-        from churn_assets.launch import Launcher
+    with output.progress("loading"):
+        from churn_assets.launch.launcher import Launcher
 
         return Launcher(settings, person())
 
@@ -32,7 +32,7 @@ def open_launcher(settings: "Settings") -> "Launcher":
 def open_registry(settings: "Settings") -> "Registry":
     """The model versions."""
     from churn_assets.storage.layout import Layout
-    from churn_assets.storage.registry import Registry
+    from churn_assets.storage.models.registry import Registry
 
     return Registry(Layout(settings.data_dir), settings.gates, settings.profile)
 
@@ -40,14 +40,14 @@ def open_registry(settings: "Settings") -> "Registry":
 def open_scores(settings: "Settings") -> "PublishedScores":
     """The published scores."""
     from churn_assets.storage.layout import Layout
-    from churn_assets.storage.scores import PublishedScores
+    from churn_assets.storage.scores.published import PublishedScores
 
     return PublishedScores(Layout(settings.data_dir))
 
 
 def announce_champion(settings: "Settings", registry: "Registry") -> None:
     """Tell Dagster of the promotions and the canary as they stand now."""
-    from churn_assets.assets.record import record_of_promotions
+    from churn_assets.assets.promotion_log import record_of_promotions
 
     if registry.has_champion():
         announce(settings, "champion", None, record_of_promotions(registry))
@@ -58,4 +58,4 @@ def announce(settings: "Settings", asset: str, partition: str | None, metadata: 
     from churn_assets import instance
 
     if trouble := instance.announce(settings, asset, partition, metadata):
-        present.note(f"warning: done, but Dagster's storage could not be reached ({trouble}): its UI does not show it")
+        output.note(f"warning: done, but Dagster's storage could not be reached ({trouble}): its UI does not show it")

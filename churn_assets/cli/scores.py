@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from churn_assets import present
+from churn_assets.cli import output
 from churn_assets.cli.opening import announce, load_settings, open_scores
 from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, person, said
 
@@ -22,9 +22,9 @@ def show(customer: str, date: Date = None, json: Json = False) -> None:
     """Show one customer's score as the app would read it."""
     row = open_scores(load_settings()).show(customer, as_date(date))
     if json:
-        present.print_json(row)
+        output.print_json(row)
     else:
-        present.print_table("Score", ["", ""], list(row.items()))
+        output.print_table("Score", ["", ""], list(row.items()))
 
 
 @scores.command("history")
@@ -32,16 +32,16 @@ def history(date: Annotated[datetime, day_option("--date", text="A snapshot date
     """List every version of a day's scores, newest first."""
     rows = open_scores(load_settings()).history(date.date())
     if json:
-        present.print_json(rows)
+        output.print_json(rows)
     else:
-        present.print_table(f"Scores of {date.date()}", list(rows[0]), [list(row.values()) for row in rows])
+        output.print_table(f"Scores of {date.date()}", list(rows[0]), [list(row.values()) for row in rows])
 
 
 @scores.command("export")
 def export(file: Path, date: Date = None) -> None:
     """Write a day's scores to a plain Parquet or CSV file."""
     rows = open_scores(load_settings()).export(as_date(date), file)
-    present.note(f"wrote {rows:,} scores to {file}")
+    output.note(f"wrote {rows:,} scores to {file}")
 
 
 @scores.command("diff")
@@ -54,16 +54,16 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show what changed between two versions of a day's scores."""
-    from churn_assets.storage.difference import difference
+    from churn_assets.storage.scores.diff import difference
 
     told = difference(open_scores(load_settings()), date.date(), before, after)
     if json:
-        present.print_json(told)
+        output.print_json(told)
     else:
         moved = told.pop("largest_changes")
-        present.print_tree(f"Scores of {date.date()}", told)
+        output.print_tree(f"Scores of {date.date()}", told)
         if moved:
-            present.print_table("Largest changes", list(moved[0]), [list(each.values()) for each in moved])
+            output.print_table("Largest changes", list(moved[0]), [list(each.values()) for each in moved])
 
 
 @commands.command()
@@ -88,9 +88,9 @@ def rollback(
 
     moved = table.rollback(days, to, person(), said(reason), report)
     if json:
-        present.print_json(moved[0] if date else moved)
+        output.print_json(moved[0] if date else moved)
     else:
-        present.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
+        output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
 
 
 @commands.command()
@@ -102,12 +102,12 @@ def trace(
 ) -> None:
     """Tell what a score was made of: model, features, valid and raw row, versions, source files, code."""
     from churn_assets.storage.layout import Layout
-    from churn_assets.storage.trace import trace_score
+    from churn_assets.storage.scores.trace import trace_score
 
     told = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
     if json:
-        present.print_json(told)
+        output.print_json(told)
     else:
         inputs = told["model"].pop("inputs")
         told["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
-        present.print_tree(f"{customer}, {told['snapshot_date']}", told)
+        output.print_tree(f"{customer}, {told['snapshot_date']}", told)

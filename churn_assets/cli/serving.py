@@ -15,7 +15,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
 ) -> None:
     """Let the app read scores: an HTTP service that loads no model, and follows every publish and rollback."""
-    from churn_assets.app.run import serve as run
+    from churn_assets.app.server import serve as run
     from churn_assets.settings import load_settings
 
     run(load_settings(), host, port)

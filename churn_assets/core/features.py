@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from churn_assets.core.codes import as_coded
+from churn_assets.core.arrow.conversion import to_customers, with_snapshot_date
+from churn_assets.core.arrow.dictionaries import as_coded
 from churn_assets.core.errors import ProfileError
-from churn_assets.core.frames import to_customers, with_snapshot_date
 from churn_assets.core.profile import LabelColumn, Profile
-from churn_assets.core.schemas import features_schema
+from churn_assets.core.profile_schemas import features_schema
 
 __all__ = ["compute_features", "shown_customers", "to_model_frame"]
 

@@ -7,7 +7,7 @@ import inspect
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
-from churn_assets.core.schemas import customers_schema
+from churn_assets.core.profile_schemas import customers_schema
 
 __all__ = ["load_profile"]
 

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from churn_assets.core.columns import SNAPSHOT_DATE
+from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
 __all__ = ["Layout", "lookup_folder", "lookup_pieces", "part_name", "partition_folder", "version_folder"]
 

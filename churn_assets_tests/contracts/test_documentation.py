@@ -13,10 +13,10 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from churn_assets.cli import app
-from churn_assets.core.columns import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, SCORES
-from churn_assets.core.gates import gate_names
+from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.options import GateBounds
-from churn_assets.launch import Night
+from churn_assets.core.table_schemas import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, SCORES
+from churn_assets.launch.launcher import Night
 from churn_assets.settings import Settings
 
 ROOT = Path(__file__).parents[2]

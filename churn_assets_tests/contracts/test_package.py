@@ -115,7 +115,7 @@ def test_arrow_gives_back_what_batches_no_longer_need(asked: str | None, got: st
     assert told.stdout.strip() == got
 
 
-@pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.record"])
+@pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.promotion_log"])
 def test_dagster_is_told_of_a_change_without_loading_the_chain(module: str) -> None:
     """Telling Dagster of a rollback or a promotion loads Dagster, and neither scikit-learn nor pandas."""
     found = loaded(f"import {module}", *HEAVY)

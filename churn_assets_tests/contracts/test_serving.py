@@ -24,8 +24,8 @@ WHOLE_LIFE = f"""
 import asyncio, sys, shutil
 from pathlib import Path
 import httpx
-from churn_assets.app.run import serve
-from churn_assets.app.build import build_app
+from churn_assets.app.server import serve
+from churn_assets.app.factory import build_app
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 
-from churn_assets.core.columns import PROMOTIONS
 from churn_assets.core.options import GateBounds
+from churn_assets.core.table_schemas import PROMOTIONS
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.ledger import Ledger
-from churn_assets.storage.registry import Registry
-from churn_assets.storage.tables import Table
+from churn_assets.storage.models.registry import Registry
+from churn_assets.storage.tables.ledger import Ledger
+from churn_assets.storage.tables.table import Table
 from churn_assets_tests.storage_factories import (
     DAY,
     append_records,

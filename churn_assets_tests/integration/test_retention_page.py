@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from churn_assets.app.pages import POLICY
+from churn_assets.app.web.pages import POLICY
 from churn_assets_tests.serving import DAY, KEY, asking, digest, make_app, publish_scores, rows_of, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

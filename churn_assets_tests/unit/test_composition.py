@@ -10,9 +10,9 @@ import pytest
 
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import SettingsError
+from churn_assets.pipeline.execution.dask_engine import DaskEngine
+from churn_assets.pipeline.execution.engine import LocalEngine
 from churn_assets.settings import ScoringSettings, Settings
-from churn_assets.storage.cluster import DaskEngine
-from churn_assets.storage.engines import LocalEngine
 
 ADDRESS = "tcp://dask-scheduler:8786"
 

@@ -10,10 +10,10 @@ import pytest
 from churn_assets.assets.checks import SCORE_CHECKS, customer_results, gate_checks, gate_results, score_results
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.training import training_assets
-from churn_assets.core.audit import Finding
-from churn_assets.core.evidence import Evidence, Gate
-from churn_assets.core.gates import judge
+from churn_assets.core.evaluation.evidence import Evidence, Gate
+from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.options import GateBounds, Recipe
+from churn_assets.core.scoring.shift import Finding
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.factories import made_up_metrics
 

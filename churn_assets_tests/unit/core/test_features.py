@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.codes import as_stored
+from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.features import compute_features, to_model_frame
 from churn_assets.core.profile import LabelColumn

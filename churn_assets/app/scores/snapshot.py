@@ -1,0 +1,59 @@
+"""An edition: the scores of one version of one day, with everything ready that its answers repeat."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from json.encoder import encode_basestring
+from zoneinfo import ZoneInfo
+
+from churn_assets.storage.lookup.reader import Found, Lookup
+from churn_assets.storage.tables.catalog import PublishedDay
+
+__all__ = ["Edition", "end_of"]
+
+
+def end_of(day: dt.date, timezone: str) -> dt.datetime:
+    """The moment a snapshot day ends; days of 23 and 25 hours too."""
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(timezone)).astimezone(dt.UTC)
+
+
+class Edition:
+    """One version of a day's scores; never changed."""
+
+    def __init__(self, published: PublishedDay, lookup: Lookup, ended: dt.datetime, fresh_hours: float) -> None:
+        self.published = published
+        self.lookup = lookup
+        self.day = published.scores.day
+        self.version = published.scores.version
+        self.ended = ended
+        self.fresh_until = ended + dt.timedelta(hours=fresh_hours)
+        self._middle = f',"snapshot_date":"{self.day}","churn_probability":'.encode()
+        self._ends = {stale: [self._end(*kind, stale) for kind in lookup.kinds] for stale in (False, True)}
+        self._etags = {stale: f'"{self.day}.{self.version}.{int(stale)}"'.encode() for stale in (False, True)}
+
+    def stale(self, now: dt.datetime) -> bool:
+        """Whether the scores are older than they should be."""
+        return now > self.fresh_until
+
+    def etag(self, *, stale: bool) -> bytes:
+        """What the scores of this edition are recognised by; each customer has an address of its own."""
+        return self._etags[stale]
+
+    def row(self, customer_id: str, found: Found, *, stale: bool) -> bytes:
+        """One score as JSON."""
+        told = encode_basestring(customer_id).encode()
+        end = self._ends[stale][found.kind]
+        return b'{"customer_id":%b%b%b%b' % (told, self._middle, repr(found.probability).encode(), end)
+
+    def opening(self, *, stale: bool) -> bytes:
+        """The start of an answer about several customers."""
+        told = {"snapshot_date": str(self.day), "score_version": self.version, "stale": stale}
+        return json.dumps(told, separators=(",", ":"))[:-1].encode()
+
+    def rows(self, found: Iterable[tuple[str, Found]], *, stale: bool) -> bytes:
+        """Scores as a JSON list."""
+        return b"[" + b",".join([self.row(customer, each, stale=stale) for customer, each in found]) + b"]"
+
+    def _end(self, tier: str, action: str, model: str, stale: bool) -> bytes:  # noqa: FBT001  # a value, not a switch
+        told = {"risk_tier": tier, "action": action, "model_version": model, "score_version": self.version}
+        return b"," + json.dumps(told | {"stale": stale}, ensure_ascii=False, separators=(",", ":"))[1:].encode()

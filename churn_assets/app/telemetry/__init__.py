@@ -1,0 +1,1 @@
+"""Request ids, log lines and metrics of the score service."""

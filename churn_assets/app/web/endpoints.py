@@ -1,0 +1,267 @@
+"""The endpoints. Each takes one edition and answers from it alone."""
+
+import datetime as dt
+import json
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Query, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from churn_assets.app.scores.current import Desk
+from churn_assets.app.scores.snapshot import Edition
+from churn_assets.app.telemetry.metrics import Metrics
+from churn_assets.app.web.fast_route import DirectRoute, Ready
+from churn_assets.app.web.problems import Refusal, problem, told_of
+from churn_assets.app.web.schemas import (
+    AtRisk,
+    Batch,
+    BatchRequest,
+    Day,
+    Health,
+    History,
+    Problem,
+    Readiness,
+    Score,
+    Snapshots,
+    Summary,
+)
+from churn_assets.core.errors import InputError
+from churn_assets.storage.lookup.reader import Place
+
+__all__ = ["add_endpoints", "known_parameters"]
+
+MEDIA_TYPE = "application/json"
+REVALIDATE = b"private, no-cache"  # a rollback is seen within a second, by caches too
+CustomerId = Annotated[str, Path(min_length=1, description="Any text, percent-encoded; `/` too")]
+SnapshotDate = Annotated[Day | None, Query(description="Another day than the newest")]
+SCORE_PARAMETERS = [  # of the one endpoint whose parameters are read by hand: validation costs more than the answer
+    {
+        "name": "customer_id",
+        "in": "path",
+        "required": True,
+        "description": "Any text, percent-encoded; `/` too",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    {
+        "name": "snapshot_date",
+        "in": "query",
+        "required": False,
+        "description": "Another day than the newest",
+        "schema": {"type": "string", "format": "date"},
+    },
+]
+A_DAY: TypeAdapter[dt.date] = TypeAdapter(Day)
+REASONS = {
+    404: "No score of this customer, or no scores of this day",
+    422: "The request is not valid; `errors` names the fields",
+    503: "There are no scores, or they are too old to be served",
+}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem, "description": REASONS[status]} for status in statuses}
+
+
+def add_endpoints(app: FastAPI, desk: Desk, metrics: Metrics) -> DirectRoute:
+    """Every endpoint that answers in JSON; the one that most requests ask for is given back."""
+    _add_score(app, desk)
+    [direct] = [route for route in app.routes if isinstance(route, DirectRoute)]
+    _add_scores(app, desk)
+    _add_lists(app, desk)
+    _add_probes(app, desk, metrics)
+    return direct
+
+
+def _add_score(app: FastAPI, desk: Desk) -> None:
+    not_modified: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` names these scores"}}
+
+    async def score(request: Request) -> Response:
+        customer_id, day = _asked(request)
+        edition, stale = desk.current() if day is None else await desk.of(day)
+        told_of(request.scope).score_version = edition.version
+        found = edition.lookup.find(customer_id)
+        if found is None:
+            raise Refusal(404, "unknown-customer", f"this customer has no score on {edition.day}")
+        etag = edition.etag(stale=stale)
+        if _is_known(request, etag):
+            return Ready(b"", 304, {b"etag": etag, b"cache-control": REVALIDATE})
+        headers = {b"content-type": b"application/json", b"etag": etag, b"cache-control": REVALIDATE}
+        return Ready(edition.row(customer_id, found, stale=stale), 200, headers)
+
+    app.router.add_api_route(
+        "/v1/scores/{customer_id:text}",
+        score,
+        methods=["GET"],
+        route_class_override=DirectRoute,
+        response_model=Score,
+        responses=not_modified | _problems(404, 422, 503),
+        summary="One customer's score",
+        openapi_extra={"parameters": SCORE_PARAMETERS},
+    )
+
+
+def _add_scores(app: FastAPI, desk: Desk) -> None:
+    @app.post(
+        "/v1/scores:batchGet",
+        response_model=Batch,
+        responses=_problems(404, 422, 503) | {413: {"model": Problem, "description": "The body is too large"}},
+        summary="The scores of up to 1,000 customers",
+    )
+    async def scores(request: Request, body: BatchRequest) -> Response:
+        edition, stale = await desk.of(body.snapshot_date)
+        told_of(request.scope).score_version = edition.version
+        asked = {customer: edition.lookup.find(customer) for customer in body.customer_ids}
+        rows = edition.rows([(customer, found) for customer, found in asked.items() if found], stale=stale)
+        missing = json.dumps([customer for customer, found in asked.items() if not found]).encode()
+        told = b'%b,"scores":%b,"missing":%b}' % (edition.opening(stale=stale), rows, missing)
+        return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+
+    @app.get(
+        "/v1/history/{customer_id:text}",
+        response_model=History,
+        responses=_problems(404, 422, 503),
+        summary="One customer's scores of the last days",
+    )
+    async def history(customer_id: CustomerId, days: Annotated[int, Query(ge=1, le=31)] = 14) -> Response:
+        desk.current()  # where the newest are refused, so are these
+        in_force, now, rows = desk.in_force, desk.clock(), []
+        for day in sorted(in_force.catalog.days, reverse=True)[:days]:
+            edition = await desk.held(in_force, day)
+            if found := edition.lookup.find(customer_id):
+                rows.append(edition.row(customer_id, found, stale=edition.stale(now)))
+        if not rows:
+            raise Refusal(404, "unknown-customer", f"this customer has no score on the last {days} days with scores")
+        told = b'{"customer_id":%b,"scores":[%b]}' % (json.dumps(customer_id).encode(), b",".join(rows))
+        return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+
+
+def _add_lists(app: FastAPI, desk: Desk) -> None:
+    @app.get("/v1/snapshots", response_model=Snapshots, responses=_problems(503), summary="Every day with scores")
+    async def snapshots() -> Response:
+        catalog = desk.in_force.catalog
+        if not catalog.days:
+            desk.current()
+        listed = [
+            {
+                "snapshot_date": str(day),
+                "score_version": each.scores.version,
+                "rows": each.rows,
+                "model_version": each.model_version,
+                "published_at": each.published_at.isoformat(),
+            }
+            for day, each in sorted(catalog.days.items(), reverse=True)
+        ]
+        return _json({"snapshots": listed})
+
+    @app.get(
+        "/v1/customers/at-risk",
+        response_model=AtRisk,
+        responses=_problems(404, 422, 503),
+        summary="The customers at risk, the highest probability first",
+    )
+    async def at_risk(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        after: Annotated[str | None, Query(description="`next` of the page before")] = None,
+        snapshot_date: SnapshotDate = None,
+    ) -> Response:
+        edition, stale = await desk.of(snapshot_date)
+        told_of(request.scope).score_version = edition.version
+        listed = list(edition.lookup.at_risk(_place(after), limit + 1))
+        page = listed[:limit]
+        following = Place(page[-1][1].probability, page[-1][0]).token() if len(listed) > limit else None
+        told = b'%b,"scores":%b,"next":%b}' % (
+            edition.opening(stale=stale),
+            edition.rows(page, stale=stale),
+            json.dumps(following).encode(),
+        )
+        return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+
+    @app.get("/v1/summary", response_model=Summary, responses=_problems(404, 422, 503), summary="A day in figures")
+    async def summary(request: Request, snapshot_date: SnapshotDate = None) -> Response:
+        edition, stale = await desk.of(snapshot_date)
+        told_of(request.scope).score_version = edition.version
+        return _json(_summary(edition, stale=stale))
+
+
+def _add_probes(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
+    @app.get("/healthz", response_model=Health, summary="Whether the process answers")
+    async def healthz() -> Response:
+        return _json({"status": "alive"})
+
+    @app.get("/readyz", response_model=Readiness, responses=_problems(503), summary="Whether fresh scores are served")
+    async def readyz(request: Request) -> Response:
+        edition, trouble = desk.in_force.newest, desk.unready()
+        if trouble is not None or edition is None:
+            return problem(request.scope, trouble or Refusal(503, "no-scores", "there are no scores"))
+        told = {"status": "ready", "snapshot_date": str(edition.day), "score_version": edition.version}
+        return _json(told | {"fresh_until": edition.fresh_until.isoformat()})
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        return metrics.page()
+
+
+def _summary(edition: Edition, *, stale: bool) -> dict[str, Any]:
+    told = edition.lookup.card.summary
+    return {
+        "snapshot_date": str(edition.day),
+        "score_version": edition.version,
+        "model_version": edition.published.model_version,
+        "published_at": edition.published.published_at.isoformat(),
+        "stale": stale,
+        "fresh_until": edition.fresh_until.isoformat(),
+        "rows": edition.lookup.card.rows,
+        "mean_probability": told.mean_probability,
+        "tiers": told.tiers,
+        "actions": told.actions,
+        "models": told.models,
+        "histogram": told.histogram,
+    }
+
+
+def _asked(request: Request) -> tuple[str, dt.date | None]:
+    """The customer and the day of a request for one score."""
+    customer_id: str = request.path_params["customer_id"]
+    if not customer_id:
+        raise Refusal(422, "invalid-request", "an id has at least one character", field="customer_id")
+    if not request.scope["query_string"]:
+        return customer_id, None
+    refuse_unknown(request, {"snapshot_date"})
+    named = request.query_params.get("snapshot_date")
+    if named is None:
+        return customer_id, None
+    try:
+        return customer_id, A_DAY.validate_python(named)
+    except ValidationError as error:
+        raise Refusal(422, "invalid-request", "write a day as 2026-11-01", field="snapshot_date") from error
+
+
+def refuse_unknown(request: Request, known: AbstractSet[str]) -> None:
+    """Refuse parameters that are not there: a day that is misspelled must not be answered with another."""
+    for name in request.query_params.keys() - known:
+        raise Refusal(422, "invalid-request", "there is no such parameter", field=name)
+
+
+async def known_parameters(request: Request) -> None:
+    """The same for every endpoint below `/v1/`."""
+    route = request.scope["route"]
+    if request.scope["query_string"] and route.path.startswith("/v1/"):
+        refuse_unknown(request, {parameter.alias for parameter in route.dependant.query_params})
+
+
+def _place(after: str | None) -> Place | None:
+    try:
+        return None if after is None else Place.of(after)
+    except InputError as error:
+        raise Refusal(422, "invalid-request", str(error), field="after") from error
+
+
+def _is_known(request: Request, etag: bytes) -> bool:
+    given = next((value for name, value in request.scope["headers"] if name == b"if-none-match"), b"")
+    return bool(given) and any(each.strip().removeprefix(b"W/") in {etag, b"*"} for each in given.split(b","))
+
+
+def _json(told: dict[str, Any]) -> Response:
+    return Response(json.dumps(told, ensure_ascii=False), 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)

@@ -1,0 +1,1 @@
+"""How good probabilities are, and whether that is good enough to be promoted."""

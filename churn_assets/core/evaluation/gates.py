@@ -1,0 +1,153 @@
+"""Whether a model is good enough to be promoted. Each gate has the name of its key under `gates:`."""
+
+from churn_assets.core.evaluation.evidence import Comparison, Evidence, Gate
+from churn_assets.core.evaluation.results import Metrics
+from churn_assets.core.options import GateBounds
+
+__all__ = ["gate_names", "judge"]
+
+UNDERSAMPLED_ERROR = 0.25  # always holds after undersampling, which a wrong correction makes half as much or more
+
+
+def judge(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
+    """Every gate, met or missed, with the number and the bound."""
+    if evidence.metrics is None:
+        names = gate_names(bounds, undersampled=evidence.undersampled)
+        return [_gate(name, "no outcome is known yet: not judged", passed=True) for name in names]
+    return [
+        *_enough(evidence.metrics, bounds),
+        *_ranking(evidence.metrics, bounds),
+        *_calibration(evidence, evidence.metrics, bounds),
+        *_leak(evidence, bounds),
+        *_comparisons(evidence, bounds),
+        *_slices(evidence, bounds),
+    ]
+
+
+def gate_names(bounds: GateBounds, *, undersampled: bool) -> list[str]:
+    """The gates that `judge` looks at under these bounds; one more where a model learns from undersampled rows."""
+    nothing = Metrics(
+        rows=1, churners=0, roc_auc=0, average_precision=0, brier=0, calibration_error=0, calibration_chance=0
+    )
+    return [gate.name for gate in judge(Evidence(metrics=nothing, undersampled=undersampled), bounds)]
+
+
+def _gate(name: str, finding: str, *, passed: bool) -> Gate:
+    key = f" (gates.{name})" if name in GateBounds.model_fields else ""
+    return Gate(name=name, passed=passed, finding=finding + key)
+
+
+def _enough(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
+    rows, churners = bounds.min_rows, bounds.min_churners
+    return [
+        _gate(
+            "min_rows",
+            f"{metrics.rows} customers with a known outcome, at least {rows} wanted",
+            passed=metrics.rows >= rows,
+        ),
+        _gate(
+            "min_churners",
+            f"{metrics.churners} of them churned, at least {churners} wanted",
+            passed=metrics.churners >= churners,
+        ),
+    ]
+
+
+def _ranking(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
+    wanted = bounds.min_average_precision
+    precision = metrics.average_precision
+    return [
+        _gate(
+            "min_roc_auc",
+            f"ROC-AUC {metrics.roc_auc:.4f}, at least {bounds.min_roc_auc:g} wanted",
+            passed=metrics.roc_auc >= bounds.min_roc_auc,
+        ),
+        _gate(
+            "min_average_precision",
+            f"average precision {precision:.4f}, above the base rate {metrics.base_rate:.4f} "
+            f"and at least {wanted:g} wanted",
+            passed=precision > metrics.base_rate and precision >= wanted,
+        ),
+    ]
+
+
+def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> list[Gate]:
+    gates = []
+    if bounds.brier_below_base_rate:
+        gates.append(
+            _gate(
+                "brier_below_base_rate",
+                f"Brier {metrics.brier:.4f}, below the base rate's {metrics.base_rate_brier:.4f} wanted",
+                passed=metrics.brier < metrics.base_rate_brier,
+            )
+        )
+    share = bounds.max_calibration_error
+    if evidence.undersampled:
+        share = min(share or UNDERSAMPLED_ERROR, UNDERSAMPLED_ERROR)
+    if share is not None:
+        most = share * metrics.base_rate + metrics.calibration_chance
+        gates.append(
+            _gate(
+                "max_calibration_error",
+                f"calibration error {metrics.calibration_error:.4f}, at most {most:.4f} wanted, "
+                f"{share:g} of the base rate and {metrics.calibration_chance:.4f} that chance alone gives",
+                passed=metrics.calibration_error <= most,
+            )
+        )
+    return gates
+
+
+def _leak(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
+    if bounds.max_feature_roc_auc is None:
+        return []
+    told = f"{evidence.strongest_feature or 'no feature'} alone reaches ROC-AUC {evidence.strongest_roc_auc:.4f}"
+    return [
+        _gate(
+            "max_feature_roc_auc",
+            f"{told}, at most {bounds.max_feature_roc_auc:g} wanted: more looks like knowledge of the outcome",
+            passed=evidence.strongest_roc_auc <= bounds.max_feature_roc_auc,
+        )
+    ]
+
+
+def _comparisons(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
+    gates = []
+    if (loss := bounds.max_roc_auc_loss) is not None:
+        told, passed, beside = evidence.uncompared, True, evidence.comparison
+        if beside is not None:
+            told = f"{_beside(beside)}, at most {loss:g} less wanted"
+            # proven to lose less than that; or it does not lose more, and chance explains what it loses
+            passed = beside.interval.low >= -loss or (beside.difference >= -loss and beside.interval.high >= 0)
+        gates.append(_gate("max_roc_auc_loss", told, passed=passed))
+    rules = evidence.rules
+    nothing = "these are the rules" if evidence.is_rules else "the profile has no rules to beat"
+    told = f"{_beside(rules)}, more wanted" if rules else nothing
+    gates.append(_gate("beats_rules", told, passed=rules is None or rules.difference > 0))
+    return gates
+
+
+def _beside(comparison: Comparison) -> str:
+    return (
+        f"ROC-AUC {comparison.difference:+.4f} {comparison.interval} against {comparison.roc_auc:.4f} "
+        f"of {comparison.words}, on {comparison.rows} customers"
+    )
+
+
+def _slices(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
+    gates = []
+    large = [each for each in evidence.slices if each.is_large]
+    if (least := bounds.min_slice_roc_auc) is not None:
+        low = [f"{s.column} {s.value} {s.roc_auc:.4f}" for s in large if s.roc_auc is not None and s.roc_auc < least]
+        told = f"ROC-AUC of each group at least {least:g} wanted; below: {', '.join(low) or 'none'}"
+        gates.append(_gate("min_slice_roc_auc", told, passed=not low))
+    if (least := bounds.min_disparate_impact) is not None:
+        low = [
+            f"{s.column} {s.value} {s.disparate_impact:.2f}"
+            for s in large
+            if s.disparate_impact is not None and s.disparate_impact < least
+        ]
+        told = (
+            f"selection rate of each group at least {least:g} of the highest wanted; below: {', '.join(low) or 'none'}"
+        )
+        gates.append(_gate("min_disparate_impact", told, passed=not low))
+    return gates

@@ -1,0 +1,111 @@
+"""How good probabilities were on outcomes they could not know."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.evaluation.bootstrap import difference_of_roc_auc
+from churn_assets.core.evaluation.evidence import Comparison
+from churn_assets.core.evaluation.results import Metrics
+
+__all__ = ["calibration", "compare", "measure", "strongest_feature"]
+
+BINS = 10
+CHURNERS_A_BIN = 10  # a bin of fewer tells chance from error no more
+
+
+def measure(churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> Metrics:
+    """Metrics of `probability` (n) against `churned` (n).
+
+    Raises:
+        TrainingImpossible: everybody churned or nobody did, so that nothing can be ranked.
+    """
+    churners = int(churned.sum())
+    if churners in {0, len(churned)}:
+        raise TrainingImpossible(
+            f"{churners} of {len(churned)} customers with a known outcome churned: there is nothing to tell apart; "
+            "look at the profile's label, or give more history"
+        )
+    error, chance = calibration(churned, probability)
+    return Metrics(
+        rows=len(churned),
+        churners=churners,
+        roc_auc=float(roc_auc_score(churned, probability)),
+        average_precision=float(average_precision_score(churned, probability)),
+        brier=float(brier_score_loss(churned, probability)),
+        calibration_error=error,
+        calibration_chance=chance,
+    )
+
+
+def calibration(churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> tuple[float, float]:
+    """Expected calibration error: the mean distance of churn rate and mean probability over quantile bins.
+
+    Ten bins, fewer where each would hold less than ten churners. Beside it what chance alone gives:
+    the mean distance of a binomial share from its rate.
+    """
+    bins = int(np.clip(min(churned.sum(), (~churned).sum()) // CHURNERS_A_BIN, 1, BINS))
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
+    at = np.searchsorted(edges, probability, side="right")  # equal probabilities share a bin
+    rows = np.bincount(at, minlength=len(edges) + 1)
+    used = rows > 0
+    rates, means = (np.bincount(at, each, len(rows))[used] / rows[used] for each in (churned, probability))
+    shares = rows[used] / len(churned)
+    by_chance = np.sqrt(2 / np.pi * means * (1 - means) / rows[used])
+    return float(np.sum(shares * np.abs(rates - means))), float(np.sum(shares * by_chance))
+
+
+def compare(
+    kind: Literal["published", "champion", "rules"],
+    version: str,
+    churned: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    other: NDArray[np.float64],
+) -> Comparison:
+    """`probability` (n) beside `other` (n) on the same customers.
+
+    Raises:
+        TrainingImpossible: as `measure`.
+    """
+    measured = measure(churned, other)
+    difference, interval = difference_of_roc_auc(churned, probability, other)
+    return Comparison(
+        kind=kind,
+        version=version,
+        rows=len(churned),
+        roc_auc=measured.roc_auc,
+        difference=difference,
+        interval=interval,
+    )
+
+
+def strongest_feature(
+    taught: pd.DataFrame, taught_churned: NDArray[np.bool_], shown: pd.DataFrame, churned: NDArray[np.bool_]
+) -> tuple[str, float]:
+    """The feature that alone ranks the churners of `shown` best, and the ROC-AUC it reaches.
+
+    Numbers rank in either direction, missing values first or last; categories by their churn rate
+    among `taught`.
+    """
+    reached = {str(name): _alone(taught[name], taught_churned, shown[name], churned) for name in shown.columns}
+    name = max(reached, key=lambda each: reached[each])
+    return name, reached[name]
+
+
+def _alone(
+    taught: "pd.Series[Any]", taught_churned: NDArray[np.bool_], shown: "pd.Series[Any]", churned: NDArray[np.bool_]
+) -> float:
+    if isinstance(shown.dtype, pd.CategoricalDtype):
+        rates = pd.Series(taught_churned).groupby(taught.astype("object").fillna("").to_numpy()).mean()
+        rank = shown.astype("object").fillna("").map(rates).fillna(taught_churned.mean()).to_numpy(dtype=float)
+        return float(roc_auc_score(churned, rank))
+    values = shown.to_numpy(dtype="float64", na_value=np.nan)
+    missing = np.isnan(values)
+    ranks = rankdata(values, nan_policy="omit")
+    reached = [float(roc_auc_score(churned, np.where(missing, end, ranks))) for end in (0, len(values) + 1)]
+    return max(max(area, 1 - area) for area in reached)

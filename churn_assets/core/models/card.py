@@ -1,0 +1,150 @@
+"""What a model version is, as its card tells it, and how its name is made."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_serializer
+
+from churn_assets.core.evaluation.results import Interval, Metrics, Slice
+from churn_assets.core.options import Estimator, Recipe
+
+__all__ = ["EXACT", "Contender", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
+
+EXACT = "exact"
+
+
+class Contender(BaseModel):
+    """An estimator with its parameters, by its mean quality over the folds of a cross-validation.
+
+    `backtest` is its quality on the backtest's day, for the best parameters of each candidate.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    estimator: Estimator
+    parameters: dict[str, Any]
+    folds: int
+    roc_auc: float
+    average_precision: float
+    brier: float
+    backtest: Metrics | None = None
+    chosen: bool = False
+
+
+class InputVersion(BaseModel):
+    """One partition version a model was trained or judged on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    snapshot_date: dt.date
+    version: str
+
+
+class ModelCard(BaseModel):
+    """What a model version is.
+
+    No clock, champion or gate stands in it: those are records beside it. Only the digests of its page,
+    in `files` and `seal`, know what it was compared with when it was made.
+
+    `recipe` is what was configured, `chosen` the one estimator that it came to; `files` are the
+    SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. `sample_rate`
+    is the share of the customers whose rows it learnt from and was judged on. `kernel` is `EXACT` where a
+    compiled kernel was proven to give its bits, else why scikit-learn itself scores. A model of rules
+    has no training days and no rows, and no `metrics` as long as no outcome is known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model_version: str
+    trained_as_of: dt.date
+    profile: str
+    profile_digest: str
+    recipe: Recipe
+    chosen: Recipe
+    selection: str
+    leaderboard: tuple[Contender, ...]
+    feature_columns: tuple[str, ...]
+    feature_parameters: dict[str, Any]
+    feature_digest: str
+    label: str
+    training_dates: tuple[dt.date, ...]
+    backtest_date: dt.date | None
+    backtest_training_dates: tuple[dt.date, ...]
+    skipped_dates: tuple[dt.date, ...]
+    inputs: tuple[InputVersion, ...]
+    libraries: dict[str, str]
+    code_revision: str
+    train_rows: int
+    train_churners: int
+    left_out_rows: int
+    metrics: Metrics | None
+    intervals: dict[str, Interval]
+    slices: tuple[Slice, ...]
+    importance: dict[str, float]
+    in_sample: bool
+    limitations: tuple[str, ...]
+    kernel: str = ""
+    files: dict[str, str]
+    sample_rate: float = 1.0
+    seal: str = ""
+
+    @field_serializer("recipe", "chosen")
+    def _making(self, recipe: Recipe) -> dict[str, Any]:
+        """The bound on the rows is left out: `sample_rate` says what came of it."""
+        return recipe.making
+
+    @property
+    def is_rules(self) -> bool:
+        """Whether these are a profile's rules, which were not trained."""
+        return self.chosen.is_rules
+
+
+def model_version(  # noqa: PLR0913  # all that a model is made of
+    as_of: dt.date,
+    *,
+    profile_digest: str,
+    feature_digest: str,
+    label: str,
+    recipe: Recipe,
+    inputs: Iterable[InputVersion],
+    libraries: Mapping[str, str],
+    sample_rate: float = 1.0,
+) -> str:
+    """The name of the model that these make: the day, and a digest of what it is; no clock in it."""
+    content = [
+        as_of.isoformat(),
+        profile_digest,
+        feature_digest,
+        label,
+        recipe.making,
+        [entry.model_dump(mode="json") for entry in inputs],
+        sorted(libraries.items()),
+        *([sample_rate] if sample_rate < 1 else []),
+    ]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{as_of:%Y%m%d}-{digest[:8]}"
+
+
+def sealed(card: ModelCard) -> ModelCard:
+    """The card with the digest of its own content, by which a changed one is told."""
+    unsampled = {"sample_rate"} if card.sample_rate == 1 else set()  # as cards were before there were samples
+    content = card.model_copy(update={"seal": ""}).model_dump_json(exclude=unsampled)
+    return card.model_copy(update={"seal": hashlib.sha256(content.encode()).hexdigest()})
+
+
+def digest_of_version(card: ModelCard) -> str:
+    """The name that the content of a card gives: another one than it bears where the card was changed."""
+    return model_version(
+        card.trained_as_of,
+        profile_digest=f"{card.profile} {card.profile_digest}",
+        feature_digest=card.feature_digest,
+        label=card.label,
+        recipe=card.recipe,
+        inputs=card.inputs,
+        libraries=card.libraries,
+        sample_rate=card.sample_rate,
+    )

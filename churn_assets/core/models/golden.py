@@ -1,0 +1,136 @@
+"""Golden rows: customers frozen with a model, and what it gave them.
+
+Before a model scores, it must give them again through the feature code and the libraries of today:
+that is what tells a changed line in `add_features`, or a library whose predictions moved.
+"""
+
+import dataclasses
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.arrow.hashing import stable_hash
+from churn_assets.core.errors import ModelFault
+from churn_assets.core.features import compute_features
+from churn_assets.core.models.card import EXACT, ModelCard
+from churn_assets.core.models.model import Model
+from churn_assets.core.profile import Profile
+
+__all__ = ["GOLDEN", "check_golden", "freeze_golden", "gives_golden", "golden_digest", "golden_sample", "with_kernel"]
+
+GOLDEN = "given by the model"  # no column of a profile
+ROWS = 200
+TOLERANCE = 1e-9  # linear algebra differs in the last digits from processor to processor
+LISTED = 5
+
+
+def golden_sample(customers: pa.Table, key: str) -> pa.Table:
+    """At most 200 of `customers`, spread over all, in their order: the same ones each time."""
+    rows = np.sort(np.argsort(stable_hash(customers.column(key)), kind="stable")[:ROWS])
+    return customers.take(pa.array(rows))
+
+
+def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.date) -> pa.Table:
+    """`customers` of `day` with what `model` gives them, as they are kept beside it."""
+    given = model.score_customers(profile, customers, day)
+    kept = customers.append_column(GOLDEN, pa.array(given, pa.float64()))
+    return kept.replace_schema_metadata({"snapshot_date": day.isoformat()})
+
+
+def with_kernel(model: Model, profile: Profile, golden: pa.Table, libraries: Mapping[str, str]) -> tuple[Model, str]:
+    """The model with its compiled kernel where it is proven, on its golden rows and their edges.
+
+    A proof holds for the libraries it was made with: under those of the card the kernel has to give the
+    golden rows again, under others it is proven anew.
+
+    Returns:
+        The model, and a clause that says why it has no kernel. There is none to say where it has one, where its
+        card says already that it has none, and of rules.
+    """
+    card = model.card
+    if card.is_rules or card.kernel not in {"", EXACT}:
+        return model, ""
+    from churn_assets.core.trees.compiler import compile_kernel  # noqa: PLC0415  # as above
+    from churn_assets.core.trees.equivalence import exact_kernel, same_bits  # noqa: PLC0415  # brings scikit-learn, for models only
+
+    columns = card.feature_columns
+    features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
+    if card.kernel == EXACT and card.libraries == libraries:
+        quick = dataclasses.replace(model, kernel=compile_kernel(model.pipeline, columns).alone)
+        day = _day_of(golden)
+        if same_bits(quick.score(profile, features, day), model.score(profile, features, day)):
+            return quick, ""
+    kernel, why = exact_kernel(model.pipeline, columns, features)
+    return dataclasses.replace(model, kernel=kernel), why
+
+
+def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str]) -> None:
+    """See that `model` gives its golden rows again.
+
+    Raises:
+        ModelFault: it does not; the sentence names the rows that differ and what has changed.
+    """
+    card = model.card
+    expected = golden.column(GOLDEN).to_numpy()
+    changed = _what_changed(card, profile, libraries)
+    try:
+        given = _given(model, profile, golden)
+    except Exception as error:  # whatever the code or the libraries of today make of it
+        raise ModelFault(
+            f"model {card.model_version} cannot score its golden rows any more ({error}); {changed}: "
+            "undo the change, or train and promote again; nothing was scored"
+        ) from error
+    apart = np.flatnonzero(~(np.abs(given - expected) <= TOLERANCE))
+    if not len(apart):
+        return
+    ids = id_texts(golden.column(profile.id_column)).to_pylist()
+    rows = [f"{ids[at]} {expected[at]:.6f} -> {given[at]:.6f}" for at in _furthest(given - expected, apart)]
+    raise ModelFault(
+        f"model {card.model_version} gives other scores to {len(apart)} of its {len(ids)} golden rows "
+        f"({', '.join(rows)}{', ...' if len(apart) > LISTED else ''}); {changed}: "
+        "undo the change, or train and promote again; nothing was scored"
+    )
+
+
+def gives_golden(model: Model, profile: Profile, golden: pa.Table) -> bool:
+    """Whether `model` gives its golden rows again, to the bit; where it cannot, `check_golden` can say why."""
+    try:
+        given = _given(model, profile, golden)
+    except Exception:  # noqa: BLE001  # whatever the code or the libraries of today make of it
+        return False
+    return bool(given.tobytes() == golden.column(GOLDEN).to_numpy().tobytes())
+
+
+def golden_digest(model: Model, profile: Profile, golden: pa.Table) -> str:
+    """A digest of what `model` gives its golden rows here, to the bit, by which machines are told apart."""
+    return hashlib.sha256(_given(model, profile, golden).tobytes()).hexdigest()
+
+
+def _given(model: Model, profile: Profile, golden: pa.Table) -> NDArray[np.float64]:
+    return model.score_customers(profile, golden.drop_columns([GOLDEN]), _day_of(golden))
+
+
+def _day_of(golden: pa.Table) -> dt.date:
+    return dt.date.fromisoformat((golden.schema.metadata or {})[b"snapshot_date"].decode())
+
+
+def _furthest(apart_by: NDArray[np.float64], apart: NDArray[Any]) -> list[int]:
+    order = np.argsort(-np.abs(np.nan_to_num(apart_by[apart], nan=np.inf)), kind="stable")
+    return [int(at) for at in apart[order][:LISTED]]
+
+
+def _what_changed(card: ModelCard, profile: Profile, libraries: dict[str, str]) -> str:
+    told = [
+        f"{name} is {libraries[name]} and was {version} when it was trained"
+        for name, version in card.libraries.items()
+        if libraries.get(name, version) != version
+    ]
+    if profile.source_digest != card.profile_digest:
+        told.insert(0, f"the code of {profile.name} has changed since it was trained")
+    return " and ".join(told) or "code that the profile imports, or the machine, has changed since it was trained"

@@ -1,0 +1,87 @@
+"""Whether a day's scores are of the same kind as the last day's: looked at before they are published."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.options import AuditBounds
+from churn_assets.core.scoring.drift import chance_psi, population_stability_index
+
+__all__ = ["Finding", "ScoreSummary", "audit_shift"]
+
+DEVIATIONS = 4.0  # how far chance alone goes, in standard deviations
+
+
+@dataclass(frozen=True)
+class ScoreSummary:
+    """A day's scores in aggregates: `tiers` counts rows, `scores` in the bins of a model's reference."""
+
+    rows: int
+    tiers: dict[str, int]
+    mean: float
+    scores: Histogram
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure beside its bound; chance alone, on so few rows, is added to the bound."""
+
+    name: str
+    value: float
+    bound: float
+    words: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the bound holds."""
+        return self.value <= self.bound
+
+
+def audit_shift(
+    today: ScoreSummary, before: ScoreSummary | None, reference: Histogram, bounds: AuditBounds, *, same_model: bool
+) -> list[Finding]:
+    """What the day's scores look like beside those of the last scored day, and beside the model's reference.
+
+    Args:
+        today: the scores that are to be published.
+        before: those of the last scored day, None where there is none.
+        reference: the scores that the model gave when it was made.
+        bounds: how far the day may lie from either; a bound of None is not looked at.
+        same_model: whether one model gave both days' scores: the index of two days is a drift only then.
+    """
+    findings = []
+    if before is not None:
+        findings += _beside(today, before, bounds)
+        if same_model and bounds.max_psi is not None:
+            findings.append(_psi("max_psi", "the last day", today.scores, before.scores, bounds.max_psi))
+    if bounds.max_reference_psi is not None:
+        findings.append(
+            _psi("max_reference_psi", "the model's reference", today.scores, reference, bounds.max_reference_psi)
+        )
+    return findings
+
+
+def _beside(today: ScoreSummary, before: ScoreSummary, bounds: AuditBounds) -> list[Finding]:
+    findings = []
+    chance = DEVIATIONS * sqrt(1 / max(today.rows, 1) + 1 / max(before.rows, 1))
+    if bounds.max_rows_change is not None:
+        change = abs(today.rows / before.rows - 1)
+        told = f"{today.rows} rows after {before.rows} on the last day"
+        findings.append(Finding("max_rows_change", change, bounds.max_rows_change, told))
+    if bounds.max_mean_change is not None:
+        spread = sqrt(before.mean * (1 - before.mean))
+        told = f"mean probability {today.mean:.4f} after {before.mean:.4f}"
+        bound = bounds.max_mean_change + chance * spread
+        findings.append(Finding("max_mean_change", abs(today.mean - before.mean), bound, told))
+    if bounds.max_tier_change is not None:
+        for tier, rows in before.tiers.items():
+            then, now = rows / before.rows, today.tiers.get(tier, 0) / max(today.rows, 1)
+            told = f"tier {tier} holds {now:.1%} after {then:.1%}"
+            bound = bounds.max_tier_change + chance * sqrt(then * (1 - then))
+            findings.append(Finding("max_tier_change", abs(now - then), bound, told))
+    return findings
+
+
+def _psi(name: str, beside: str, today: Histogram, other: Histogram, bound: float) -> Finding:
+    value = population_stability_index(other, today)
+    return Finding(name, value, bound + chance_psi(other, today), f"population stability index {value:.3f} to {beside}")

@@ -1,0 +1,1 @@
+"""From outcomes that are known to a fitted estimator."""

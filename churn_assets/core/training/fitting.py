@@ -1,0 +1,80 @@
+"""The fit of a model, always the same from the same rows."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from churn_assets.core.arrow.hashing import stable_hash
+from churn_assets.core.errors import SettingsError, TrainingImpossible
+from churn_assets.core.features import to_model_frame
+from churn_assets.core.options import Recipe
+from churn_assets.core.training.dataset import LabelledRows
+from churn_assets.core.training.estimators import build_pipeline
+
+__all__ = ["fit"]
+
+MIN_CHURNERS = 2
+CALIBRATION_PARTS = 5
+MIN_CALIBRATION_CHURNERS = 10
+_SALT = "calibration rows"
+
+
+def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Any:
+    """A fitted estimator. One thread throughout, so that the same data gives the same model on any machine.
+
+    Where the recipe asks for a calibration, a fifth of the customers is kept from the fit, and the
+    probabilities are calibrated on their rows.
+
+    Raises:
+        TrainingImpossible: one of the two classes is missing, or too rare to calibrate on.
+        SettingsError: the estimator refuses the configured parameters.
+    """
+    if recipe.calibration == "none":
+        return _fit(rows, recipe, feature_columns)
+    aside = _calibration_rows(rows)
+    kept = rows.keep(aside)
+    churners = int(kept.churned.sum())
+    if min(churners, len(kept.churned) - churners) < MIN_CALIBRATION_CHURNERS:
+        raise TrainingImpossible(
+            f"{len(kept.churned)} rows are kept for the calibration, of which {churners} churned: at least "
+            f"{MIN_CALIBRATION_CHURNERS} of each kind are needed; give more history, or set training.calibration: none"
+        )
+    fitted = FrozenEstimator(_fit(rows.keep(~aside), recipe, feature_columns))
+    calibrated = CalibratedClassifierCV(fitted, method=recipe.calibration)
+    with threadpool_limits(1):
+        return calibrated.fit(to_model_frame(kept.features, feature_columns), kept.churned)
+
+
+def _calibration_rows(rows: LabelledRows) -> NDArray[np.bool_]:
+    """All rows of a fifth of the customers."""
+    aside: NDArray[np.bool_] = stable_hash(rows.ids, _SALT) % CALIBRATION_PARTS == 0
+    return aside
+
+
+def _fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Pipeline:
+    churners = int(rows.churned.sum())
+    if min(churners, len(rows.churned) - churners) < MIN_CHURNERS:
+        raise TrainingImpossible(
+            f"training has {len(rows.churned)} rows, of which {churners} churned: "
+            f"at least {MIN_CHURNERS} of each kind are needed; give more history, or look at the profile's label"
+        )
+    frame = to_model_frame(rows.features, feature_columns)
+    seen = [name for name in feature_columns if frame[name].notna().any()]  # one without a value teaches nothing
+    categorical = [name for name in seen if isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    numeric = [name for name in seen if name not in categorical]
+    pipeline = build_pipeline(recipe, numeric, categorical, all_seen=len(seen) == len(feature_columns))
+    try:
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the gates judge the result
+            pipeline.fit(frame, rows.churned)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"training: {recipe.estimator} refuses its parameters or the features: {error}") from error
+    return pipeline

@@ -1,0 +1,1 @@
+"""The exact kernel of boosted trees: compiled, packed, proven, and run."""

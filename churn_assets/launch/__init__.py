@@ -1,0 +1,1 @@
+"""The chain through Dagster, from a process of our own."""

@@ -1,0 +1,207 @@
+"""Many days at once: each one run of the nightly job, several in processes of their own, begun in order.
+
+A day is done once its scores are published, and only then. So a second start does what the first one
+left, however that ended: nothing but the tables is asked what is missing.
+"""
+
+import datetime as dt
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Self
+
+from churn_assets.core.errors import ChurnError, InputError, RunError
+from churn_assets.launch.launcher import Launcher, Night
+from churn_assets.settings import Settings
+
+__all__ = ["Finished", "Plan", "Workers", "plan_days"]
+
+FAILURES_IN_A_ROW = 3  # what fails so often is not the days' own fault
+KILLED = "a worker process was killed, perhaps for want of memory,"
+LONGEST_BACKFILL = dt.timedelta(days=36_600)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The days of a range: those to do, those with current scores, and those that the source does not hold."""
+
+    to_do: list[dt.date]
+    published: list[dt.date]
+    missing: list[dt.date]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A day that was worked on: its night, or why there is none; and what the chain warned of."""
+
+    day: dt.date
+    night: Night | None
+    error: str
+    warnings: tuple[str, ...] = ()
+
+
+def plan_days(launcher: Launcher, first: dt.date, last: dt.date) -> Plan:
+    """What a backfill of `first` to `last` has to do.
+
+    Raises:
+        InputError: the range is none, or not all of it partitions, or neither scored nor in the source.
+    """
+    if first > last or last - first > LONGEST_BACKFILL:
+        raise InputError(f"--from {first} --to {last} is no range: name the earlier day first")
+    for day in (first, last):
+        launcher.check_day(day)
+    scored = set(launcher.chain.scores.days())
+    asked = [first + dt.timedelta(days=more) for more in range((last - first).days + 1)]
+    held = {day for day in asked if day not in scored and launcher.chain.source.has(day)}
+    if not held and not scored.intersection(asked):
+        launcher.chain.source.files(asked[0])  # says where it looked
+    return Plan(
+        to_do=[day for day in asked if day in held],
+        published=[day for day in asked if day in scored],
+        missing=[day for day in asked if day not in scored and day not in held],
+    )
+
+
+class Workers:
+    """Processes that each run the chain, a day at a time; a context that leaves none behind.
+
+    Where it is left by an interrupt, what is under way ends first, and nothing more is begun.
+    """
+
+    def __init__(self, settings: Settings, actor: str, jobs: int) -> None:
+        self.jobs = jobs
+        self._strangers = set(multiprocessing.active_children())
+        spawn = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(jobs, spawn, initializer=_begin, initargs=(settings, actor))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None or not issubclass(kind, Exception):
+                self._pool.shutdown(cancel_futures=True)
+        finally:  # Dagster makes a worker deaf to SIGTERM, with which a broken pool ends the others
+            for worker in set(multiprocessing.active_children()) - self._strangers:
+                worker.kill()
+
+    def first_champion(self, as_of: dt.date) -> str:
+        """Train a first model, as `run` does; its version.
+
+        Raises:
+            RunError: there is none, or the worker was killed.
+        """
+        try:
+            return self._pool.submit(_train_first, as_of).result()
+        except BrokenProcessPool as error:
+            raise RunError(f"{KILLED} while it trained the first model as of {as_of}; start it again") from error
+
+    def run(self, days: Iterable[dt.date]) -> Iterator[Finished]:
+        """Run the nightly chain of `days`, begun in their order, and tell of each as it ends.
+
+        Nothing more is begun after three failures in a row.
+
+        Raises:
+            RunError: a worker was killed: the days that were under way are lost, and no others.
+        """
+        waiting = deque(days)
+        under_way: dict[Future[tuple[Night, tuple[str, ...]]], dt.date] = {}
+        in_a_row = 0
+        while True:
+            while waiting and len(under_way) < self.jobs and in_a_row < FAILURES_IN_A_ROW:
+                day = waiting.popleft()
+                under_way[self._pool.submit(_run_day, day)] = day
+            if not under_way:
+                return
+            ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            lost = [under_way[future] for future in ended if isinstance(future.exception(), BrokenProcessPool)]
+            for future in ended:
+                day = under_way.pop(future)
+                if day not in lost:
+                    finished = _finished(day, future)
+                    in_a_row = 0 if finished.night else in_a_row + 1
+                    yield finished
+            if lost:
+                told = ", ".join(map(str, sorted({*lost, *under_way.values()})))
+                raise RunError(
+                    f"{KILLED} while {told} were under way; every other day stands: start the same backfill again for "
+                    "what is missing, with fewer --jobs if it was the memory"
+                )
+
+
+def _finished(day: dt.date, future: "Future[tuple[Night, tuple[str, ...]]]") -> Finished:
+    try:
+        night, warnings = future.result()
+    except ChurnError as error:
+        return Finished(day, None, str(error))
+    return Finished(day, night, "", warnings)
+
+
+# --- in a worker's process
+
+
+class _Worker(logging.Handler):
+    """What a worker keeps from day to day: its launcher, built for the first one, and the warnings so far."""
+
+    def __init__(self, settings: Settings, actor: str) -> None:
+        super().__init__(logging.WARNING)
+        self.settings, self.actor = settings, actor
+        self.warnings: list[str] = []
+        self._launcher: Launcher | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a warning for the process that asked."""
+        self.warnings.append(record.getMessage())
+
+    def launcher(self) -> Launcher:
+        """Built here and not when the worker starts: what hinders it is told as a sentence."""
+        if self._launcher is None:
+            self._launcher = Launcher(self.settings, self.actor)
+        return self._launcher
+
+    def told(self) -> tuple[str, ...]:
+        """The warnings since the last time."""
+        told, self.warnings = tuple(self.warnings), []
+        return told
+
+
+_workers: list[_Worker] = []  # one, once the process has begun
+
+
+def _begin(settings: Settings, actor: str) -> None:
+    """Set a worker's process up: Ctrl-C is its parent's business, except within a run, where Dagster hears it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _workers.append(_Worker(settings, actor))
+    logging.getLogger("churn_assets").addHandler(_workers[0])
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next day for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _train_first(as_of: dt.date) -> str:
+    return _workers[0].launcher().first_champion(as_of)
+
+
+def _run_day(day: dt.date) -> tuple[Night, tuple[str, ...]]:
+    [worker] = _workers
+    worker.told()
+    try:
+        return worker.launcher().night(day), worker.told()
+    except ChurnError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a broken disk or file: one sentence, and one that can be pickled
+        told = str(error).splitlines()[0] if str(error) else "no message"
+        raise RunError(f"{type(error).__name__}: {told}") from None

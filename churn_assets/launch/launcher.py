@@ -1,0 +1,216 @@
+"""The chain run through Dagster from this process, so that its runs and events are in the UI."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
+
+from churn_assets.assets.results import ACTOR_TAG, REASON_TAG
+from churn_assets.composition import build_chain
+from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
+from churn_assets.definitions import compose
+from churn_assets.instance import open_instance
+from churn_assets.pipeline.chain import Chain
+from churn_assets.settings import Settings
+
+__all__ = ["Launcher", "Night"]
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one run of the nightly chain did."""
+
+    snapshot_date: dt.date
+    raw: int
+    valid: int
+    quarantined: int
+    scored: int
+    high_risk: int
+    mean_probability: float
+    model_version: str
+    models: dict[str, int]
+    score_version: str
+    published: bool
+    accepted_shift: list[str]
+    seconds: float
+
+
+class Launcher:
+    """Runs the jobs of one installation."""
+
+    def __init__(self, settings: Settings, actor: str) -> None:
+        self.actor = actor
+        self.chain: Chain = build_chain(settings)
+        try:
+            self.definitions = compose(self.chain, settings)
+        except dg.DagsterInvalidDefinitionError as error:
+            raise SettingsError(f"schedule or start_date: {error}") from error
+        try:
+            self.instance = open_instance(settings)
+        except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"Dagster's storage cannot be opened ({told}); see dagster.yaml and data_dir") from error
+
+    def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
+        """The days that were asked for, the source's latest where none were.
+
+        Raises:
+            InputError: a day that is not a partition, or that the source does not hold.
+        """
+        if first or last:
+            if date or not (first and last) or first > last:
+                raise InputError("give either --date D, or --from D --to D with the earlier day first")
+            asked = [first + dt.timedelta(days=more) for more in range((last - first).days + 1)]
+        else:
+            asked = [date or self.latest()]
+        for day in (asked[0], asked[-1]):
+            self.check_day(day)
+        if missing := [day for day in asked if not self.chain.source.has(day)]:
+            self.chain.source.files(missing[0])
+        return asked
+
+    def latest(self) -> dt.date:
+        """The newest day of the source that has ended.
+
+        Raises:
+            SourceMissing: the source holds no day, or an export without a date.
+        """
+        if not self.chain.source.dated:
+            raise SourceMissing("source.path holds no {snapshot_date}: say with --date which day the export stands for")
+        days = [day for day in self.chain.source.days() if day < self._today()]
+        if not days:
+            raise SourceMissing(
+                f"the source is empty at {self.chain.source.template}; export customers there, correct source.path, "
+                "or try it with `churn-assets sample`"
+            )
+        return days[-1]
+
+    def check_day(self, day: dt.date) -> None:
+        """Refuse a day that is no partition.
+
+        Raises:
+            InputError: it lies before `start_date`, or has not ended.
+        """
+        if day < self.chain.start_date:
+            raise InputError(
+                f"{day} lies before start_date {self.chain.start_date}: set start_date to {day} or earlier"
+            )
+        if day >= self._today():
+            raise InputError(
+                f"{day} has not ended yet in {self.chain.timezone}: a snapshot holds what was known at a day's end; "
+                f"choose a day before {self._today()}"
+            )
+
+    def train(self, as_of: dt.date) -> Mapping[str, Any]:
+        """Run the training of a day; the metadata of `churn_model`.
+
+        Raises:
+            RunError: the run failed.
+        """
+        return self._run("training", as_of, ["churn_model"])["churn_model"]
+
+    def first_champion(self, as_of: dt.date) -> str:
+        """Train the first model and promote it; the configured fallback where none can be trained or passes.
+
+        Raises:
+            RunError: neither is possible.
+        """
+        told = self.train(as_of)
+        wanted: dict[str, Any] = {"as_of": as_of.isoformat(), "reason": told["fallback"]}
+        if not told["fallback"] and not (told["missed"] and self.chain.gates.fallback == "rules"):
+            wanted = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
+        config = {"ops": {"champion": {"config": wanted}}}
+        return str(self._run("training", as_of, ["champion"], config)["champion"]["model_version"])
+
+    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True) -> Night:
+        """Run the nightly chain of a day.
+
+        Args:
+            day: the snapshot date.
+            accept_shift: why a shift that the audit found is accepted; empty where it is not.
+            publish: whether the scores are published, or the work ends with their audit.
+
+        Raises:
+            RunError: the run failed; nothing was published by the step that did.
+        """
+        started = dt.datetime.now(dt.UTC)
+        wanted = {"accept_shift": bool(accept_shift), "publish": publish}
+        config = {"ops": {"churn_scores": {"config": wanted}}}
+        told = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
+        return Night(
+            snapshot_date=day,
+            raw=told["raw_customers"]["dagster/partition_row_count"],
+            valid=told["customers"]["dagster/partition_row_count"],
+            quarantined=told["quarantined_customers"]["dagster/partition_row_count"],
+            scored=told["churn_scores"]["dagster/partition_row_count"],
+            high_risk=told["churn_scores"]["high_risk"],
+            mean_probability=told["churn_scores"]["mean_probability"],
+            model_version=told["churn_scores"]["model_version"],
+            models=told["churn_scores"]["models"],
+            score_version=told["churn_scores"]["version"],
+            published=publish,
+            accepted_shift=told["churn_scores"].get("accepted_shift", []),
+            seconds=round((dt.datetime.now(dt.UTC) - started).total_seconds(), 3),
+        )
+
+    def _run(
+        self,
+        job: str,
+        day: dt.date,
+        assets: list[str] | None = None,
+        config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dict[str, dict[str, Any]]:
+        """The metadata of every asset that the run materialized for `day`, by asset."""
+        try:
+            result = self.definitions.resolve_job_def(job).execute_in_process(
+                instance=self.instance,
+                partition_key=day.isoformat() if assets != ["champion"] else None,
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+                run_config={**QUIET, **(config or {})},
+                tags={ACTOR_TAG: self.actor, **(tags or {})},
+                raise_on_error=False,
+            )
+        except SQLAlchemyError as error:
+            raise RunError(f"Dagster's storage failed during the run ({str(error).splitlines()[0]})") from error
+        if not result.success:
+            raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
+        told: dict[str, dict[str, Any]] = {}
+        for event in result.all_events:
+            seen = _seen(event)
+            if seen is not None and seen.partition in {day.isoformat(), None}:
+                told[seen.asset_key.to_user_string()] = {name: value.value for name, value in seen.metadata.items()}
+        return told
+
+    def _today(self) -> dt.date:
+        return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
+
+
+def _seen(event: dg.DagsterEvent) -> dg.AssetMaterialization | dg.AssetObservation | None:
+    """What an asset told of itself: of a partition it made, or of one that was not to be published."""
+    if event.is_step_materialization:
+        return event.step_materialization_data.materialization
+    if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION:
+        return event.asset_observation_data.asset_observation
+    return None
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """The sentence of the step that failed, or the last line of what it met unexpectedly."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            told = event.step_failure_data
+            if told.user_failure_data and told.user_failure_data.description:
+                return str(told.user_failure_data.description)
+            error = told.error
+            if error and error.cls_name == "DagsterExecutionInterruptedError":
+                return f"{event.step_key}: interrupted; nothing more was published"
+            cause = error.cause if error and error.cause else error
+            return f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
+    return "the run failed before its first step"

@@ -1,0 +1,1 @@
+"""The chain as plain functions: read versions, call the core, publish, give a typed result."""

@@ -1,0 +1,110 @@
+"""What every asset works with, composed once from the settings; no asset looks anything up itself."""
+
+import datetime as dt
+import logging
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.metadata import version as installed
+from typing import Any
+
+from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.profile import Profile
+from churn_assets.pipeline.execution.engine import Engine, LocalEngine
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.models.registry import Registry
+from churn_assets.storage.source.files import Source
+from churn_assets.storage.tables.commits import Commit, Kind
+from churn_assets.storage.tables.monitoring import Monitoring
+from churn_assets.storage.tables.table import Table
+
+__all__ = ["Chain", "Work", "installed_libraries", "logger"]
+
+LIBRARIES = ("churn-assets", "joblib", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+
+logger = logging.getLogger("churn_assets")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One business's chain: its profile and options, its source, tables and models."""
+
+    profile: Profile
+    parameters: Mapping[str, Any]
+    source: Source
+    layout: Layout
+    validation: Validation
+    recipe: Recipe
+    gates: GateBounds
+    decisions: Decisions
+    audit: AuditBounds
+    start_date: dt.date
+    timezone: str
+    code_revision: str
+    engine: Engine = field(default_factory=LocalEngine)
+
+    @cached_property
+    def raw(self) -> Table:
+        """`raw_customers`."""
+        return Table(self.layout.table("raw_customers"))
+
+    @cached_property
+    def customers(self) -> Table:
+        """`customers`."""
+        return Table(self.layout.table("customers"))
+
+    @cached_property
+    def quarantined(self) -> Table:
+        """`quarantined_customers`."""
+        return Table(self.layout.table("quarantined_customers"))
+
+    @cached_property
+    def features(self) -> Table:
+        """`customer_features`."""
+        return Table(self.layout.table("customer_features"))
+
+    @cached_property
+    def scores(self) -> Table:
+        """`churn_scores`."""
+        return Table(self.layout.table("churn_scores"))
+
+    @cached_property
+    def challenger_scores(self) -> Table:
+        """`challenger_scores`."""
+        return Table(self.layout.table("challenger_scores"))
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """The records of what was compared and what came true."""
+        return Monitoring(self.layout)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model versions and their promotions."""
+        return Registry(self.layout, self.gates, self.profile.name)
+
+    @property
+    def feature_digest(self) -> str:
+        """The digest of the feature code and parameters in force."""
+        return self.profile.feature_digest(self.parameters)
+
+
+@cache
+def installed_libraries() -> dict[str, str]:
+    """The versions of what a model's numbers depend on."""
+    return {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Who is at work, with which code, for the commits' metadata."""
+
+    actor: str
+    run_id: str = ""
+    reason: str = ""
+    code_revision: str = ""
+
+    def commit(self, kind: Kind, model_version: str = "", **details: Any) -> Commit:
+        """The metadata of a commit made by this work."""
+        return Commit(kind, self.actor, self.reason, self.run_id, model_version, self.code_revision, details)

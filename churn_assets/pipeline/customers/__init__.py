@@ -1,0 +1,1 @@
+"""A source's snapshot landed as it is, and valid rows told from broken ones."""

@@ -1,0 +1,167 @@
+"""The stage `customers`, its first half: land the source as it is.
+
+Belongs here: `raw_customers`. How a source's cells become typed stands in `core.landing`, how its
+files are read in `storage.source`.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain as chain_of
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from churn_assets.assets.metadata import column_schema, partition_metadata
+from churn_assets.assets.results import Made, materialized, work_of
+from churn_assets.core.arrow.batches import ordered_map
+from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch
+from churn_assets.core.errors import AuditFailed, RunError, SourceFault
+from churn_assets.core.profile_schemas import categorical_columns, raw_schema
+from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.storage.source.files import Arrived, SourceFile, lots
+from churn_assets.storage.source.sorting import sorted_by_id
+from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part
+from churn_assets.storage.tables.versions import Staged
+
+__all__ = ["OWNERS", "land_customers", "raw_asset"]
+
+OWNERS = ["team:customer-data"]
+
+
+def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
+    """Land an immutable copy of the source's snapshot of `day`.
+
+    Raises:
+        SourceMissing, SourceFault: nothing was landed.
+    """
+    expected = chain.raw.current(day)
+    files = chain.source.files(day)
+    staged, landed = _stage(chain, day, files)
+    try:
+        _audit(chain, day, files, landed, staged)
+    except RunError:
+        chain.raw.discard(staged)
+        raise
+    unknown = sorted(landed.unknown)
+    if unknown:
+        logger.warning("%s: columns the profile does not know were not landed: %s", day, ", ".join(unknown))
+    told: list[dict[str, Any]] = [
+        {"path": _below(file.path, chain.layout.data_dir), "bytes": file.size, "sha256": landed.digests[file.path]}
+        for file in files
+    ]
+    batch_id = hashlib.sha256("".join(file["sha256"] for file in told).encode()).hexdigest()[:12]
+    details: dict[str, Any] = {"batch_id": batch_id, "files": told, "unknown_columns": unknown}
+    published = chain.raw.publish(staged, expected, work.commit("land", **details))
+    logger.debug("%s raw_customers: %d rows landed", day, landed.rows)
+    metadata = partition_metadata(chain.raw, published, landed.rows, **details)
+    metadata["dagster/column_schema"] = column_schema(raw_schema(chain.profile))
+    return Made("raw_customers", published, landed.rows, metadata)
+
+
+def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_Landed", staged: Staged) -> None:
+    named = ", ".join(str(file.path) for file in files)
+    if chain.source.files(day) != files:
+        raise SourceFault(f"{named} changed while it was read; run {day} again")
+    if not landed.rows:
+        raise SourceFault(f"{named} holds no rows; export {day} again")
+    if (written := staged.rows_by(chain.profile.id_column)) != landed.rows:
+        raise AuditFailed(
+            f"raw_customers {day}: {landed.rows} rows were read and {written} written; nothing was published"
+        )
+
+
+@dataclass
+class _Landed:
+    """What was seen of rows on their way, and the digests of files."""
+
+    rows: int = 0
+    unknown: set[str] = field(default_factory=set)
+    ids: IdOrder = field(default_factory=IdOrder)
+    digests: dict[Path, str] = field(default_factory=dict)
+
+    def add(self, more: "_Landed") -> None:
+        self.rows += more.rows
+        self.unknown |= more.unknown
+        self.digests |= more.digests
+        self.ids.follow(more.ids)
+
+
+def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, _Landed]:
+    """The rows in the order of their ids: as they come where they are in order, else sorted."""
+    schema, key = raw_schema(chain.profile), chain.profile.id_column
+    categories = categorical_columns(chain.profile)
+    landed = _Landed()
+
+    def land(folder: Path, number: int, part: Sequence[Arrived]) -> _Landed:
+        here = _Landed()
+        rows = list(_in_order(_cast(chain, day, part, here), key, here))
+        write_part(folder, number, as_filled(schema, rows), key, rows)
+        return here
+
+    def land_all(folder: Path) -> None:
+        parts = enumerate(lots(chain.source.batches(files, categories), PART_ROWS))
+        jobs = chain_of((partial(_digest, file) for file in files), (partial(land, folder, *part) for part in parts))
+        for one in ordered_map(lambda job: job(), jobs):
+            landed.add(one)
+
+    try:
+        return chain.raw.stage(day, schema, land_all), landed
+    except OutOfOrder:
+        landed = _Landed()
+    for file in files:
+        landed.add(_digest(file))
+    arrived = _cast(chain, day, chain.source.batches(files), landed)
+    with chain.raw.scratch() as folder:
+        return chain.raw.write(day, schema, key, sorted_by_id(arrived, schema, key, folder)), landed
+
+
+def _cast(chain: Chain, day: dt.date, arrived: Iterable[Arrived], landed: _Landed) -> Iterator[pa.Table]:
+    """Rows of the source in the profile's types."""
+    schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
+    checked: set[Path] = set()
+    for path, batch in arrived:
+        if path not in checked:
+            landed.unknown.update(check_columns(batch.schema.names, schema, str(path)))
+            checked.add(path)
+        landed.rows += batch.num_rows
+        yield land_batch(batch, schema, day, str(path), categories)
+
+
+def _in_order(batches: Iterable[pa.Table], key: str, landed: _Landed) -> Iterator[pa.Table]:
+    for batch in batches:
+        landed.ids.watch(id_texts(batch.column(key)).combine_chunks())
+        yield batch
+
+
+def _digest(file: SourceFile) -> _Landed:
+    with file.path.open("rb") as content:
+        return _Landed(digests={file.path: hashlib.file_digest(content, "sha256").hexdigest()})
+
+
+def _below(path: Path, folder: Path) -> str:
+    """The path from `folder`, where it lies below it: the record survives a move of the whole installation."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def raw_asset(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`raw_customers`."""
+
+    @dg.asset(
+        partitions_def=partitions,
+        group_name="customers",
+        kinds={"delta", "parquet"},
+        owners=OWNERS,
+        description="An immutable copy of the source's snapshot of the day, sorted by id, with its files' digests.",
+        metadata={"dagster/column_schema": column_schema(raw_schema(chain.profile))},
+    )
+    def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        day = dt.date.fromisoformat(context.partition_key)
+        return materialized(lambda: land_customers(chain, day, work_of(context, chain)))
+
+    return raw_customers

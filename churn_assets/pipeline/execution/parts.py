@@ -1,0 +1,113 @@
+"""One part of a day's customers in, one part of its scores out: what a core does at a time.
+
+A part is scored by itself, from files into a file, so that it does not matter which core, or which
+machine, does it, how often, or in which order.
+"""
+
+import datetime as dt
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from churn_assets.core.arrow.batches import BLOCK_ROWS, rechunk
+from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.features import compute_features
+from churn_assets.core.models.model import Model
+from churn_assets.core.options import Decisions
+from churn_assets.core.profile import Profile
+from churn_assets.core.profile_schemas import categorical_columns
+from churn_assets.core.scoring.canary import in_canary
+from churn_assets.core.scoring.rows import ScoreAudit, score_rows
+from churn_assets.core.table_schemas import SCORES
+from churn_assets.storage.layout import lookup_pieces, part_name
+from churn_assets.storage.lookup.segments import make_piece
+from churn_assets.storage.tables.parquet import read_batches, write_part
+
+__all__ = ["Contestant", "Scoring", "score_part"]
+
+FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that larger batches would only take memory
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model, and the files it scores: its features, or `customers`, of which they are computed."""
+
+    model: Model
+    files: tuple[Path, ...]
+    is_customers: bool
+
+    def batches(self, profile: Profile, day: dt.date, part: int) -> Iterator[pa.Table]:
+        """What the model is given of one part."""
+        categories = categorical_columns(profile)
+        if not self.is_customers:
+            seen = [name for name in self.model.card.feature_columns if name in categories]
+            yield from read_batches([self.files[part]], categories=seen, rows=FEATURE_ROWS)
+            return
+        for batch in read_batches([self.files[part]], categories=categories):
+            if self.model.card.is_rules:
+                yield batch
+            else:
+                yield compute_features(batch, profile, self.model.card.feature_parameters, day)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second.
+
+    Where it `is_for_app`, a piece of the app's lookup is made of each part, beside it.
+    """
+
+    day: dt.date
+    profile: Profile
+    contestants: tuple[Contestant, ...]
+    canary_share: float
+    decisions: Decisions
+    audit: ScoreAudit
+    is_for_app: bool = False
+
+    def blocks(self, part: int) -> Iterator[pa.Table]:
+        """The score rows of a part, in fixed blocks, so that the arithmetic never depends on the batches.
+
+        With a canary both models score the whole block: the champion's rows are then the same to
+        the bit as without one.
+        """
+        given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.contestants]
+        for block in zip(*given, strict=True):
+            ids = id_texts(block[0].column(self.profile.id_column).combine_chunks())
+            models = [each.model for each in self.contestants]
+            scored = [model.score(self.profile, rows, self.day) for model, rows in zip(models, block, strict=True)]
+            versions = [model.card.model_version for model in models]
+            if len(models) == 1:
+                yield score_rows(ids, scored[0], versions[0], self.decisions)
+                continue
+            tried = in_canary(ids, self.canary_share)
+            each_version = pa.DictionaryArray.from_arrays(pa.array(tried.astype(np.int32)), pa.array(versions))
+            yield score_rows(ids, np.where(tried, scored[1], scored[0]), each_version, self.decisions)
+
+
+def score_part(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
+    """Write the scores of a part below `folder`, read them back, and tell what an audit saw of them.
+
+    Raises:
+        AuditFailed: a row is not fit to be read.
+        ModelFault, ProfileError: a model cannot score the part.
+    """
+    write_part(folder, part, SCORES, "customer_id", scoring.blocks(part))
+    audit = scoring.audit.anew()
+    audited = _audited(folder / part_name(part), audit)
+    if scoring.is_for_app:
+        make_piece(lookup_pieces(folder), part, audited)
+    else:
+        deque(audited, maxlen=0)
+    return audit
+
+
+def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:
+    """The rows of a part as they were written, which `audit` has looked at."""
+    for batch in read_batches([path], categories=audit.CATEGORIES):
+        audit.look(batch)
+        yield batch

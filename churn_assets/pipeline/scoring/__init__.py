@@ -1,0 +1,1 @@
+"""A day scored, audited and published; and the challenger beside it."""

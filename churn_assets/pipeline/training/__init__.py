@@ -1,0 +1,1 @@
+"""From pinned partition versions to a model version, judged and promoted."""

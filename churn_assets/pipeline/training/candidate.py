@@ -1,0 +1,149 @@
+"""A model before it has a name: what is served, how it was judged, and what is kept of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from churn_assets.core.arrow.conversion import to_customers
+from churn_assets.core.evaluation.bootstrap import intervals
+from churn_assets.core.evaluation.evidence import Evidence
+from churn_assets.core.evaluation.importance import permutation_importances
+from churn_assets.core.evaluation.metrics import measure, strongest_feature
+from churn_assets.core.evaluation.results import Histogram, Interval, Reference, Slice
+from churn_assets.core.evaluation.slices import slice_quality
+from churn_assets.core.features import to_model_frame
+from churn_assets.core.models.card import Contender
+from churn_assets.core.models.golden import freeze_golden, golden_sample
+from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
+from churn_assets.core.options import Recipe
+from churn_assets.core.profile import LabelColumn, LabelRule
+from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers
+from churn_assets.core.training.fitting import fit
+from churn_assets.core.training.selection import choose
+from churn_assets.pipeline.chain import Chain, logger
+from churn_assets.pipeline.scoring.serving_models import rows_for
+from churn_assets.pipeline.training.baselines import Baseline, compare_with_baseline, compare_with_rules
+from churn_assets.pipeline.training.training_data import Holdout, Plan, load_holdout, load_material
+from churn_assets.storage.tables.versions import PartitionVersion
+
+__all__ = ["MadeModel", "freeze", "make_rules", "make_trained"]
+
+ONE_RECIPE = "one recipe was configured"
+RULES = "the profile's rules, which are not trained"
+
+
+@dataclass(frozen=True)
+class MadeModel:
+    """What is served (`pipeline`, None for rules), and what its card and its record will say of it.
+
+    `churned` and `probability` are those of the hold-out, empty where no outcome is known.
+    """
+
+    pipeline: Any
+    chosen: Recipe
+    selection: str
+    evidence: Evidence
+    churned: NDArray[np.bool_]
+    probability: NDArray[np.float64]
+    leaderboard: tuple[Contender, ...] = ()
+    train_rows: int = 0
+    train_churners: int = 0
+    left_out: int = 0
+    importance: dict[str, float] | None = None
+    features: dict[str, Histogram] | None = None
+
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % intervals of its metrics."""
+        return intervals(self.churned, self.probability) if len(self.churned) else {}
+
+
+def make_trained(chain: Chain, plan: Plan, baseline: Baseline | None) -> MadeModel:
+    """Choose among the candidates, judge the choice by the backtest, and train what is served.
+
+    Raises:
+        TrainingImpossible: too few outcomes.
+    """
+    if plan.backtest is None:
+        raise ValueError("a trained model has a backtest")
+    material = load_material(chain, plan)
+    logger.info("churn_model: backtest on %s, trained on %d days", plan.backtest, len(plan.judged))
+    columns, holdout = chain.profile.feature_columns, material.holdout
+    chosen, selection = chain.recipe, ONE_RECIPE
+    leaderboard: tuple[Contender, ...] = ()
+    if chain.recipe.candidates:
+        label = chain.profile.label
+        horizon = label.horizon_days if isinstance(label, LabelRule) else None
+        chosen, selection, leaderboard = choose(material.judged, holdout.rows, chain.recipe, columns, horizon)
+        logger.info("churn_model: %s leads %d contenders", chosen.estimator, len(leaderboard))
+    judged = fit(material.judged, chosen, columns)
+    probability = predict_in_blocks(lambda block: predict(judged, block, columns), holdout.rows.features)
+    shown = to_model_frame(holdout.rows.features, columns)
+    strongest, reached = strongest_feature(
+        to_model_frame(material.judged.features, columns), material.judged.churned, shown, holdout.rows.churned
+    )
+    comparison, uncompared = compare_with_baseline(chain, plan, material, baseline, probability)
+    evidence = Evidence(
+        undersampled=chosen.undersamples,
+        metrics=measure(holdout.rows.churned, probability),
+        slices=_slices(chain, holdout, probability),
+        strongest_feature=strongest,
+        strongest_roc_auc=reached,
+        comparison=comparison,
+        uncompared=uncompared,
+        high_above=chain.decisions.high_above,
+        rules=compare_with_rules(chain, plan.backtest, holdout, probability),
+    )
+    in_sample = isinstance(chain.profile.label, LabelColumn)
+    return MadeModel(
+        pipeline=judged if in_sample else fit(material.served, chosen, columns),
+        chosen=chosen,
+        selection=selection,
+        evidence=evidence,
+        churned=holdout.rows.churned,
+        probability=probability,
+        leaderboard=leaderboard,
+        train_rows=len(material.served.churned),
+        train_churners=int(material.served.churned.sum()),
+        left_out=material.left_out,
+        importance=permutation_importances(judged, shown, holdout.rows.churned, chosen.seed),
+        features=feature_histograms(to_model_frame(material.served.features, columns)),
+    )
+
+
+def make_rules(chain: Chain, plan: Plan) -> MadeModel:
+    """The profile's rules as a model, judged where outcomes are known."""
+    chosen = chain.recipe.chosen("rules", {})
+    holdout = load_holdout(chain, plan)
+    if holdout is None or plan.backtest is None:
+        nothing = np.empty(0)
+        return MadeModel(None, chosen, RULES, Evidence(is_rules=True), nothing.astype(bool), nothing)
+    day = plan.backtest
+    probability = predict_in_blocks(lambda block: apply_rules(chain.profile, block, day), holdout.customers)
+    evidence = Evidence(
+        is_rules=True,
+        metrics=measure(holdout.rows.churned, probability),
+        slices=_slices(chain, holdout, probability),
+        high_above=chain.decisions.high_above,
+    )
+    return MadeModel(None, chosen, RULES, evidence, holdout.rows.churned, probability)
+
+
+def freeze(chain: Chain, model: Model, made: MadeModel, customers: PartitionVersion) -> tuple[pa.Table, Reference]:
+    """The golden rows and the reference histograms of a model, by the customers of the day it was made as of."""
+    kept: pa.Table | None = None
+    for batch in customers.batches():
+        kept = golden_sample(batch if kept is None else pa.concat_tables([kept, batch]), chain.profile.id_column)
+    golden = freeze_golden(model, chain.profile, kept, customers.day)
+    rows = rows_for(chain, customers, model.card)
+    given = [predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch) for batch in rows]
+    return golden, Reference(features=made.features or {}, scores=histogram_of_numbers(np.concatenate(given)))
+
+
+def _slices(chain: Chain, holdout: Holdout, probability: NDArray[np.float64]) -> tuple[Slice, ...]:
+    frame = to_customers(holdout.customers, chain.profile.checks)
+    groups: pd.DataFrame = frame[list(chain.profile.slices)]
+    return slice_quality(groups, holdout.rows.churned, probability, chain.decisions.high_above)

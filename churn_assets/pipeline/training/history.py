@@ -1,0 +1,50 @@
+"""The history that training needs, landed on the way: only what is missing or stale is made."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+from churn_assets.assets.results import Made
+from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.pipeline.customers.land import land_customers
+from churn_assets.pipeline.customers.validate import validate_customers, validation_inputs
+from churn_assets.pipeline.features import featurize_customers, is_fresh
+from churn_assets.storage.tables.commits import Event
+
+__all__ = ["available_days", "land_history"]
+
+LOGGED_EVERY = 10
+Report = Callable[[Made, dt.date], None]
+
+
+def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
+    """Those of `days` that are landed already or that the source can give; none before the first partition."""
+    landed = set(chain.raw.days())
+    return {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
+
+
+def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], work: Work, report: Report) -> None:
+    """See that every one of `days` has valid customers, and those of `with_features` fresh features."""
+    landed, validated = chain.raw.newest(days), chain.customers.newest(days)
+    featurized = chain.features.newest(with_features)
+    for count, day in enumerate(sorted(days), start=1):
+        if day in landed:
+            raw_version = landed[day].version
+        else:
+            raw = land_customers(chain, day, work)
+            report(raw, day)
+            raw_version = raw.published.version
+        if day in validated and _is_made_of(validated[day], validation_inputs(chain, raw_version)):
+            version = validated[day].version
+        else:
+            made = validate_customers(chain, day, work)
+            report(made.valid, day)
+            report(made.quarantined, day)
+            version = made.valid.published.version
+        if day in with_features and not is_fresh(featurized.get(day), version, chain.feature_digest):
+            report(featurize_customers(chain, day, work), day)
+        if count % LOGGED_EVERY == 0 or count == len(days):
+            logger.info("history: %d of the %d days that training looks at are there", count, len(days))
+
+
+def _is_made_of(event: Event, inputs: dict[str, str]) -> bool:
+    return inputs.items() <= event.commit.details.items()

@@ -1,0 +1,171 @@
+"""A model as of a day, from what was known on that day, judged by a backtest, named and kept.
+
+Whoever imports this loads scikit-learn, which takes a second and 80 MiB: only those who train do.
+"""
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+
+from churn_assets.core.errors import ChurnError, TrainingImpossible
+from churn_assets.core.evaluation.evidence import Gate
+from churn_assets.core.evaluation.gates import judge
+from churn_assets.core.models.card import EXACT, ModelCard, model_version
+from churn_assets.core.models.card_markdown import card_page
+from churn_assets.core.models.card_plots import card_figure
+from churn_assets.core.models.changelog import changes_between
+from churn_assets.core.models.golden import with_kernel
+from churn_assets.core.models.limitations import limitations_of
+from churn_assets.core.models.model import Model
+from churn_assets.core.options import Recipe
+from churn_assets.core.profile import LabelColumn
+from churn_assets.pipeline.chain import Chain, Work, installed_libraries, logger
+from churn_assets.pipeline.training.baselines import Baseline, find_baseline, record_evaluation
+from churn_assets.pipeline.training.candidate import MadeModel, freeze, make_rules, make_trained
+from churn_assets.pipeline.training.history import Report
+from churn_assets.pipeline.training.training_data import Plan, plan_rules, plan_training
+from churn_assets.storage.models.store import Kept
+
+__all__ = ["Trained", "ruled", "train_model", "train_or_fall_back"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model's card, how it stands to the gates, and whether it was made just now."""
+
+    card: ModelCard
+    gates: tuple[Gate, ...]
+    created: bool
+    published_roc_auc: float | None
+
+
+def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Trained:
+    """Train the recipe as of `as_of`, unless the same data, code and configuration made that version before.
+
+    It is judged anew where what it must not fall behind has changed since: then only the record grows.
+
+    Args:
+        chain: the chain.
+        as_of: nothing that was not known at the end of this day is learnt from.
+        work: who trains.
+        report: told of each partition that is landed on the way.
+
+    Raises:
+        TrainingImpossible: too little history, or too few outcomes.
+    """
+    rules = chain.recipe.is_rules
+    plan = (plan_rules if rules else plan_training)(chain, as_of, work, report)
+    version = model_version(
+        as_of,
+        profile_digest=f"{chain.profile.name} {chain.profile.source_digest}",
+        feature_digest=chain.feature_digest,
+        label=chain.profile.label_text,
+        recipe=chain.recipe,
+        inputs=plan.inputs,
+        libraries=installed_libraries(),
+        sample_rate=plan.sample_rate,
+    )
+    baseline = None if rules else find_baseline(chain, plan.backtest)
+    created = version not in chain.registry.models.versions()
+    if not created:
+        logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
+        if _is_judged(chain, version, baseline):
+            return _trained(chain, chain.registry.models.card(version), created=False)
+    made = make_rules(chain, plan) if rules else make_trained(chain, plan, baseline)
+    card = _card(chain, as_of, plan, made, version)
+    record_evaluation(chain, card, made.evidence)
+    card = _keep(chain, card, made, plan) if created else chain.registry.models.card(version)
+    told = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
+    logger.info("%s churn_model: %s, %s", as_of, version, told)
+    return _trained(chain, card, created=created)
+
+
+def _is_judged(chain: Chain, version: str, baseline: Baseline | None) -> bool:
+    """Whether the newest evaluation stands: by these thresholds, and beside what a model must not fall behind now."""
+    evidence, last = chain.registry.evidence_of(version), chain.registry.last_evaluation(version)
+    if evidence is None or last is None or evidence.high_above not in {None, chain.decisions.high_above}:
+        return False
+    compared = (last["compared_with"], last["compared_version"])
+    return baseline is None or compared == (baseline.kind, baseline.version)
+
+
+def _trained(chain: Chain, card: ModelCard, *, created: bool) -> Trained:
+    judged = chain.registry.last_evaluation(card.model_version)
+    gates = tuple(chain.registry.gates_of(card.model_version))
+    return Trained(card, gates, created, judged["published_roc_auc"] if judged else None)
+
+
+def _keep(chain: Chain, card: ModelCard, made: MadeModel, plan: Plan) -> ModelCard:
+    """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
+    as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
+    model = Model(made.pipeline, card)
+    golden, reference = freeze(chain, model, made, as_of)
+    proven, why = with_kernel(model, chain.profile, golden, installed_libraries())
+    card = card.model_copy(update={"kernel": EXACT if proven.kernel else why})
+    figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
+    champion, changes = _since_champion(chain, card)
+    page = card_page(card, judge(made.evidence, chain.gates), champion, changes, picture=bool(figure))
+    return chain.registry.models.save(made.pipeline, card, Kept(golden, reference, page, figure, proven.kernel))
+
+
+def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
+    try:
+        champion = chain.registry.models.card(chain.registry.champion())
+    except ChurnError:  # there is none, or its folder is gone
+        return "", []
+    return champion.model_version, changes_between(champion, card)
+
+
+def _card(chain: Chain, as_of: dt.date, plan: Plan, made: MadeModel, version: str) -> ModelCard:
+    in_sample = isinstance(chain.profile.label, LabelColumn) and made.pipeline is not None
+    card = ModelCard(
+        model_version=version,
+        trained_as_of=as_of,
+        profile=chain.profile.name,
+        profile_digest=chain.profile.source_digest,
+        recipe=chain.recipe,
+        chosen=made.chosen,
+        selection=made.selection,
+        leaderboard=made.leaderboard,
+        feature_columns=chain.profile.feature_columns,
+        feature_parameters=dict(chain.parameters),
+        feature_digest=chain.feature_digest,
+        label=chain.profile.label_text,
+        training_dates=plan.served,
+        backtest_date=plan.backtest,
+        backtest_training_dates=plan.judged,
+        skipped_dates=plan.skipped,
+        inputs=plan.inputs,
+        libraries=installed_libraries(),
+        code_revision=chain.code_revision,
+        train_rows=made.train_rows,
+        train_churners=made.train_churners,
+        left_out_rows=made.left_out,
+        metrics=made.evidence.metrics,
+        intervals=made.intervals(),
+        slices=made.evidence.slices,
+        importance=made.importance or {},
+        in_sample=in_sample,
+        limitations=(),
+        files={},
+        sample_rate=plan.sample_rate,
+    )
+    return card.model_copy(update={"limitations": limitations_of(card)})
+
+
+def ruled(chain: Chain) -> Chain:
+    """The same chain with the profile's rules as its recipe."""
+    given = chain.recipe
+    recipe = Recipe(estimator="rules", window_days=given.window_days, max_rows=given.max_rows)
+    return dataclasses.replace(chain, recipe=recipe)
+
+
+def train_or_fall_back(chain: Chain, as_of: dt.date, work: Work, report: Report) -> tuple[Trained, str]:
+    """A trained model; where the history allows none and a fallback is configured, the rules, and why."""
+    try:
+        return train_model(chain, as_of, work, report), ""
+    except TrainingImpossible as error:
+        if chain.gates.fallback == "none":
+            raise
+        logger.warning("%s churn_model: the rules take its place: %s", as_of, error)
+        return train_model(ruled(chain), as_of, work, report), str(error)

@@ -1,0 +1,1 @@
+"""The key lookup beside a score version: written, verified, read."""

@@ -1,0 +1,262 @@
+"""A key lookup as it is read: memory-mapped, never changed, exact for whatever text an id is.
+
+The first ids of the parts say in which one an id lies, its sparse keys bring the search down to a few
+dozen rows; among those, and among however many ids that begin alike, the whole id decides. A search
+takes steps in the logarithm of the rows, so ids longer than a key cost a few steps more and no scan.
+"""
+
+import base64
+import binascii
+import datetime as dt
+import math
+import mmap
+import struct
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from churn_assets.core.errors import InputError, LookupFault
+from churn_assets.storage.lookup.format import (
+    AT_RISK,
+    CHUNK_ROWS,
+    KEY_STEP,
+    KEY_WIDTH,
+    KEYS,
+    LOOKUP_SCHEMA,
+    Kind,
+    LookupCard,
+    scores_name,
+)
+
+__all__ = ["Found", "Lookup", "Place", "open_lookup"]
+
+
+class Found(NamedTuple):
+    """A row of a lookup: the probability and the number of its kind."""
+
+    probability: float
+    kind: int
+
+
+class Place(NamedTuple):
+    """Where a page of the customers at risk ended: it means the same in every version."""
+
+    probability: float
+    customer_id: str
+
+    def token(self) -> str:
+        """The place as text for a URL."""
+        packed = struct.pack(">d", self.probability) + self.customer_id.encode()
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, token: str) -> "Place":
+        """The place that `token` says.
+
+        Raises:
+            InputError: it is no such text.
+        """
+        try:
+            packed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            (probability,) = struct.unpack(">d", packed[:8])
+            place = cls(probability, packed[8:].decode())
+        except (binascii.Error, struct.error, ValueError) as error:
+            raise InputError("it is not the `next` of a page") from error
+        if not math.isfinite(place.probability):
+            raise InputError("it is not the `next` of a page")
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """One record batch: where its ids begin in the file, their offsets, and the columns beside them."""
+
+    start: int
+    offsets: "memoryview[int]"
+    probabilities: "memoryview[float]"
+    kinds: "memoryview[int]"
+
+
+class Lookup:
+    """The scores of one version, by customer id."""
+
+    def __init__(self, card: LookupCard, parts: "list[_Part]", at_risk: "memoryview[int]") -> None:
+        """Over files that were verified; `open_lookup` gives one."""
+        self.card = card
+        self._parts = [part for part in parts if part.rows]
+        self._at_risk = at_risk
+        self._first_ids = [part.id(0) for part in self._parts]
+        self._first_rows = [part.first_row for part in self._parts]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What the numbers of the kinds stand for."""
+        return self.card.kinds
+
+    def find(self, customer_id: str) -> Found | None:
+        """The score of a customer, None where there is none."""
+        wanted = customer_id.encode("utf-8", "surrogatepass")  # half a surrogate pair is in no table
+        at = bisect_right(self._first_ids, wanted)
+        return self._parts[at - 1].find(wanted) if at else None
+
+    def at_risk(self, after: Place | None, limit: int) -> Iterator[tuple[str, Found]]:
+        """Customers at risk, the highest probability first and equal ones by id, from behind `after`."""
+        first = 0 if after is None else self._position_behind(after)
+        for row in self._at_risk[first : first + limit]:
+            customer_id, found = self._row(row)
+            yield customer_id.decode(), found
+
+    @property
+    def listed(self) -> int:
+        """How many customers `at_risk` gives in all."""
+        return len(self._at_risk)
+
+    def rows(self) -> Iterator[tuple[str, Found]]:
+        """Every row in order."""
+        for part in self._parts:
+            for row in range(part.rows):
+                yield part.id(row).decode(), part.found(row)
+
+    def _row(self, row: int) -> tuple[bytes, Found]:
+        part = self._parts[bisect_right(self._first_rows, row) - 1]
+        return part.id(row - part.first_row), part.found(row - part.first_row)
+
+    def _position_behind(self, after: Place) -> int:
+        """How many of the customers at risk stand at `after` or before it."""
+        wanted = (-after.probability, after.customer_id.encode("utf-8", "surrogatepass"))
+
+        def lies_behind(position: int) -> bool:
+            customer_id, found = self._row(self._at_risk[position])
+            return (-found.probability, customer_id) > wanted
+
+        return _first(0, len(self._at_risk), lies_behind)
+
+
+class _Part:
+    """The rows of one file and their sparse keys, both mapped."""
+
+    def __init__(self, rows: range, keys: mmap.mmap, first_byte: int, scores: mmap.mmap, kinds: Sequence[int]) -> None:
+        """These `rows` of all, whose keys begin at `first_byte`; `kinds` are the card's numbers of those in the file.
+
+        Raises:
+            LookupFault: the file holds other rows.
+        """
+        self.rows = len(rows)
+        self.first_row = rows.start
+        self._keys = keys
+        self._first_byte = first_byte
+        self._scores = scores
+        self._kinds = tuple(kinds)
+        self._chunks = _chunks(self.rows, scores)
+
+    def find(self, wanted: bytes) -> Found | None:
+        """The score of the customer of this id, None where there is none."""
+        row = self._first_not_before(wanted)
+        if row == self.rows or self.id(row) != wanted:
+            return None
+        return self.found(row)
+
+    def id(self, row: int) -> bytes:
+        """The id of a row of this part."""
+        chunk = self._chunks[row // CHUNK_ROWS]
+        at = row % CHUNK_ROWS
+        start = chunk.start
+        return self._scores[start + chunk.offsets[at] : start + chunk.offsets[at + 1]]
+
+    def found(self, row: int) -> Found:
+        """What a row of this part says."""
+        chunk = self._chunks[row // CHUNK_ROWS]
+        at = row % CHUNK_ROWS
+        return Found(chunk.probabilities[at], self._kinds[chunk.kinds[at]])
+
+    def _key(self, at: int) -> bytes:
+        start = self._first_byte + at * KEY_WIDTH
+        return self._keys[start : start + KEY_WIDTH]
+
+    def _first_not_before(self, wanted: bytes) -> int:
+        """The first row whose id is not less than `wanted`."""
+        key = wanted[:KEY_WIDTH].ljust(KEY_WIDTH, b"\0")
+        above = _first(0, -(-self.rows // KEY_STEP), lambda at: self._key(at) > key)
+        same = above  # where several ids begin alike, the row may lie anywhere among them
+        if above and self._key(above - 1) == key:
+            same = _first(0, above, lambda at: self._key(at) >= key)
+        start, end = max(same - 1, 0) * KEY_STEP, min(above * KEY_STEP, self.rows)
+        return _first(start, end, lambda row: self.id(row) >= wanted)
+
+
+def open_lookup(folder: Path, day: dt.date, version: str) -> Lookup:
+    """The lookup in `folder`, verified to the last byte.
+
+    Raises:
+        LookupFault: it is not there, damaged, or that of other scores.
+    """
+    card = LookupCard.read(folder, day, version)
+    card.verify(folder)
+    try:
+        stored = np.load(folder / KEYS, mmap_mode="r", allow_pickle=False)
+        keys = _map(folder / KEYS)
+        at_risk = memoryview(np.load(folder / AT_RISK, allow_pickle=False))
+        parts: list[_Part] = []
+        first_row, first_byte = 0, stored.offset if stored.size else 0
+        for number, (rows, kinds) in enumerate(card.parts):
+            scores = _map(folder / scores_name(number))
+            parts.append(_Part(range(first_row, first_row + rows), keys, first_byte, scores, kinds))
+            first_row += rows
+            first_byte += -(-rows // KEY_STEP) * KEY_WIDTH
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise LookupFault(f"{folder}: it cannot be read ({error})") from error
+    return Lookup(card, parts, at_risk)
+
+
+def _map(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _chunks(rows: int, scores: mmap.mmap) -> list[_Chunk]:
+    """Where the columns of each record batch lie in the mapped file.
+
+    Raises:
+        LookupFault: it holds other rows.
+    """
+    whole = pa.py_buffer(scores)
+    view = memoryview(scores)
+    file = pa.ipc.open_file(whole)
+    batches = [file.get_batch(number) for number in range(file.num_record_batches)]
+    full = all(batch.num_rows == CHUNK_ROWS for batch in batches[:-1])
+    if not (full and file.schema.equals(LOOKUP_SCHEMA) and sum(batch.num_rows for batch in batches) == rows):
+        raise LookupFault("the rows of a lookup are not those of its card")
+
+    def mapped(buffer: pa.Buffer, count: int, width: int, kind: Literal["i", "d", "H"]) -> "memoryview[Any]":
+        start = buffer.address - whole.address
+        return view[start : start + count * width].cast(kind)
+
+    chunks = []
+    for batch in batches:
+        rows = batch.num_rows
+        (_, offsets, ids), (_, probabilities), (_, kinds) = (column.buffers() for column in batch.columns)
+        chunks.append(
+            _Chunk(
+                start=ids.address - whole.address if ids is not None else 0,
+                offsets=mapped(offsets, rows + 1, 4, "i"),
+                probabilities=mapped(probabilities, rows, 8, "d"),
+                kinds=mapped(kinds, rows, 2, "H"),
+            )
+        )
+    return chunks
+
+
+def _first(low: int, end: int, holds: Callable[[int], bool]) -> int:
+    """The first number from `low` to before `end` for which `holds`; for all behind it, it holds too. Else `end`."""
+    while low < end:
+        middle = (low + end) // 2
+        if holds(middle):
+            end = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,1 @@
+"""Model versions as folders, and the records of how they were judged and promoted."""

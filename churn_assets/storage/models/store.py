@@ -1,0 +1,212 @@
+"""Model versions as immutable folders, of which nothing is used unless its digest is the one in the card."""
+
+import hashlib
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from churn_assets.core.errors import ModelFault, UnknownVersion
+from churn_assets.core.evaluation.results import Reference
+from churn_assets.core.models.card import ModelCard, digest_of_version, sealed
+from churn_assets.storage.tables.parquet import fsync_file, fsync_folder
+
+if TYPE_CHECKING:
+    from churn_assets.core.trees.predictor import TreeKernel
+
+__all__ = ["Kept", "ModelStore"]
+
+ARTEFACT = "model.joblib"
+KERNEL = "kernel.joblib"
+GOLDEN = "golden.parquet"
+REFERENCE = "reference.json"
+CARD = "card.json"
+PAGE = "card.md"
+FIGURE = "card.png"
+REMEDY = "restore the folder from a backup, or promote another version"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a model beside its artefact.
+
+    `figure` is a PNG, empty where there is nothing to draw; `kernel` is None where none was proven.
+    """
+
+    golden: pa.Table
+    reference: Reference
+    page: str
+    figure: bytes
+    kernel: "TreeKernel | None" = None
+
+
+class ModelStore:
+    """`models/<version>/`, each written once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def versions(self) -> list[str]:
+        """Every version, oldest training day first."""
+        return sorted(path.parent.name for path in self.root.glob(f"[!_]*/{CARD}"))
+
+    def card(self, version: str) -> ModelCard:
+        """The card of `version`.
+
+        Raises:
+            UnknownVersion: no such version.
+            ModelFault: its card cannot be read, or is not the one it was made with.
+        """
+        path = self.root / version / CARD
+        if not path.is_file():
+            raise UnknownVersion(f"no model {version} below {self.root}; `churn-assets models` lists every version")
+        try:
+            card = ModelCard.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise ModelFault(
+                f"{path} is not a model card, or one of an earlier release: restore the folder, or train and promote "
+                "the model again"
+            ) from error
+        if card.model_version != version:
+            raise ModelFault(f"{path} is the card of {card.model_version}: restore the folder of {version}")
+        if (made := digest_of_version(card)) != version:
+            raise ModelFault(f"{path} was changed: what it says makes {made}, not {version}; {REMEDY}")
+        if sealed(card) != card:
+            raise ModelFault(f"{path} was changed since it was written: its content is not the sealed one; {REMEDY}")
+        return card
+
+    def load(self, version: str) -> tuple[Any, ModelCard]:
+        """The fitted pipeline of `version`, None for rules, and its card.
+
+        The artefact is not even opened unless its SHA-256 is the card's.
+
+        Raises:
+            UnknownVersion: no such version.
+            ModelFault: the artefact is missing, or not the one the card was written for.
+        """
+        card = self.card(version)
+        if card.is_rules:
+            return None, card
+        path = self._checked(card, ARTEFACT)
+        import joblib  # noqa: PLC0415  # cards are read without it
+
+        try:
+            return joblib.load(path), card
+        except Exception as error:
+            raise ModelFault(
+                f"{path} cannot be opened by the installed libraries ({type(error).__name__}: {error}); "
+                "train the model again with them, or install those its card names"
+            ) from error
+
+    def kernel(self, card: ModelCard) -> "TreeKernel | None":
+        """The kernel that was proven for a model when it was made, None where there is none.
+
+        It holds for the libraries that the card names, and is not to be opened under others.
+
+        Raises:
+            ModelFault: it, or the artefact it was compiled from, is missing or not the one the card was written for.
+        """
+        if KERNEL not in card.files:
+            return None
+        self._checked(card, ARTEFACT)
+        import joblib  # noqa: PLC0415  # as above
+
+        kernel: TreeKernel = joblib.load(self._checked(card, KERNEL))
+        return kernel
+
+    def golden(self, card: ModelCard) -> pa.Table:
+        """The golden rows of a model.
+
+        Raises:
+            ModelFault: they are missing, or not those the card was written for.
+        """
+        return pq.read_table(self._checked(card, GOLDEN), partitioning=None)
+
+    def reference(self, card: ModelCard) -> Reference:
+        """The reference histograms of a model.
+
+        Raises:
+            ModelFault: they are missing, or not those the card was written for.
+        """
+        return Reference.model_validate_json(self._checked(card, REFERENCE).read_bytes())
+
+    def page(self, version: str) -> str:
+        """The card of `version` for a person, in Markdown.
+
+        Raises:
+            UnknownVersion: no such version.
+        """
+        return self._checked(self.card(version), PAGE).read_text()
+
+    def figure(self, version: str) -> bytes:
+        """The plots of a model as PNG, empty where there are none."""
+        card = self.card(version)
+        return self._checked(card, FIGURE).read_bytes() if FIGURE in card.files else b""
+
+    def save(self, pipeline: Any, card: ModelCard, kept: Kept) -> ModelCard:
+        """Keep a new version; one that is there already stays as it is.
+
+        Returns:
+            The card as it is kept, with the digests of its files.
+        """
+        final = self.root / card.model_version
+        if final.exists():
+            return self.card(card.model_version)
+        folder = self.root / "_staging" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        if pipeline is not None:
+            import joblib  # noqa: PLC0415  # as above
+
+            joblib.dump(pipeline, folder / ARTEFACT)
+            if kept.kernel is not None:
+                joblib.dump(kept.kernel, folder / KERNEL)
+        pq.write_table(kept.golden, folder / GOLDEN)
+        (folder / REFERENCE).write_text(kept.reference.model_dump_json(indent=2) + "\n")
+        (folder / PAGE).write_text(kept.page)
+        if kept.figure:
+            (folder / FIGURE).write_bytes(kept.figure)
+        digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+        written = sealed(card.model_copy(update={"files": digests}))
+        (folder / CARD).write_text(written.model_dump_json(indent=2) + "\n")
+        for path in folder.iterdir():
+            fsync_file(path)
+        fsync_folder(folder)
+        try:
+            folder.rename(final)
+        except OSError:  # trained by somebody else at the same time
+            shutil.rmtree(folder)
+        fsync_folder(self.root)
+        return self.card(card.model_version)
+
+    def verify(self, version: str) -> ModelCard:
+        """The card of `version`, after every file of its folder was found to be the one it was made with.
+
+        Raises:
+            UnknownVersion: no such version.
+            ModelFault: a file is missing, or another one.
+        """
+        card = self.card(version)
+        for name in card.files:
+            self._checked(card, name)
+        return card
+
+    def _checked(self, card: ModelCard, name: str) -> Path:
+        path = self.root / card.model_version / name
+        if not path.is_file():
+            raise ModelFault(f"{path} is missing: {REMEDY}")
+        told = card.files.get(name, "nothing")
+        if (digest := _sha256(path)) != told:
+            raise ModelFault(
+                f"{path} has SHA-256 {digest[:12]}..., its card says {told[:12]}...; it was not loaded: {REMEDY}"
+            )
+        return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

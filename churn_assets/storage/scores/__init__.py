@@ -1,0 +1,1 @@
+"""Published scores: shown, compared, traced, taken back."""

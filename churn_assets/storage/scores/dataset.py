@@ -1,0 +1,43 @@
+"""The published scores as a data set, for whoever reads the table itself."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from churn_assets.core.table_schemas import SCORES, SNAPSHOT_DATE
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.scores.published import PublishedScores
+
+__all__ = ["read_scores"]
+
+
+def read_scores(data_dir: str | os.PathLike[str], snapshot_date: dt.date | str | None = None) -> pads.Dataset:
+    """The current scores of a day: the files of the version that is current now, and of no other.
+
+    A data set is read lazily, and keeps to its version when another one is published meanwhile.
+    With pandas, `read_scores("data").to_table().to_pandas()`; DuckDB reads it by its variable's name.
+
+    Args:
+        data_dir: the data folder of an installation.
+        snapshot_date: a day, also as text such as `2026-11-01`; the newest scored day where none is given.
+
+    Returns:
+        `snapshot_date` and the columns of `churn_scores`, in the order of the customer id.
+
+    Raises:
+        UnknownVersion: there are no scores, or none of that day.
+    """
+    day = dt.date.fromisoformat(snapshot_date) if isinstance(snapshot_date, str) else snapshot_date
+    scores = PublishedScores(Layout(Path(data_dir)))
+    version = scores.day(day)
+    schema = pa.schema([(SNAPSHOT_DATE, pa.date32()), *((each.name, each.type) for each in SCORES)])
+    return pads.dataset(
+        [str(path) for path in version.files],
+        schema=schema,
+        format="parquet",
+        partitioning=pads.partitioning(pa.schema([(SNAPSHOT_DATE, pa.date32())]), flavor="hive"),
+        partition_base_dir=str(scores.table.root),
+    )

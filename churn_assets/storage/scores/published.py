@@ -1,0 +1,175 @@
+"""What the app would read: one customer's score, a day's history, a plain file; and taking a day back."""
+
+import datetime as dt
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from churn_assets.core.errors import InputError, UnknownVersion
+from churn_assets.core.table_schemas import SCORES, SNAPSHOT_DATE
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.parquet import find_rows
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import PartitionVersion
+
+__all__ = ["PublishedScores"]
+
+
+class PublishedScores:
+    """The published `churn_scores` of one installation."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.table = Table(layout.table("churn_scores"))
+
+    def day(self, day: dt.date | None) -> PartitionVersion:
+        """The current scores of `day`, of the newest scored day where none is named.
+
+        Raises:
+            UnknownVersion: there are none.
+        """
+        days = self.table.days()
+        if not days:
+            raise UnknownVersion("no scores have been published yet; `churn-assets run` makes them")
+        if day is not None and day not in days:
+            raise UnknownVersion(f"no scores of {day}; they run from {days[0]} to {days[-1]}")
+        return self.table.version(day or days[-1])
+
+    def version(self, day: dt.date | None, version: str | None) -> PartitionVersion:
+        """A version of a day's scores, also one that was rolled back; the current one where none is named.
+
+        Raises:
+            UnknownVersion: there is none.
+        """
+        scored = self.day(day)
+        if version is None:
+            return scored
+        if version not in {event.version for event in self.table.history(scored.day)}:
+            listed = f"`churn-assets scores history --date {scored.day}` lists them"
+            raise UnknownVersion(f"no score version {version} on {scored.day}; {listed}")
+        return self.table.version(scored.day, version)
+
+    def show(self, customer: str, day: dt.date | None) -> dict[str, Any]:
+        """One customer's score.
+
+        Raises:
+            UnknownVersion: no scores, or none of this customer.
+        """
+        scored = self.day(day)
+        rows = find_rows(scored.files, "customer_id", customer)
+        if not rows:
+            raise UnknownVersion(
+                f"customer {customer!r} has no score on {scored.day}; was it quarantined, or is it new?"
+            )
+        row = rows[0]
+        return {"customer_id": customer, SNAPSHOT_DATE: scored.day, **row, "score_version": scored.version}
+
+    def riskiest(self, day: dt.date) -> str:
+        """The customer with the highest probability of a day."""
+        scores = self.day(day).read(["customer_id", "churn_probability"])
+        at = pc.index(scores.column("churn_probability"), pc.max(scores.column("churn_probability"))).as_py()
+        return str(scores.column("customer_id")[at])
+
+    def history(self, day: dt.date) -> list[dict[str, Any]]:
+        """Every publish and rollback of a day, newest first.
+
+        Raises:
+            UnknownVersion: it was never scored.
+        """
+        events = self.table.history(day)
+        if not events:
+            raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
+        return [
+            {
+                "score_version": event.version,
+                "kind": event.commit.kind,
+                "published_at": event.published_at,
+                "model_version": event.commit.model_version,
+                "rows": event.rows,
+                "actor": event.commit.actor,
+                "reason": event.commit.reason,
+                "current": event is events[-1],
+            }
+            for event in reversed(events)
+        ]
+
+    def export(self, day: dt.date | None, target: Path) -> int:
+        """Write the scores of a day as one plain Parquet or CSV file; how many rows.
+
+        Raises:
+            InputError: another kind of file, or no folder for it.
+        """
+        if target.suffix not in {".parquet", ".csv"} or not target.parent.is_dir() or target.is_dir():
+            raise InputError(f"{target}: name a .parquet or .csv file in a folder that exists")
+        scored = self.day(day)
+        schema = SCORES.insert(0, pa.field(SNAPSHOT_DATE, pa.date32())).remove_metadata()
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            with (pq.ParquetWriter if target.suffix == ".parquet" else pacsv.CSVWriter)(str(partial), schema) as writer:
+                for batch in _dated(scored, schema):
+                    writer.write_table(batch)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return scored.rows
+
+    def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
+        """The day that is named, or the scored days of a range.
+
+        Raises:
+            InputError: neither or both are given, or the range holds no scores.
+        """
+        if date and not (first or last):
+            return [date]
+        if date or not (first and last) or first > last:
+            raise InputError(
+                "give either --date D, or --from D --to-date D with the earlier day first (--to names a version)"
+            )
+        days = [day for day in self.table.days() if first <= day <= last]
+        if not days:
+            raise InputError(f"no day from {first} to {last} has scores")
+        return days
+
+    def rollback(
+        self,
+        days: list[dt.date],
+        to: str | None,
+        actor: str,
+        reason: str,
+        report: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> list[dict[str, Any]]:
+        """Make the version before the current one (or `to`) current again on each of `days`; `report` is told of each.
+
+        Every day is looked at before the first is moved.
+
+        Raises:
+            UnknownVersion: on some day there is nothing to go back to; nothing was moved.
+        """
+        for day in days:
+            self.table.rollback_target(day, to)
+        moved = []
+        for day in days:
+            started = time.perf_counter()
+            _, target = self.table.rollback_target(day, to)
+            made = next(event for event in self.table.backwards(day) if event.version == target)
+            model = made.commit.model_version
+            commit = Commit("rollback", actor, reason, model_version=model, details=made.commit.details)
+            before, now = self.table.rollback(day, target, commit)
+            seconds = round(time.perf_counter() - started, 3)
+            told = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
+            moved.append(told | {"model_version": model, "rows": made.rows})
+            report(moved[-1])
+        return moved
+
+
+def _dated(scored: PartitionVersion, schema: pa.Schema) -> Iterator[pa.Table]:
+    for batch in scored.batches():
+        days = pa.repeat(pa.scalar(scored.day), batch.num_rows)
+        yield batch.add_column(0, SNAPSHOT_DATE, days).cast(schema)

@@ -1,0 +1,189 @@
+"""Where customers come from. Files today; another kind of source offers the same three questions."""
+
+import datetime as dt
+import glob
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from churn_assets.core.arrow.batches import BATCH_ROWS
+from churn_assets.core.errors import SourceFault, SourceMissing
+
+__all__ = ["Arrived", "FileSource", "Source", "SourceFile", "lots"]
+
+PLACEHOLDER = "{snapshot_date}"
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a snapshot, and what it was when it was read."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+
+Arrived = tuple[Path, pa.RecordBatch]
+
+
+class Source(Protocol):
+    """What the chain asks of a source."""
+
+    template: str
+
+    @property
+    def dated(self) -> bool:
+        """Whether it holds a snapshot for each day, or one export without a date."""
+
+    def days(self) -> list[dt.date]:
+        """The days it holds, in order; none for an export without a date."""
+
+    def has(self, day: dt.date) -> bool:
+        """Whether it can give a snapshot of `day`."""
+
+    def files(self, day: dt.date) -> list[SourceFile]:
+        """The files of a snapshot, as they stand."""
+
+    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[Arrived]:
+        """Their rows, in order, a batch at a time; the columns `categories` dictionary-encoded, where they can be."""
+
+
+class FileSource:
+    """Parquet or CSV files found by a path template."""
+
+    def __init__(self, template: str, base: Path) -> None:
+        """Look for `template`, which may hold `{snapshot_date}` and wildcards; relative to `base`."""
+        self.template = str(base / template)
+        self._pattern = template if Path(template).is_absolute() else f"{glob.escape(str(base))}/{template}"
+
+    @property
+    def dated(self) -> bool:
+        """Whether the template holds `{snapshot_date}`."""
+        return PLACEHOLDER in self.template
+
+    def days(self) -> list[dt.date]:
+        """The days for which there is a file."""
+        if not self.dated:
+            return []
+        named = {text for path in self._glob("*") for text in DATE.findall(path)}
+        days: set[dt.date] = set()
+        for text in named:
+            with suppress(ValueError):  # a folder such as 2026-02-31 is no day
+                days.add(dt.date.fromisoformat(text))
+        return sorted(day for day in days if self.has(day))
+
+    def has(self, day: dt.date) -> bool:
+        """Whether there is a file for `day`."""
+        return bool(self._paths(day))
+
+    def files(self, day: dt.date) -> list[SourceFile]:
+        """The files of `day`, by name.
+
+        Raises:
+            SourceMissing: there is none.
+        """
+        paths = self._paths(day)
+        if not paths:
+            raise SourceMissing(
+                f"source: nothing for {day} at {self.template.replace(PLACEHOLDER, day.isoformat())}; "
+                "export that day, or correct source.path"
+            )
+        return [SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[Arrived]:
+        """The rows of `files`; text as it stands in a CSV file, Parquet in its own types.
+
+        Raises:
+            SourceFault: a file cannot be read; told before the first row, where its footer says so.
+        """
+        for file in files:
+            if file.size == 0:
+                raise SourceFault(f"{file.path} is empty (0 bytes); export it again")
+            if not _is_parquet(file.path) and not _is_csv(file.path):
+                raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
+            if _is_parquet(file.path):
+                with _told_as_fault(file.path):
+                    pq.read_metadata(file.path)
+        for file in files:
+            with _told_as_fault(file.path):
+                read = _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path)
+                for batch in read:
+                    yield file.path, batch
+
+    def _paths(self, day: dt.date) -> list[Path]:
+        return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
+
+    def _glob(self, day: str) -> list[str]:
+        return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
+
+
+def lots(arrived: Iterable[Arrived], rows: int) -> Iterator[list[Arrived]]:
+    """What is read one after the other, in lots of `rows` rows for side-by-side work; the last may be shorter."""
+    lot: list[Arrived] = []
+    room = rows
+    for path, batch in arrived:
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, room)
+            lot.append((path, piece))
+            start += piece.num_rows
+            room -= piece.num_rows
+            if not room:
+                yield lot
+                lot, room = [], rows
+    if lot:
+        yield lot
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.name.lower().endswith((".parquet", ".pq"))
+
+
+def _is_csv(path: Path) -> bool:
+    return path.name.lower().endswith((".csv", ".csv.gz"))
+
+
+@contextmanager
+def _told_as_fault(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        told = str(error).splitlines()[0][:200]
+        raise SourceFault(f"{path} cannot be read ({told}); export it again") from error
+
+
+def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
+    footer = pq.read_metadata(path)
+    there = footer.schema.to_arrow_schema().names
+    encoded = [name for name in categories if name in there]
+    with pq.ParquetFile(path, metadata=footer, pre_buffer=False, read_dictionary=encoded) as file:
+        yield from file.iter_batches(BATCH_ROWS, use_threads=False)
+
+
+def _csv(path: Path) -> Iterator[pa.RecordBatch]:
+    parsing = pacsv.ParseOptions(newlines_in_values=True)
+    compression = "gzip" if path.suffix.lower() == ".gz" else None
+    with (
+        pa.input_stream(str(path), compression=compression) as file,
+        pacsv.open_csv(file, parse_options=parsing) as peek,
+    ):
+        names = peek.schema.names
+    converting = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    with (
+        pa.input_stream(str(path), compression=compression) as file,
+        pacsv.open_csv(file, parse_options=parsing, convert_options=converting) as reader,
+    ):
+        yield from reader

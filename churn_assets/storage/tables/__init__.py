@@ -1,0 +1,1 @@
+"""Partitioned tables of immutable versions, and append-only records."""

@@ -1,0 +1,96 @@
+"""What happened to a partition, as its table's commits tell it."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from churn_assets.core.errors import UnknownVersion
+from churn_assets.core.table_schemas import SNAPSHOT_DATE
+
+__all__ = ["Commit", "Event", "Kind", "commit_metadata", "read_event", "undo_stack", "version_before"]
+
+Kind = Literal["land", "validate", "features", "score", "challenge", "rollback"]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Why a version becomes current: goes into the commit's metadata, never into a data file."""
+
+    kind: Kind
+    actor: str
+    reason: str = ""
+    run_id: str = ""
+    model_version: str = ""
+    code_revision: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A commit that made `version` of a partition current; the first of its day where it says so."""
+
+    day: dt.date
+    version: str
+    rows: int
+    published_at: dt.datetime
+    commit: Commit
+    is_first: bool = False
+
+
+def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit, *, is_first: bool = False) -> dict[str, str]:
+    """What is kept of an event in a commit: text throughout, as Delta wants it."""
+    return {
+        **asdict(commit),
+        "details": json.dumps(commit.details, default=str),
+        SNAPSHOT_DATE: day.isoformat(),
+        "version_id": version,
+        "rows": str(rows),
+        "published_at": dt.datetime.now(dt.UTC).isoformat(),
+        **({"is_first": "true"} if is_first else {}),
+    }
+
+
+def read_event(metadata: Mapping[str, Any]) -> Event:
+    """The event that `commit_metadata` was made of."""
+    told = {each.name: metadata[each.name] for each in fields(Commit) if each.name in metadata}
+    return Event(
+        day=dt.date.fromisoformat(metadata[SNAPSHOT_DATE]),
+        version=metadata["version_id"],
+        rows=int(metadata["rows"]),
+        published_at=dt.datetime.fromisoformat(metadata["published_at"]),
+        commit=Commit(**told | {"details": json.loads(told["details"])}),
+        is_first=metadata.get("is_first") == "true",
+    )
+
+
+def undo_stack(events: Iterable[Event]) -> list[str]:
+    """The versions a rollback can go through, oldest first; the last one is current.
+
+    Publishing puts a version on top. A rollback takes off what lies above the version it goes
+    back to, so that what was withdrawn is not met again on the way further back.
+    """
+    stack: list[str] = []
+    for event in events:
+        if event.commit.kind == "rollback" and event.version in stack:
+            while stack[-1] != event.version:
+                stack.pop()
+        elif stack[-1:] != [event.version]:
+            stack.append(event.version)
+    return stack
+
+
+def version_before(events: Sequence[Event], where: str) -> str:
+    """The version that was current before the current one.
+
+    Raises:
+        UnknownVersion: there is none.
+    """
+    stack = undo_stack(events)
+    if len(stack) < 2:  # noqa: PLR2004  # the current one and one before it
+        raise UnknownVersion(
+            f"{where}: no earlier version is left to go back to: correct the day's export and run it again, or name "
+            "one of `churn-assets scores history` with --to"
+        )
+    return stack[-2]

@@ -1,0 +1,223 @@
+"""Parquet files of a partition version: written the same way every time, fsynced, read in batches."""
+
+import datetime as dt
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from churn_assets.core.arrow.batches import BATCH_ROWS, ordered_map, rechunk
+from churn_assets.core.arrow.dictionaries import as_coded
+from churn_assets.core.errors import AuditFailed
+from churn_assets.storage.layout import part_name
+
+__all__ = [
+    "PART_ROWS",
+    "as_filled",
+    "count_rows",
+    "digest_files",
+    "end_ids",
+    "find_rows",
+    "fsync_file",
+    "fsync_folder",
+    "read_batches",
+    "write_part",
+    "write_parts",
+]
+
+ROW_GROUP_ROWS = 131_072
+PART_ROWS = 524_288  # a part is what one core works on: a million customers keep two busy
+DIGEST_LENGTH = 16
+HEAD = 4_096  # rows among which the few words of a category are usually all met
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
+
+
+def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> list[Path]:
+    """Write `batches` as `part-N.parquet` below `folder`, fsynced; how they are cut leaves no trace.
+
+    Args:
+        folder: an empty folder.
+        schema: of every batch.
+        key: the id column, which is stored front-coded.
+        batches: in the order of the key.
+    """
+    groups = rechunk(batches, ROW_GROUP_ROWS)
+    paths: list[Path] = []
+    while (rows := list(islice(groups, PART_ROWS // ROW_GROUP_ROWS))) or not paths:
+        paths.append(write_part(folder, len(paths), as_filled(schema, rows), key, rows))
+    return paths
+
+
+def as_filled(schema: pa.Schema, rows: Sequence[pa.Table]) -> pa.Schema:
+    """The columns of `schema`; those in which no row of a part has a null are stored without a mark for each cell."""
+    nulls = {name for batch in rows for name in schema.names if batch.column(name).null_count}
+    return pa.schema([field.with_nullable(field.nullable and field.name in nulls) for field in schema])
+
+
+def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
+    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`.
+
+    Raises:
+        AuditFailed: a column that may hold no null by `schema` holds one.
+    """
+    path = folder / part_name(number)
+    groups = rechunk(batches, ROW_GROUP_ROWS)
+    first = next(groups, None)
+    arrived = schema if first is None else first.schema
+    stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
+    with pq.ParquetWriter(path, stored, store_schema=False, **_options(schema, key)) as writer:
+        for group in chain([] if first is None else [first], groups):
+            _refuse_nulls(stored, group, path)
+            writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
+    fsync_file(path)
+    return path
+
+
+def _refuse_nulls(schema: pa.Schema, rows: pa.Table, path: Path) -> None:
+    for field in schema:
+        if not field.nullable and (nulls := rows.column(field.name).null_count):
+            raise AuditFailed(f"{path}: {nulls} rows have no {field.name}; nothing was published")
+
+
+def _by_first_seen(group: pa.Table) -> pa.Table:
+    """Each dictionary in the order in which its values first occur, as a writer that is given text makes it."""
+    columns = [_reordered(each.chunk(0)) if pa.types.is_dictionary(each.type) else each for each in group.columns]
+    return pa.Table.from_arrays(columns, schema=group.schema)
+
+
+def _reordered(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    codes = values.indices.drop_null().to_numpy()
+    first = _first_rows(codes[:HEAD], len(values.dictionary))
+    if len(codes) > HEAD and (first == HEAD).any():  # few words are met so late, or never
+        first = _first_rows(codes, len(values.dictionary))
+    used = np.flatnonzero(first < len(codes))
+    order = used[np.argsort(first[used])]
+    if np.array_equal(order, np.arange(len(first))):
+        return values
+    place = np.zeros(len(first), np.int32)
+    place[order] = np.arange(len(order))
+    return pa.DictionaryArray.from_arrays(pa.array(place).take(values.indices), values.dictionary.take(pa.array(order)))
+
+
+def _first_rows(codes: NDArray[np.int32], words: int) -> NDArray[np.int64]:
+    """Where each of so many words comes first, (words); the number of rows where it does not come."""
+    first = np.full(words, len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # what is written last stays
+    return first
+
+
+def read_batches(
+    paths: Iterable[Path],
+    columns: Sequence[str] | None = None,
+    categories: Sequence[str] = (),
+    rows: int = BATCH_ROWS,
+) -> Iterator[pa.Table]:
+    """Rows of the files in order, in tables of at most so many `rows`; memory does not grow with the files.
+
+    Every column may hold nulls by the tables' schema, whatever a file promises: rows of files of several releases meet.
+    Text columns named in `categories` come dictionary-encoded, as they are stored.
+    """
+    for path in paths:
+        with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
+            for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+                yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
+
+
+def end_ids(path: Path, key: str) -> pa.Array:
+    """The first and the last `key` of a file; nothing of one without rows.
+
+    They are read: a footer's bounds are in the order of the type, which is not that of the rows where ids are numbers.
+    """
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        if not file.metadata.num_rows:
+            return file.schema_arrow.empty_table().column(key).combine_chunks()
+        first = next(file.iter_batches(1, row_groups=[0], columns=[key], use_threads=False))
+        last = file.read_row_group(file.num_row_groups - 1, [key], use_threads=False)
+        return pa.concat_arrays([first.column(key), *last.column(key)[-1:].chunks])
+
+
+def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[str, Any]]:
+    """The rows whose `key` is `wanted`: only row groups that can hold it are read, and nothing heavy is loaded."""
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            column = file.schema_arrow.get_field_index(key)
+            for number in range(file.num_row_groups):
+                told = file.metadata.row_group(number).column(column).statistics
+                if told is None or not told.has_min_max or told.min <= wanted <= told.max:
+                    group = file.read_row_group(number)
+                    keys = group.column(key).to_pylist()  # comparing in Arrow would load pandas, for one row
+                    found += [_row(group, at) for at, each in enumerate(keys) if each == wanted]
+    return found
+
+
+def _row(table: pa.Table, at: int) -> dict[str, Any]:
+    return {name: _value(table.column(name)[at]) for name in table.column_names}
+
+
+def _value(cell: pa.Scalar) -> Any:
+    """A cell as Python has it; Arrow's own way loads pandas for a timestamp."""
+    if pa.types.is_timestamp(cell.type) and cell.is_valid:
+        return EPOCH + dt.timedelta(microseconds=cell.value)
+    return cell.as_py()
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file holds, by its footer."""
+    return int(pq.read_metadata(path).num_rows)
+
+
+def digest_files(paths: Iterable[Path]) -> str:
+    """A digest of the files' bytes, in order: the name of a partition version."""
+    digest = hashlib.sha256()
+    for one in ordered_map(_sha256, paths):
+        digest.update(one)
+    return digest.hexdigest()[:DIGEST_LENGTH]
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a crash."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fsync_file(path: Path) -> None:
+    """Make the content of a file survive a crash."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _options(schema: pa.Schema, key: str) -> dict[str, object]:
+    dictionary: list[str] = []
+    encoding: dict[str, str] = {}
+    for field in schema:
+        if field.name == key and pa.types.is_string(field.type):
+            encoding[field.name] = "DELTA_BYTE_ARRAY"
+        elif pa.types.is_integer(field.type):
+            encoding[field.name] = "DELTA_BINARY_PACKED"
+        elif pa.types.is_floating(field.type):
+            encoding[field.name] = "BYTE_STREAM_SPLIT"
+        elif pa.types.is_string(field.type):
+            dictionary.append(field.name)
+    return {
+        "compression": "zstd",
+        "use_dictionary": dictionary or False,
+        "column_encoding": encoding or None,
+        "write_statistics": [key],  # rows lie in its order: the bounds of any other column would exclude no group
+        "write_page_index": True,
+    }

@@ -1,0 +1,289 @@
+"""One class for every partitioned table: write, audit, publish; roll back; read.
+
+A partition version is a folder of Parquet files that never changes; which one is current is a
+Delta commit. Commits are a compare-and-swap: the partition must still be as its writer found it.
+"""
+
+import datetime as dt
+import errno
+import json
+import random
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
+
+from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
+from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.layout import version_folder
+from churn_assets.storage.tables.commits import Commit, Event, commit_metadata, version_before
+from churn_assets.storage.tables.delta_log import Log
+from churn_assets.storage.tables.parquet import count_rows, digest_files, fsync_folder, write_parts
+from churn_assets.storage.tables.versions import PartitionVersion, Published, Staged, parts_of
+
+__all__ = ["Table"]
+
+STAGING = "_staging"
+STALE_SECONDS = 24 * 3600
+COMMIT_ATTEMPTS = 200
+CONFIGURATION = {
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.deletedFileRetentionDuration": "interval 90 days",
+}
+
+
+class Table:
+    """A Delta table of immutable partition versions, one of which is current for each day."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = root.name
+        self._log = Log(root)
+
+    def days(self) -> list[dt.date]:
+        """The days that have a current version, in order."""
+        return sorted(self._log.refresh().files())
+
+    def rows(self) -> int:
+        """How many rows all current partitions hold."""
+        table = self._log.refresh().table
+        if table is None:
+            return 0
+        counts = pa.table(table.get_add_actions()).column("num_records")
+        return sum(counts.to_pylist())
+
+    def current(self, day: dt.date) -> str | None:
+        """The current version of `day`, None where it was never published."""
+        return self._log.refresh().current(day)
+
+    def version(self, day: dt.date, version: str | None = None) -> PartitionVersion:
+        """A version of `day`, the current one where none is named.
+
+        Raises:
+            PartitionMissing: the day was never published.
+            UnknownVersion: the named version does not exist, or its files are gone.
+        """
+        chosen = version or self.current(day)
+        if chosen is None:
+            raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
+        files = parts_of(self.root / version_folder(day, chosen))
+        if not files or (version is None and len(files) != len(self._log.refresh().files().get(day, []))):
+            raise UnknownVersion(
+                f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
+            )
+        return PartitionVersion(day, chosen, tuple(files))
+
+    def events(self) -> list[Event]:
+        """Every commit of a partition, oldest first: all of the log is read, once."""
+        return self._log.refresh().events()
+
+    def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
+        """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
+        return self._log.refresh().newest(days)
+
+    def backwards(self, day: dt.date) -> Iterator[Event]:
+        """Every commit of `day`, newest first; the log is read as far back as the caller goes."""
+        return self._log.refresh().backwards(day)
+
+    def history(self, day: dt.date) -> list[Event]:
+        """Every commit of `day`, oldest first."""
+        return list(self.backwards(day))[::-1]
+
+    def write(self, day: dt.date, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Staged:
+        """Write a version where no reader looks; `discard` or `publish` it."""
+        return self.stage(day, schema, lambda folder: write_parts(folder, schema, key, batches))
+
+    def stage(self, day: dt.date, schema: pa.Schema, write: Callable[[Path], object]) -> Staged:
+        """Let `write` fill a folder with the parts of a version where no reader looks; `discard` or `publish` it."""
+        folder = self._new_folder()
+        try:
+            write(folder)
+            fsync_folder(folder)
+            return Staged(day, digest_files(parts_of(folder)), folder, schema)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for what is needed only while a version is made; removed afterwards."""
+        folder = self._new_folder()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def discard(self, staged: Staged) -> None:
+        """Remove what failed its audit."""
+        shutil.rmtree(staged.folder, ignore_errors=True)
+
+    def publish(self, staged: Staged, expected: str | None, commit: Commit) -> Published:
+        """Make `staged` the current version of its day, in one commit.
+
+        Args:
+            staged: audited files.
+            expected: the version that was current when the work began, None for none.
+            commit: goes into the commit's metadata.
+
+        Raises:
+            PartitionConflict: another version became current in the meantime.
+            SchemaChanged: the table has other columns.
+        """
+        table = self._open_or_create(staged.schema)
+        self._refuse_other_columns(table, staged.schema)
+        final = self.root / version_folder(staged.day, staged.version)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            staged.folder.rename(final)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                raise
+            if digest_files(parts_of(final)) == staged.version:  # the same content was written before
+                self.discard(staged)
+            else:  # it was damaged since: what is staged takes its place
+                final.rename(staged.folder.with_name(uuid.uuid4().hex))
+                staged.folder.rename(final)
+        fsync_folder(final.parent)
+        return self._commit(staged.day, staged.version, expected, commit)
+
+    def rollback(self, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
+        """Make an earlier version current again, without rewriting it.
+
+        Returns:
+            The version that was current, and the one that is now.
+
+        Raises:
+            UnknownVersion: there is no earlier version, or `to` was never published on `day`.
+        """
+        before, target = self.rollback_target(day, to)
+        self._commit(day, target, before, commit)
+        return before, target
+
+    def rollback_target(self, day: dt.date, to: str | None = None) -> tuple[str, str]:
+        """The current version of `day` and the one a rollback would go to; moves nothing.
+
+        Raises:
+            UnknownVersion: as `rollback`.
+        """
+        where = f"{self.name} {day}"
+        events = self.history(day)
+        current = self.current(day)
+        if current is None:
+            raise UnknownVersion(f"{where} was never published: there is nothing to roll back")
+        target = version_before(events, where) if to is None else to
+        published = [event for event in events if event.version == target]
+        if not published:
+            raise UnknownVersion(f"{where}: no version {target}; `churn-assets scores history --date {day}` lists them")
+        if target == current:
+            raise UnknownVersion(f"{where}: version {target} is current already")
+        if self.version(day, target).rows != published[-1].rows:
+            raise UnknownVersion(f"{where}: files of version {target} are missing; restore them from a backup")
+        return current, target
+
+    def _commit(self, day: dt.date, version: str, expected: str | None, commit: Commit) -> Published:
+        files = self.version(day, version).files
+        adds: list[AddAction | RemoveAction] = [self._add_action(day, path) for path in files]
+        rows = sum(count_rows(path) for path in files)
+        for attempt in range(COMMIT_ATTEMPTS):
+            table = self._existing()
+            current = self._log.current(day)
+            if current == version and self._says_the_same(day, commit):
+                return Published(version, changed=attempt > 0)
+            if current not in {expected, version}:
+                raise PartitionConflict(
+                    f"{self.name} {day}: version {current} was published while {version} was being made from "
+                    f"{expected or 'nothing'}; nothing was published: run the day again"
+                )
+            metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
+            try:
+                table.create_write_transaction(
+                    adds,
+                    mode="overwrite",
+                    schema=table.schema(),
+                    partition_by=[SNAPSHOT_DATE],
+                    partition_filters=[(SNAPSHOT_DATE, "=", day.isoformat())],
+                    commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+                )
+            except CommitFailedError:  # somebody committed to the table: look again
+                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
+                continue
+            return Published(version, changed=current != version)
+        raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
+
+    def _says_the_same(self, day: dt.date, commit: Commit) -> bool:
+        """Whether the newest commit of `day` names the same model and inputs as `commit` would."""
+        newest = next(self._log.backwards(day)).commit
+        told = json.loads(json.dumps(commit.details, default=str))
+        return (newest.model_version, newest.details) == (commit.model_version, told)
+
+    def _add_action(self, day: dt.date, path: Path) -> AddAction:
+        told = path.stat()
+        return AddAction(
+            path=path.relative_to(self.root).as_posix(),
+            size=told.st_size,
+            partition_values={SNAPSHOT_DATE: day.isoformat()},
+            modification_time=int(told.st_mtime * 1000),
+            data_change=True,
+            stats=json.dumps({"numRecords": count_rows(path)}),
+        )
+
+    def _existing(self) -> DeltaTable:
+        table = self._log.refresh().table
+        if table is None:
+            raise RunError(f"{self.root} is no longer there; restore the folder")
+        return table
+
+    def _open_or_create(self, schema: pa.Schema) -> DeltaTable:
+        table = self._log.refresh().table
+        if table is not None:
+            return table
+        columns = pa.schema([pa.field(SNAPSHOT_DATE, pa.date32()), *_plain(schema)])
+        with suppress(CommitFailedError):  # created by somebody else just now
+            DeltaTable.create(
+                self.root,
+                schema=Schema.from_arrow(columns),
+                mode="ignore",
+                partition_by=[SNAPSHOT_DATE],
+                configuration=CONFIGURATION,
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        return self._existing()
+
+    def _refuse_other_columns(self, table: DeltaTable, schema: pa.Schema) -> None:
+        there = {field.name: str(field.type) for field in pa.schema(table.schema().to_arrow())}
+        there.pop(SNAPSHOT_DATE)
+        written = {field.name: str(field.type) for field in _plain(schema)}
+        if there == written:
+            return
+        differing = [
+            f"{name} is {there.get(name, 'absent')} in the table and {written.get(name, 'absent')} now"
+            for name in sorted(there.keys() | written.keys())
+            if there.get(name) != written.get(name)
+        ]
+        raise SchemaChanged(
+            f"{self.name}: {'; '.join(differing)}; nothing was published: undo the profile's change, "
+            "or start a new data_dir for it"
+        )
+
+    def _new_folder(self) -> Path:
+        folder = self.root / STAGING / uuid.uuid4().hex
+        self._clear_stale_staging()
+        folder.mkdir(parents=True)
+        return folder
+
+    def _clear_stale_staging(self) -> None:
+        for folder in (self.root / STAGING).glob("*"):
+            with suppress(FileNotFoundError):  # published or discarded meanwhile
+                if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain(schema: pa.Schema) -> list[pa.Field]:
+    return [pa.field(field.name, field.type) for field in schema]

@@ -1,0 +1,81 @@
+"""Partition versions as files: those that are published, and those that no reader sees yet."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from churn_assets.core.arrow.batches import ordered_map
+from churn_assets.storage.layout import part_name
+from churn_assets.storage.tables.parquet import count_rows, read_batches
+
+__all__ = ["PartitionVersion", "Published", "Staged", "parts_of"]
+
+
+@dataclass(frozen=True)
+class PartitionVersion:
+    """An immutable set of Parquet files."""
+
+    day: dt.date
+    version: str
+    files: tuple[Path, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(count_rows(path) for path in self.files)
+
+    @property
+    def parts(self) -> range:
+        """The numbers of its files."""
+        return range(len(self.files))
+
+    def batches(
+        self, columns: Sequence[str] | None = None, *, part: int | None = None, categories: Sequence[str] = ()
+    ) -> Iterator[pa.Table]:
+        """Its rows, or those of one part, in order, in tables of at most 131,072 rows.
+
+        Text columns named in `categories` come dictionary-encoded, as they are stored.
+        """
+        return read_batches(self.files if part is None else [self.files[part]], columns, categories)
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All its rows at once; every column may hold nulls by the table's schema, as in `batches`."""
+        rows = pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
+        return pa.Table.from_arrays(rows.columns, names=rows.column_names)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Files of a version that no reader sees yet; `schema` is that of their rows."""
+
+    day: dt.date
+    version: str
+    folder: Path
+    schema: pa.Schema
+
+    def rows_by(self, key: str) -> int:
+        """How many rows can be read back, by the ids in the files; the other columns are read by what follows."""
+
+        def count(path: Path) -> int:
+            return sum(batch.num_rows for batch in read_batches([path], [key]))
+
+        return sum(ordered_map(count, parts_of(self.folder)))
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that is current now, and whether a commit was needed for it."""
+
+    version: str
+    changed: bool
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The files of a version, in order; none where the folder, or one of them, is not there."""
+    there = {path.name: path for path in folder.glob("part-*.parquet")}
+    names = [part_name(number) for number in range(len(there))]
+    return [there[name] for name in names] if there.keys() == set(names) else []

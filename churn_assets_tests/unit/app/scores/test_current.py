@@ -1,0 +1,164 @@
+"""Which scores are in force: freshness, swaps under load, and trouble with the table."""
+
+import datetime as dt
+import json
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from churn_assets.app.scores.snapshot import end_of
+from churn_assets.storage.tables.commits import Commit
+from churn_assets_tests.serving import (
+    DAY,
+    NOW,
+    asking,
+    make_app,
+    publish_scores,
+    rows_of,
+    scores_table,
+    served,
+    wait_for,
+)
+
+ROLLBACK = Commit("rollback", "tester", "why")
+SWAPS = 50
+
+
+@pytest.mark.parametrize(
+    ("day", "timezone", "end"),
+    [
+        (dt.date(2026, 10, 31), "UTC", "2026-11-01T00:00:00+00:00"),
+        (dt.date(2026, 10, 25), "Europe/Berlin", "2026-10-25T23:00:00+00:00"),
+        (dt.date(2026, 3, 29), "Europe/Berlin", "2026-03-29T22:00:00+00:00"),
+        (dt.date(2026, 7, 1), "America/New_York", "2026-07-02T04:00:00+00:00"),
+    ],
+)
+def test_a_day_ends_at_its_midnight(day: dt.date, timezone: str, end: str) -> None:
+    """In the configured time zone, on days of 23 and 25 hours too."""
+    ended = end_of(day, timezone)
+
+    assert ended.isoformat() == end
+
+
+@pytest.mark.parametrize(("late", "stale"), [(0, False), (1, True)])
+def test_scores_are_stale_a_second_after_their_freshness(tmp_path: Path, late: int, *, stale: bool) -> None:
+    """Up to the last second they are fresh."""
+    publish_scores(tmp_path, rows_of({"c1": 0.9}))
+    until = end_of(DAY, "Asia/Tokyo") + dt.timedelta(hours=1.5)
+
+    with asking(make_app(tmp_path, until + dt.timedelta(seconds=late), "Asia/Tokyo", fresh_hours=1.5)) as client:
+        told = client.get("/v1/scores/c1").json()
+
+    assert told["stale"] is stale
+
+
+def test_a_publish_and_a_rollback_are_served_at_once(tmp_path: Path) -> None:
+    """The next day, another version of it, the version before: each is in force soon after its commit."""
+    publish_scores(tmp_path, rows_of({"c1": 0.1}))
+    with asking(make_app(tmp_path)) as client:
+        seen = [client.get("/v1/scores/c1").json()["churn_probability"]]
+        for probability in (0.2, 0.3):
+            publish_scores(tmp_path, rows_of({"c1": probability}))
+            wanted = probability
+            wait_for(lambda: client.get("/v1/scores/c1").json()["churn_probability"] == wanted)  # noqa: B023  # asked at once
+        scores_table(tmp_path).rollback(DAY, None, ROLLBACK)
+        wait_for(lambda: client.get("/v1/scores/c1").json()["churn_probability"] == 0.2)
+        publish_scores(tmp_path, rows_of({"c1": 0.4}), DAY + dt.timedelta(days=1))
+        wait_for(lambda: client.get("/v1/scores/c1").json()["snapshot_date"] == "2026-11-01")
+        metrics = client.get("/metrics").text
+
+    assert seen == [0.1]
+    assert "churn_hot_swaps_total 4.0" in metrics
+
+
+def test_the_first_night_is_served_without_a_restart(tmp_path: Path) -> None:
+    """A service that was started before there was anything finds the first scores by itself."""
+    with asking(make_app(tmp_path)) as client:
+        before = client.get("/readyz").status_code
+        publish_scores(tmp_path, rows_of({"c1": 0.1}))
+        wait_for(lambda: client.get("/readyz").status_code == 200)
+
+    assert before == 503
+
+
+@pytest.mark.fault
+def test_no_answer_fails_or_is_torn_while_versions_are_swapped(tmp_path: Path) -> None:
+    """Fifty publishes and rollbacks under load: each answer is 200, and each batch is of one version, whole."""
+    people = [f"c{number}" for number in range(200)]
+    for version in (1, 2):
+        publish_scores(tmp_path, rows_of(dict.fromkeys(people, version / 100), f"m{version}"))
+    ended = threading.Event()
+    torn: list[str] = []
+    statuses: dict[int, int] = {}
+
+    def ask(url: str) -> None:
+        with httpx.Client(base_url=url, timeout=20) as client:
+            while not ended.is_set():
+                answers = [
+                    client.post("/v1/scores:batchGet", json={"customer_ids": people}),
+                    client.get("/v1/scores/c7"),
+                    client.get("/v1/customers/at-risk?limit=20"),
+                ]
+                for answer in answers:
+                    statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+                batch = answers[0].json()
+                told = {(row["model_version"], row["churn_probability"]) for row in batch["scores"]}
+                versions = {row["score_version"] for row in batch["scores"]} | {batch["score_version"]}
+                if len(told) != 1 or len(versions) != 1 or batch["missing"]:
+                    torn.append(json.dumps(batch)[:300])
+
+    with served(make_app(tmp_path, poll_seconds=0.005)) as url:
+        threads = [threading.Thread(target=ask, args=(url,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        table = scores_table(tmp_path)
+        for number in range(SWAPS):
+            if number % 2:
+                table.rollback(DAY, None, ROLLBACK)
+            else:
+                publish_scores(tmp_path, rows_of(dict.fromkeys(people, (number + 3) / 100), f"m{number + 3}"))
+        ended.set()
+        for thread in threads:
+            thread.join(20)
+        swaps = float(httpx.get(f"{url}/metrics").text.split("\nchurn_hot_swaps_total ")[1].split()[0])
+
+    assert not torn
+    assert statuses.keys() == {200}
+    assert swaps > SWAPS / 5  # what came and went between two looks was never in force
+
+
+def test_trouble_with_the_table_leaves_the_scores_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """When a commit cannot be read the scores before stay, it is counted and logged once, and mended by itself."""
+    publish_scores(tmp_path, rows_of({"c1": 0.1}))
+    log = scores_table(tmp_path).root / "_delta_log" / f"{2:020}.json"
+    with asking(make_app(tmp_path)) as client:
+        log.write_bytes(b"{ no json\n")
+        wait_for(lambda: "\nchurn_refresh_failures_total 0.0" not in client.get("/metrics").text)
+        during = client.get("/v1/scores/c1")
+        log.unlink()
+        publish_scores(tmp_path, rows_of({"c1": 0.3}))
+        wait_for(lambda: client.get("/v1/scores/c1").json()["churn_probability"] == 0.3)
+
+    assert during.json()["churn_probability"] == 0.1
+    assert [record.getMessage() for record in caplog.records].count("scores cannot be followed") == 1
+
+
+def test_a_service_that_cannot_follow_for_long_is_not_ready(tmp_path: Path) -> None:
+    """After half a minute without a look at the table the probe says why; scores are served all the same."""
+    publish_scores(tmp_path, rows_of({"c1": 0.1}))
+    app = make_app(tmp_path)
+    with asking(app) as client:
+        app.state.desk.reached = NOW - dt.timedelta(seconds=31)
+        app.state.desk.refresh = _fail
+        app.state.desk.trouble = "OSError: the disk is away"
+        ready, served_still = client.get("/readyz"), client.get("/v1/scores/c1")
+
+    assert ready.status_code == 503
+    assert "the table could not be read since 2026-11-01 05:59:29 UTC" in ready.json()["detail"]
+    assert served_still.status_code == 200
+
+
+def _fail() -> None:
+    raise OSError("the disk is away")

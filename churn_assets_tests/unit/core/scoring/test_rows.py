@@ -1,0 +1,274 @@
+"""Probabilities into score rows, and the audit before every publish."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn_assets.core.arrow.dictionaries import as_stored
+from churn_assets.core.errors import AuditFailed
+from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.options import Decisions
+from churn_assets.core.scoring.rows import ScoreAudit, score_rows
+from churn_assets.core.table_schemas import SCORES
+
+DECISIONS = Decisions(medium_above=0.3, high_above=0.6, review_band=(0.55, 0.65))
+ABOVE = float(np.nextafter(0.65, 1))
+BELOW = float(np.nextafter(0.55, 0))
+
+
+def _scores(probabilities: list[float | None], ids: list[str | None] | None = None, **changes: list[Any]) -> pa.Table:
+    names = ids or [f"c{number:04d}" for number in range(len(probabilities))]
+    columns: dict[str, list[Any]] = {
+        "customer_id": names,
+        "churn_probability": probabilities,
+        "risk_tier": ["low"] * len(probabilities),
+        "action": ["none"] * len(probabilities),
+        "model_version": ["20260131-0123abcd"] * len(probabilities),
+    }
+    return pa.table(columns | changes, schema=SCORES)
+
+
+@pytest.mark.parametrize(
+    ("probability", "tier", "action"),
+    [
+        (0.0, "low", "none"),
+        (0.3, "low", "none"),
+        (float(np.nextafter(0.3, 1)), "medium", "none"),
+        (BELOW, "medium", "none"),
+        (0.55, "medium", "review"),
+        (0.6, "medium", "review"),
+        (float(np.nextafter(0.6, 1)), "high", "review"),
+        (0.65, "high", "review"),
+        (ABOVE, "high", "offer"),
+        (1.0, "high", "offer"),
+    ],
+)
+def test_tier_and_action_at_the_thresholds(probability: float, tier: str, action: str) -> None:
+    """A tier begins above its bound; the band holds both its ends, and review goes before offer."""
+    rows = score_rows(pa.array(["a"]), np.array([probability]), "20260131-0123abcd", DECISIONS)
+
+    assert rows.to_pylist() == [
+        {
+            "customer_id": "a",
+            "churn_probability": probability,
+            "risk_tier": tier,
+            "action": action,
+            "model_version": "20260131-0123abcd",
+        }
+    ]
+
+
+def test_review_also_below_the_high_tier() -> None:
+    """A band among the low probabilities asks for review there, and offers still go to the high tier."""
+    decisions = Decisions(review_band=(0.1, 0.2))
+
+    rows = score_rows(pa.array(["a", "b", "c"]), np.array([0.15, 0.25, 0.61]), "m", decisions)
+
+    assert rows["action"].to_pylist() == ["review", "none", "offer"]
+
+
+def test_each_row_may_have_a_model_of_its_own() -> None:
+    """Where two models score a day, each row names the one that gave its probability."""
+    models = pa.array(["canary", "champion", "canary"])
+
+    rows = score_rows(pa.array(["a", "b", "c"]), np.array([0.1, 0.2, 0.3]), models, DECISIONS)
+
+    assert rows["model_version"].to_pylist() == ["canary", "champion", "canary"]
+    assert rows["churn_probability"].to_pylist() == [0.1, 0.2, 0.3]
+
+
+def test_rows_have_the_table_s_schema() -> None:
+    """Score rows fit their table, also where there are none."""
+    rows = score_rows(pa.array([], pa.string()), np.array([]), "m", DECISIONS)
+
+    assert as_stored(rows.schema).names == SCORES.names
+    assert as_stored(rows.schema).types == SCORES.types
+    assert rows.num_rows == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(probabilities=st.lists(st.floats(0, 1), min_size=1, max_size=40), cut=st.integers(0, 40))
+def test_rows_do_not_depend_on_the_batch(probabilities: list[float], cut: int) -> None:
+    """Scored in two batches, customers get the rows they get in one, and these pass the audit."""
+    ids = pa.array([f"c{number:04d}" for number in range(len(probabilities))])
+    given_probabilities = np.array(probabilities)
+    whole = score_rows(ids, given_probabilities, "m", DECISIONS)
+
+    parts = [
+        score_rows(ids[:cut], given_probabilities[:cut], "m", DECISIONS),
+        score_rows(ids[cut:], given_probabilities[cut:], "m", DECISIONS),
+    ]
+
+    assert pa.concat_tables(parts).equals(whole)
+    audit = ScoreAudit("churn_scores")
+    for part in parts:
+        audit.look(part)
+    audit.finish(len(probabilities))
+    assert audit.mean_probability == pytest.approx(given_probabilities.mean())
+    assert sum(audit.tiers.values()) == len(probabilities)
+
+
+@pytest.mark.parametrize("name", SCORES.names)
+def test_audit_refuses_a_null(name: str) -> None:
+    """No column of a score may be null; the sentence says where, how many and which."""
+    scores = _scores([0.1, 0.2])
+    holed = scores.set_column(
+        SCORES.get_field_index(name), SCORES.field(name), pa.array([None, scores[name][1].as_py()], scores[name].type)
+    )
+
+    with pytest.raises(AuditFailed, match=f"^churn_scores 2026-01-31: 1 rows have no {name}; nothing was published"):
+        ScoreAudit("churn_scores 2026-01-31").look(holed)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -1e-12, 1 + 1e-12, float("inf"), float("-inf")])
+def test_audit_refuses_what_is_no_probability(bad: float) -> None:
+    """NaN, infinities and anything outside [0, 1] are refused and counted."""
+    with pytest.raises(AuditFailed, match=r"where: 2 rows have no probability in \[0, 1\]"):
+        ScoreAudit("where").look(_scores([0.5, bad, 0.5, bad]))
+
+
+def test_audit_takes_both_ends() -> None:
+    """0 and 1 are probabilities."""
+    audit = ScoreAudit("where")
+
+    audit.look(_scores([0.0, 1.0]))
+
+    audit.finish(2)
+    assert audit.mean_probability == 0.5
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [["a", "a"]],
+        [["b", "a"]],
+        [["a", "b"], ["b", "c"]],
+        [["a", "c"], ["b", "d"]],
+        [["a", "c"], [], ["c"]],
+        [["z", "é", "zz"]],
+        [["10", "9", "11"]],
+    ],
+    ids=str,
+)
+def test_audit_refuses_repeated_and_unordered_ids(batches: list[list[str | None]]) -> None:
+    """Ids ascend strictly in UTF-8 byte order, within a batch and from one to the next."""
+    audit = ScoreAudit("where")
+    for ids in batches[:-1]:
+        audit.look(_scores([0.5] * len(ids), ids))
+
+    with pytest.raises(AuditFailed, match="where: customer ids repeat or are out of order"):
+        audit.look(_scores([0.5] * len(batches[-1]), batches[-1]))
+
+
+def test_audit_takes_ids_in_byte_order() -> None:
+    """Upper case before lower case, digits as text, and characters beyond ASCII last: byte order is order."""
+    audit = ScoreAudit("where")
+    ids: list[str | None] = ["", "10", "9", "B", "a", "é", "中", "😀"]
+
+    audit.look(_scores([0.5] * 5, ids[:5]))
+    audit.look(_scores([0.5] * 3, ids[5:]))
+
+    audit.finish(8)
+
+
+def test_audit_looks_across_chunks_of_a_batch() -> None:
+    """A batch in several chunks, or of none, is looked at as one."""
+    audit = ScoreAudit("where")
+    chunked = pa.concat_tables([_scores([0.5], ["a"]), _scores([0.5], ["a"])])
+
+    audit.look(_scores([]))
+    audit.look(SCORES.empty_table())
+
+    with pytest.raises(AuditFailed, match="repeat"):
+        audit.look(chunked)
+
+
+@pytest.mark.parametrize("valid", [1, 3])
+def test_audit_refuses_too_few_and_too_many(valid: int) -> None:
+    """Every valid customer has exactly one score; the sentence says both counts."""
+    audit = ScoreAudit("where")
+    audit.look(_scores([0.5, 0.5]))
+
+    with pytest.raises(AuditFailed, match=f"where: {valid} valid customers got 2 scores; nothing was published"):
+        audit.finish(valid)
+
+
+def test_audit_refuses_an_unknown_tier() -> None:
+    """A tier the app does not know is refused by its name."""
+    audit = ScoreAudit("where")
+    audit.look(_scores([0.5], risk_tier=["extreme"]))
+
+    with pytest.raises(AuditFailed, match="where: unknown risk tier extreme"):
+        audit.finish(1)
+
+
+def test_audit_counts_tiers_and_means() -> None:
+    """Tiers are counted over all batches, with a zero where there is none."""
+    audit = ScoreAudit("where")
+
+    audit.look(_scores([0.1, 0.7], ["a", "b"], risk_tier=["low", "high"]))
+    audit.look(_scores([0.4], ["c"]))
+
+    assert audit.tiers == {"low": 2, "medium": 0, "high": 1}
+    assert audit.rows == 3
+    assert audit.mean_probability == pytest.approx(0.4)
+
+
+def test_mean_of_nothing_is_zero() -> None:
+    """Before the first batch there is no mean to divide for."""
+    assert ScoreAudit("where").mean_probability == 0.0
+
+
+def test_audit_counts_the_rows_of_each_model() -> None:
+    """Over all batches it is told how many rows each model scored."""
+    audit = ScoreAudit("where")
+
+    audit.look(_scores([0.1, 0.7], ["a", "b"], model_version=["champion", "canary"]))
+    audit.look(_scores([0.4], ["c"], model_version=["champion"]))
+
+    assert audit.models == {"champion": 2, "canary": 1}
+
+
+def test_audit_counts_probabilities_between_its_edges() -> None:
+    """A bin holds its lower edge; what lies below the first edge and from the last one on is counted too."""
+    audit = ScoreAudit("where", (0.25, 0.5))
+
+    audit.look(_scores([0.0, 0.25], ["a", "b"]))
+    audit.look(_scores([0.3, 0.5, 1.0], ["c", "d", "e"]))
+
+    assert audit.summary().scores == Histogram(edges=(0.25, 0.5), counts=(1, 2, 2))
+
+
+def test_summary_is_what_was_seen() -> None:
+    """Rows, tiers and mean are those of the batches so far, and do not change with the next."""
+    audit = ScoreAudit("where", (0.5,))
+    audit.look(_scores([0.25, 0.75], ["a", "b"], risk_tier=["low", "high"]))
+
+    summary = audit.summary()
+
+    audit.look(_scores([1.0], ["c"]))
+    assert (summary.rows, summary.mean) == (2, 0.5)
+    assert summary.tiers == {"low": 1, "medium": 0, "high": 1}
+    assert summary.scores.counts == (1, 1)
+
+
+def test_summary_of_nothing_is_empty() -> None:
+    """Before the first batch every bin is empty."""
+    summary = ScoreAudit("where", (0.25, 0.5)).summary()
+
+    assert (summary.rows, summary.mean) == (0, 0.0)
+    assert summary.scores == Histogram(edges=(0.25, 0.5), counts=(0, 0, 0))
+
+
+def test_published_scores_are_counted_without_an_audit() -> None:
+    """Scores of another day are counted as they are: they had their audit, perhaps by an older release."""
+    audit = ScoreAudit("where", (0.5,))
+
+    audit.count(_scores([0.75, 0.25], ["b", "a"], risk_tier=["extreme", "low"]))
+
+    assert audit.summary().rows == 2
+    assert audit.summary().scores.counts == (1, 1)

@@ -1,0 +1,118 @@
+"""Every score can be traced back to its data."""
+
+import dataclasses
+import datetime as dt
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from churn_assets.assets.results import Made
+from churn_assets.core.errors import UnknownVersion
+from churn_assets.core.options import Decisions, Recipe
+from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.features import featurize_customers
+from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
+from churn_assets.pipeline.training.train import train_model
+from churn_assets.storage.models.registry import Canary
+from churn_assets.storage.scores.published import PublishedScores
+from churn_assets.storage.scores.trace import trace_score
+from churn_assets_tests.chains import chain_over, export
+from churn_assets_tests.factories import MEMBERS
+from churn_assets_tests.storage_factories import evaluation, make_evidence, recording
+
+AS_OF = dt.date(2026, 4, 30)
+WORK = Work("tester", run_id="run-1", code_revision="0123abc")
+
+
+def ignore(made: Made, day: dt.date) -> None:
+    """Take note of nothing."""
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """A day that was scored twice, with other thresholds the second time."""
+    folder = tmp_path_factory.mktemp("scored")
+    for back in range(91):
+        export(folder, AS_OF - dt.timedelta(days=back), customers=60 + back // 5)
+    chain = chain_over(folder)
+    model = train_model(chain, AS_OF, WORK, ignore).card
+    chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
+    featurize_customers(chain, AS_OF, WORK)
+    score_customers(chain, AS_OF, ScoreConfig(), WORK)
+    other = chain_over(folder, decisions=Decisions(medium_above=0, high_above=0))
+    score_customers(other, AS_OF, ScoreConfig(), WORK)
+    return chain
+
+
+def test_a_score_leads_to_its_model_its_rows_and_its_source_file(scored: Chain) -> None:
+    """The trace names the model, the rows at every stage, and the digest of the very file they came from."""
+    told = trace_score(scored.layout, "c00007", AS_OF)
+
+    [file] = told["source"]["files"]
+    assert hashlib.sha256((scored.layout.data_dir / file["path"]).read_bytes()).hexdigest() == file["sha256"]
+    assert told["score"]["row"]["model_version"] == told["model"]["model_version"] == scored.registry.champion()
+    assert {told[stage]["row"]["customer_id"] for stage in ("score", "features", "customer", "raw")} == {"c00007"}
+    assert (told["score"]["run_id"], told["score"]["code_revision"]) == ("run-1", "0123abc")
+    assert told["score"]["hindsight"] is False
+    assert {entry["table"] for entry in told["model"]["inputs"]} >= {"customers", "customer_features"}
+
+
+def test_a_version_that_was_rolled_back_can_be_traced(scored: Chain) -> None:
+    """Naming a version that is no longer current traces that one."""
+    published = PublishedScores(scored.layout)
+    withdrawn = published.day(AS_OF).version
+    before = trace_score(scored.layout, "c00007", AS_OF)
+    published.rollback([AS_OF], None, "tester", "for a test")
+
+    told = trace_score(scored.layout, "c00007", AS_OF, withdrawn)
+
+    assert told == before
+    assert trace_score(scored.layout, "c00007", AS_OF)["score"]["version"] != withdrawn
+
+
+def test_a_score_of_the_canary_leads_to_the_canary(scored: Chain, tmp_path: Path) -> None:
+    """Beside the champion's customers, those of the canary's share are traced to the model that scored them."""
+    shutil.copytree(scored.layout.data_dir, tmp_path, dirs_exist_ok=True)
+    chain = chain_over(tmp_path, recipe=Recipe(estimator="logistic_regression", window_days=14))
+    canary = train_model(chain, AS_OF, WORK, ignore).card.model_version
+    chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
+    chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
+    score_customers(chain, AS_OF, ScoreConfig(), WORK)
+    rows = PublishedScores(chain.layout).day(AS_OF).read(["customer_id", "model_version"]).to_pylist()
+    model_of = {row["customer_id"]: row["model_version"] for row in rows}
+
+    told = {name: trace_score(chain.layout, name, AS_OF)["model"]["model_version"] for name in model_of}
+
+    assert set(told.values()) == {canary, chain.registry.champion()}
+    assert told == model_of
+
+
+def test_a_score_of_rules_leads_to_the_customer_s_row(tmp_path: Path) -> None:
+    """Rules read no features: their score is traced to the rules and to the rows that they looked at."""
+    export(tmp_path, AS_OF)
+    profile = dataclasses.replace(MEMBERS, rules=lambda members: members["visits"] / 10)
+    chain = chain_over(tmp_path, profile=profile, recipe=Recipe(estimator="rules"))
+    rules = train_model(chain, AS_OF, WORK, ignore).card.model_version
+    chain.registry.promote(rules, actor="tester", reason="the first")
+    score_customers(chain, AS_OF, ScoreConfig(), WORK)
+
+    told = trace_score(chain.layout, "c00003", AS_OF)
+
+    assert told["score"]["row"]["churn_probability"] == 0.3
+    assert (told["model"]["model_version"], told["model"]["chosen"]["estimator"]) == (rules, "rules")
+    assert told["features"] == {"version": None, "row": None}
+    assert (told["customer"]["row"]["visits"], told["raw"]["row"]["customer_id"]) == (3, "c00003")
+
+
+def test_who_has_no_score_cannot_be_traced(scored: Chain) -> None:
+    """An unknown customer is told in a sentence."""
+    with pytest.raises(UnknownVersion, match="'nobody' is not in version"):
+        trace_score(scored.layout, "nobody", AS_OF)
+
+
+def test_a_version_of_no_day_cannot_be_traced(scored: Chain) -> None:
+    """An unknown score version is told in a sentence that says where the versions are listed."""
+    with pytest.raises(UnknownVersion, match=r"no score version ffff.*scores history"):
+        trace_score(scored.layout, "c00007", AS_OF, "ffff")

@@ -1,0 +1,223 @@
+"""Lookups that are missing, damaged, or those of other scores: made again, or refused; never a wrong score."""
+
+import datetime as dt
+import json
+import shutil
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from churn_assets.core.errors import LookupFault
+from churn_assets.storage.layout import lookup_folder
+from churn_assets.storage.lookup import cache as module
+from churn_assets.storage.lookup.cache import Lookups
+from churn_assets.storage.lookup.format import AT_RISK, CARD, KEYS
+from churn_assets.storage.lookup.writer import lookup_beside, write_lookup
+from churn_assets.storage.tables import parquet
+from churn_assets.storage.tables.table import Table
+from churn_assets_tests.storage_factories import DAY, publish, score_rows, stage
+
+SCORES_FILE = "scores-1.arrow"
+FILES = (CARD, KEYS, SCORES_FILE, AT_RISK)
+ROWS = 500
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+    """A table whose one version, of three parts, has its lookup beside it."""
+    monkeypatch.setattr(parquet, "PART_ROWS", 200)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 200)
+    table = Table(tmp_path / "churn_scores")
+    rows = score_rows(ROWS)
+    lookup_beside(table.root, stage(table, rows))
+    publish(table, rows)
+    return table
+
+
+def folder_of(table: Table, day: dt.date = DAY) -> Path:
+    """Where the lookup of the current version lies."""
+    return table.root / lookup_folder(day, table.version(day).version)
+
+
+def probabilities(table: Table) -> list[float | None]:
+    """What lookups say of every customer and of one who is not there."""
+    lookup = Lookups(table.root).get(table.version(DAY))
+    found = [lookup.find(f"c{number:07d}") for number in range(ROWS + 1)]
+    return [each and each.probability for each in found]
+
+
+WANTED = [*score_rows(ROWS).column("churn_probability").to_pylist(), None]
+
+
+def cut(path: Path) -> None:
+    """Lose the last byte."""
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty(path: Path) -> None:
+    """Lose all bytes."""
+    path.write_bytes(b"")
+
+
+def flip(path: Path) -> None:
+    """Change a bit in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def lose(path: Path) -> None:
+    """Lose the file."""
+    path.unlink()
+
+
+def test_what_was_written_before_the_commit_is_read(table: Table, caplog: pytest.LogCaptureFixture) -> None:
+    """A lookup that is whole is opened as it is, and nothing is said."""
+    before = {path: path.stat().st_mtime_ns for path in folder_of(table).iterdir()}
+
+    found = probabilities(table)
+
+    assert found == WANTED
+    assert {path: path.stat().st_mtime_ns for path in folder_of(table).iterdir()} == before
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("damage", [cut, empty, flip, lose])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_made_again(
+    table: Table, name: str, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever happened to a file, every score is right, the files are as they were, and the log says which it was."""
+    whole = {path.name: path.read_bytes() for path in folder_of(table).iterdir()}
+    damage(folder_of(table) / name)
+
+    found = probabilities(table)
+
+    assert found == WANTED
+    assert {path.name: path.read_bytes() for path in folder_of(table).iterdir()} == whole
+    assert name in caplog.text
+    assert list(folder_of(table).parent.iterdir()) == [folder_of(table)]
+
+
+def test_a_lookup_that_is_not_there_is_made(table: Table) -> None:
+    """The same bytes as the night would have written."""
+    whole = {path.name: path.read_bytes() for path in folder_of(table).iterdir()}
+    shutil.rmtree(table.root / "_lookup")
+
+    found = probabilities(table)
+
+    assert found == WANTED
+    assert {path.name: path.read_bytes() for path in folder_of(table).iterdir()} == whole
+
+
+def test_the_lookup_of_another_version_is_made_again(table: Table) -> None:
+    """A folder that was copied over from other scores is not believed."""
+    first = folder_of(table)
+    rows = score_rows(ROWS, "another")
+    publish(table, rows)
+    shutil.copytree(first, folder_of(table))
+
+    lookup = Lookups(table.root).get(table.version(DAY))
+
+    found = lookup.find("c0000007")
+    assert found is not None
+    assert lookup.kinds[found.kind].model_version == "another"
+
+
+@pytest.mark.parametrize("name", [KEYS, SCORES_FILE, AT_RISK])
+def test_a_single_file_of_another_version_is_made_again(table: Table, name: str) -> None:
+    """Files of two lookups beside one card are not believed."""
+    other = Table(table.root.parent / "other" / "churn_scores")
+    rows = score_rows(ROWS).slice(1)
+    lookup_beside(other.root, stage(other, rows))
+    publish(other, rows)
+    shutil.copy(folder_of(other) / name, folder_of(table) / name)
+
+    found = probabilities(table)
+
+    assert found == WANTED
+
+
+def test_another_format_is_made_again(table: Table, caplog: pytest.LogCaptureFixture) -> None:
+    """What another release wrote is not read by chance."""
+    path = folder_of(table) / CARD
+    told = json.dumps(json.loads(json.loads(path.read_text())["card"]) | {"format": 99})
+    path.write_text(json.dumps({"crc32": zlib.crc32(told.encode()), "card": told}))
+
+    found = probabilities(table)
+
+    assert found == WANTED
+    assert "format 99" in caplog.text
+
+
+def test_where_nothing_can_be_written_it_lies_in_a_temporary_folder(
+    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a data folder that is read-only the scores are served all the same, and nothing is left behind."""
+    shutil.rmtree(table.root / "_lookup")
+
+    def refuse(folder: Path, *given: Any) -> None:
+        if folder.is_relative_to(table.root):
+            raise PermissionError(13, "Permission denied")
+        write_lookup(folder, *given)
+
+    monkeypatch.setattr(module, "write_lookup", refuse)
+    lookups = Lookups(table.root)
+
+    lookup = lookups.get(table.version(DAY))
+
+    assert lookup.find("c0000007") is not None
+    assert "temporary folder" in caplog.text
+    assert lookups._scratch is not None
+    scratch = Path(lookups._scratch.name)
+    lookups.close()
+    assert not scratch.exists()
+
+
+def test_scores_that_cannot_be_read_are_refused(table: Table) -> None:
+    """Without a lookup and with a broken table there is an error in words, and no half lookup."""
+    version = table.version(DAY)
+    shutil.rmtree(table.root / "_lookup")
+    version.files[0].write_bytes(b"PAR1 no more")
+
+    with pytest.raises(LookupFault, match=r"churn_scores 2026-10-31: version \w+ cannot be read"):
+        Lookups(table.root).get(version)
+
+    assert not list((table.root / "_lookup").rglob("*.arrow"))
+
+
+def test_an_open_lookup_stays_readable_when_its_files_are_replaced(table: Table) -> None:
+    """Whoever reads the old files goes on to read them, whole."""
+    lookup = Lookups(table.root).get(table.version(DAY))
+    lookup_beside(table.root, stage(table, score_rows(ROWS)))
+    shutil.rmtree(table.root / "_lookup")
+
+    found = [lookup.find(f"c{number:07d}") for number in range(ROWS + 1)]
+
+    assert [each and each.probability for each in found] == WANTED
+
+
+def test_few_are_kept_open(table: Table) -> None:
+    """Days that were asked for are opened again once many others were."""
+    days = [DAY + dt.timedelta(days=number) for number in range(1, 4)]
+    for day in days:
+        publish(table, score_rows(5), day)
+    lookups = Lookups(table.root, keep=2)
+
+    opened = [lookups.get(table.version(day)) for day in days]
+
+    assert lookups.get(table.version(days[2])) is opened[2]
+    assert lookups.get(table.version(days[0])) is not opened[0]
+
+
+def test_a_vacuum_passes_over_lookups(table: Table) -> None:
+    """Delta's clean-up takes no lookup for a file that nobody needs."""
+    removed = DeltaTable(table.root).vacuum(
+        retention_hours=0, enforce_retention_duration=False, full=True, dry_run=True
+    )
+
+    assert not [path for path in removed if "_lookup" in path]
