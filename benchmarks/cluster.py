@@ -26,7 +26,7 @@ from preparing import LAST
 from preparing import prepare as prepare_export
 
 from churn_assets.composition import build_chain
-from churn_assets.pipeline.chain import Chain, Work, installed_libraries
+from churn_assets.pipeline.chain import Chain, RunContext, installed_libraries
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
@@ -80,7 +80,7 @@ def prepare(work: Path, customers: int) -> Chain:
     chain = build_chain(load_settings())
     if chain.features.current(DAY) is None:
         for step in (land_customers, validate_customers, featurize_customers):
-            _, seconds, cores = timed(lambda step=step: step(chain, DAY, Work("benchmark")))
+            _, seconds, cores = timed(lambda step=step: step(chain, DAY, RunContext("benchmark")))
             told = f"{customers / cores:,.0f} rows per core-second"
             print(f"{step.__name__}: {seconds:.1f} s, {cores:.1f} core-seconds, {told}")
     return chain

@@ -66,13 +66,13 @@ def phases(day: dt.date) -> None:
 
 def bare(launcher: "Launcher", day: dt.date) -> None:
     """What the assets of a night do, called directly; the tables are current, so that nothing is committed."""
-    from churn_assets.pipeline.chain import Work
+    from churn_assets.pipeline.chain import RunContext
     from churn_assets.pipeline.customers.land import land_customers
     from churn_assets.pipeline.customers.validate import validate_customers
     from churn_assets.pipeline.features import featurize_customers
     from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
 
-    chain, work = launcher.chain, Work("benchmark", reason=REASON)
+    chain, work = launcher.chain, RunContext("benchmark", reason=REASON)
     land_customers(chain, day, work)
     validate_customers(chain, day, work)
     featurize_customers(chain, day, work)

@@ -33,7 +33,7 @@ from churn_assets.core.options import Decisions
 from churn_assets.core.scoring.rows import score_rows
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.lookup.cache import Lookups
+from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.lookup.writer import lookup_beside
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.table import Table
@@ -95,7 +95,7 @@ def score_batches(customers: int) -> Iterator[pa.Table]:
 def ask_inside(table: Table, customers: int) -> None:
     """Time single lookups in this process."""
     started = time.perf_counter()
-    lookup = Lookups(table.root).get(table.version(DAY))
+    lookup = LookupCache(table.root).get(table.version(DAY))
     print(f"lookup opened and verified in {time.perf_counter() - started:.2f} s")
     asked = [f"c{number:08d}" for number in random.Random(1).choices(range(customers), k=LOOKUPS)]  # noqa: S311
     for name in ("first time", "warm"):

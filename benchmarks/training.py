@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 from measuring import CHURN_ASSETS, run
 
 from churn_assets.composition import build_chain
-from churn_assets.core.customers.duplicates import with_repeated
+from churn_assets.core.customers.duplicates import mark_duplicates
 from churn_assets.core.customers.landing import land_batch
 from churn_assets.core.customers.validation import validate
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema, raw_schema
-from churn_assets.pipeline.chain import Work
+from churn_assets.pipeline.chain import RunContext
 from churn_assets.pipeline.customers.validate import validation_inputs
 from churn_assets.pipeline.features import featurize_customers
 from churn_assets.samples.simulation import simulate
@@ -61,14 +61,14 @@ def write_history(customers: int) -> None:
     Landing and validating fifteen million rows is not what is measured here.
     """
     chain = build_chain(load_settings())
-    key, profile, actor = chain.profile.id_column, chain.profile, Work("benchmark")
+    key, profile, actor = chain.profile.id_column, chain.profile, RunContext("benchmark")
     nobody = quarantine_schema(profile).empty_table()
     for day, frame in simulate(BASE, max(AS_OF - day for day in NEEDED).days + 1, AS_OF, seed=1):
         if day not in NEEDED:
             continue
         landed = land_batch(pa.RecordBatch.from_pandas(frame, preserve_index=False), raw_schema(profile), day, "here")
         landed = landed.sort_by(key)
-        [(_, repeated)] = with_repeated([landed], key)
+        [(_, repeated)] = mark_duplicates([landed], key)
         valid = validate(landed, profile, day, repeated).valid
         at = valid.schema.get_field_index(key)
         copies = (

@@ -24,7 +24,7 @@ from pandera.errors import SchemaErrors
 
 from churn_assets.core.arrow.conversion import to_customers
 from churn_assets.core.customers.casting import cast_batch
-from churn_assets.core.customers.duplicates import with_repeated
+from churn_assets.core.customers.duplicates import mark_duplicates
 from churn_assets.core.customers.validation import validate
 from churn_assets.core.profile_schemas import raw_schema
 from churn_assets.profiles.subscription import PROFILE
@@ -45,7 +45,7 @@ def main() -> None:
     [(_, frame)] = simulate(given.rows, 1, DAY, seed=1)
     raw = cast_batch(pa.Table.from_pandas(frame, preserve_index=False), raw_schema(PROFILE)).sort_by("customer_id")
     compare("with broken rows", raw, given.rounds)
-    [(_, repeated)] = with_repeated([raw], "customer_id")
+    [(_, repeated)] = mark_duplicates([raw], "customer_id")
     valid = validate(raw, PROFILE, DAY, repeated).valid
     compare(
         "without", valid.append_column(raw_schema(PROFILE).field(-1), pa.nulls(len(valid), pa.string())), given.rounds
@@ -56,7 +56,7 @@ def compare(name: str, raw: pa.Table, rounds: int) -> None:
     """Print million rows a second of a core for both, and the ratio, each the median of the rounds."""
     batches = [raw.slice(start, BATCH).combine_chunks() for start in range(0, len(raw), BATCH)]
     frames = [to_customers(batch, PROFILE.checks) for batch in batches]
-    told_repeated = list(with_repeated(batches, "customer_id"))
+    told_repeated = list(mark_duplicates(batches, "customer_id"))
     verdicts = [validate(batch, PROFILE, DAY, repeated) for batch, repeated in told_repeated]
     told: dict[str, list[float]] = {"validate": [], "pandera": [], "pandera on ready frames": []}
     for _ in range(rounds):

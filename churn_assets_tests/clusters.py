@@ -18,10 +18,10 @@ from churn_assets.core.options import Recipe
 from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit
-from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.execution.engine import Engine
-from churn_assets.pipeline.execution.parts import Contestant, Scoring
-from churn_assets.pipeline.scoring.serving_models import Serving, stage_scores
+from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob
+from churn_assets.pipeline.scoring.serving_models import ServingModels, stage_scores
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.tables import parquet
@@ -100,20 +100,20 @@ class Evening:
     def stage(self, engine: Engine, *models: Model, for_app: bool = False) -> tuple[Staged, ScoreAudit]:
         """Score the day by the first model, or by both, a quarter of the customers by the second."""
         chain = dataclasses.replace(self.chain, engine=engine)
-        serving = Serving(models[0])
+        serving = ServingModels(models[0])
         if len(models) > 1:
-            serving = Serving(models[0], Canary(models[1].card.model_version, 0.25), models[1])
+            serving = ServingModels(models[0], Canary(models[1].card.model_version, 0.25), models[1])
         customers = chain.customers.version(DAY)
         staged, audit, _ = stage_scores(chain, chain.scores, serving, customers, (0.2, 0.4), for_app=for_app)
         return staged, audit
 
-    def scoring(self, *models: Model) -> Scoring:
+    def scoring(self, *models: Model) -> ScoringJob:
         """The day as it is given to an engine."""
         files = self.chain.customers.version(DAY).files
-        return Scoring(
+        return ScoringJob(
             day=DAY,
             profile=self.chain.profile,
-            contestants=tuple(Contestant(model, files, is_customers=True) for model in models),
+            contestants=tuple(ModelInput(model, files, is_customers=True) for model in models),
             canary_share=0.25,
             decisions=self.chain.decisions,
             audit=ScoreAudit(f"churn_scores {DAY}"),
@@ -142,7 +142,7 @@ def an_evening(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Evening:
 
 def _publish_customers(chain: Chain, customers: pa.Table) -> None:
     staged = chain.customers.write(DAY, customers.schema, "customer_id", [customers])
-    chain.customers.publish(staged, chain.customers.current(DAY), Work("tester").commit("validate"))
+    chain.customers.publish(staged, chain.customers.current(DAY), RunContext("tester").commit("validate"))
 
 
 def _pipeline(chain: Chain, customers: pa.Table) -> object:

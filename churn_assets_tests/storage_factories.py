@@ -22,7 +22,7 @@ from churn_assets.core.options import GateBounds, Recipe
 from churn_assets.core.table_schemas import PROMOTIONS, SCORES
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Registry
-from churn_assets.storage.models.store import Kept
+from churn_assets.storage.models.store import ModelFiles
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.ledger import Ledger, Row
@@ -132,13 +132,13 @@ def make_card(as_of: dt.date = TRAINED, **changes: Any) -> ModelCard:
     return card.model_copy(update={"model_version": digest_of_version(card)})
 
 
-def make_kept(probability: float = 0.25, page: str = "# A model\n", figure: bytes = b"\x89PNG") -> Kept:
+def make_kept(probability: float = 0.25, page: str = "# A model\n", figure: bytes = b"\x89PNG") -> ModelFiles:
     """What is kept beside an artefact: a single golden row, a reference of ten rows, a page and a picture."""
     golden = pa.table({"customer_id": ["c1"], "spend": [9.5], "churn_probability": [probability]})
     reference = Reference(
         features={"spend": Histogram(edges=(5.0,), counts=(4, 6))}, scores=Histogram(edges=(0.5,), counts=(9, 1))
     )
-    return Kept(golden.replace_schema_metadata({"snapshot_date": "2026-10-01"}), reference, page, figure)
+    return ModelFiles(golden.replace_schema_metadata({"snapshot_date": "2026-10-01"}), reference, page, figure)
 
 
 def make_evidence(roc_auc: float = 0.75, **changes: Any) -> Evidence:

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import Depends, FastAPI
 
-from churn_assets.app.scores.current import Desk
+from churn_assets.app.scores.current import CurrentScores
 from churn_assets.app.telemetry import logs
 from churn_assets.app.telemetry.metrics import Metrics
-from churn_assets.app.telemetry.middleware import Observing
-from churn_assets.app.web.auth import Gate
+from churn_assets.app.telemetry.middleware import ObservabilityMiddleware
+from churn_assets.app.web.auth import RequestGuard
 from churn_assets.app.web.endpoints import add_endpoints, known_parameters
 from churn_assets.app.web.openapi import describe
 from churn_assets.app.web.pages import add_pages
@@ -40,7 +40,7 @@ def build_app(
         timezone: in which a snapshot day ends.
         clock: the time now, in UTC.
     """
-    desk = Desk(layout, options, timezone, clock)
+    desk = CurrentScores(layout, options, timezone, clock)
     metrics = Metrics(desk)
 
     @asynccontextmanager
@@ -74,8 +74,8 @@ def build_app(
     install_handlers(app)
     direct = add_endpoints(app, desk, metrics)
     add_pages(app)
-    app.add_middleware(Gate, keys=options.keys, direct=direct)
-    app.add_middleware(Observing, metrics=metrics, log=logs.write_line)
+    app.add_middleware(RequestGuard, keys=options.keys, direct=direct)
+    app.add_middleware(ObservabilityMiddleware, metrics=metrics, log=logs.write_line)
     document = describe(app, keys=bool(options.keys))
     app.openapi = lambda: document  # type: ignore[method-assign]  # the framework's own way to replace it
     return app

@@ -8,14 +8,14 @@ import dagster as dg
 
 from churn_assets.assets.checks import gate_checks, gate_results
 from churn_assets.assets.metadata import column_lineage
-from churn_assets.assets.results import Made, failing_in_words, work_of
+from churn_assets.assets.results import StageResult, as_dagster_failure, run_context
 from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.models.card_markdown import leaderboard, markdown_table, with_picture
 from churn_assets.core.profile import LabelColumn
 from churn_assets.pipeline.chain import Chain
 
 if TYPE_CHECKING:
-    from churn_assets.pipeline.training.train import Trained
+    from churn_assets.pipeline.training.train import TrainResult
 
 __all__ = ["training_assets"]
 
@@ -40,11 +40,11 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
 
         as_of = dt.date.fromisoformat(context.partition_key)
 
-        def report(made: Made, day: dt.date) -> None:
+        def report(made: StageResult, day: dt.date) -> None:
             context.log_event(made.event(day.isoformat()))
 
-        work = work_of(context, chain)
-        trained, fallback = failing_in_words(lambda: train_or_fall_back(chain, as_of, work, report))
+        work = run_context(context, chain)
+        trained, fallback = as_dagster_failure(lambda: train_or_fall_back(chain, as_of, work, report))
         return dg.MaterializeResult(
             metadata=_model_metadata(chain, trained) | {"fallback": fallback},
             data_version=dg.DataVersion(trained.card.model_version),
@@ -63,7 +63,7 @@ def _training_window(chain: Chain) -> dg.TimeWindowPartitionMapping:
         return dg.TimeWindowPartitionMapping(start_offset=-reach, allow_nonexistent_upstream_partitions=True)
 
 
-def _model_metadata(chain: Chain, trained: "Trained") -> dict[str, Any]:
+def _model_metadata(chain: Chain, trained: "TrainResult") -> dict[str, Any]:
     card, store = trained.card, chain.registry.models
     page = with_picture(store.page(card.model_version), store.figure(card.model_version))
     figures = ("roc_auc", "average_precision", "brier", "base_rate", "calibration_error")

@@ -36,12 +36,12 @@ def main() -> None:
     try:
         app()
     except ChurnError as error:
-        output.complain(str(error))
+        output.print_error(str(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
-        output.complain("interrupted; what had been published stays")
+        output.print_error("interrupted; what had been published stays")
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  # a broken disk or file: one sentence, as for every failure
         told = str(error).splitlines()[0] if str(error) else "no message"
-        output.complain(f"{type(error).__name__}: {told}; uid {os.getuid()} was at work, see that it may and can")
+        output.print_error(f"{type(error).__name__}: {told}; uid {os.getuid()} was at work, see that it may and can")
         sys.exit(1)

@@ -9,11 +9,11 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.opening import load_settings, open_launcher
-from churn_assets.cli.options import Json, day_option, person
+from churn_assets.cli.options import Json, current_user, day_option
 from churn_assets.core.errors import RunError
 
 if TYPE_CHECKING:
-    from churn_assets.launch.backfill import Finished, Plan
+    from churn_assets.launch.backfill import BackfillPlan, FinishedDay
 
 __all__ = ["commands"]
 
@@ -46,7 +46,7 @@ def backfill(
     failed: list[dict[str, Any]] = []
     try:
         if plan.to_do:
-            with Workers(settings, person(), wanted) as workers:
+            with Workers(settings, current_user(), wanted) as workers:
                 if train:
                     with output.progress("training"):
                         output.note(f"model {workers.first_champion(plan.to_do[0])} is champion")
@@ -73,7 +73,7 @@ def backfill(
     _conclude(told)
 
 
-def _announce(plan: "Plan", jobs: int, *, train: bool) -> None:
+def _announce(plan: "BackfillPlan", jobs: int, *, train: bool) -> None:
     told = f"{len(plan.to_do)} days to score, {jobs} at once"
     if plan.published:
         told += f"; {len(plan.published)} have scores already (`run` scores a day anew)"
@@ -84,11 +84,11 @@ def _announce(plan: "Plan", jobs: int, *, train: bool) -> None:
         output.note(f"no champion yet: training the first model as of {plan.to_do[0]}")
 
 
-def _shown(each: "Finished") -> dict[str, Any]:
+def _shown(each: "FinishedDay") -> dict[str, Any]:
     return asdict(each.night) if each.night else {"snapshot_date": each.day, "error": each.error}
 
 
-def _told(each: "Finished") -> str:
+def _told(each: "FinishedDay") -> str:
     lines = [f"warning: {warning}" for warning in each.warnings]
     if each.night is None:
         return "\n".join([*lines, f"{each.day}: failed: {each.error}"])

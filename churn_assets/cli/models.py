@@ -7,7 +7,7 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.opening import announce_champion, load_settings, open_launcher, open_registry
-from churn_assets.cli.options import Json, Reason, as_date, day_option, person, said
+from churn_assets.cli.options import Json, Reason, as_date, current_user, day_option, required_reason
 from churn_assets.core.errors import ChurnError, InputError
 
 __all__ = ["commands"]
@@ -100,7 +100,7 @@ def promote(
     """Make a model version champion: its scores are published from the next run on."""
     settings = load_settings()
     registry = open_registry(settings)
-    promotion = registry.promote(version, actor=person(), reason=said(reason), force=force) or {}
+    promotion = registry.promote(version, actor=current_user(), reason=required_reason(reason), force=force) or {}
     announce_champion(settings, registry)
     if json:
         output.print_json(promotion)
@@ -127,7 +127,7 @@ def canary(
     settings = load_settings()
     registry = open_registry(settings)
     wanted = None if version is None else Canary(version, share)
-    told = registry.set_canary(wanted, actor=person(), reason=reason if off else said(reason)) or {}
+    told = registry.set_canary(wanted, actor=current_user(), reason=reason if off else required_reason(reason)) or {}
     announce_champion(settings, registry)
     if json:
         output.print_json(told)

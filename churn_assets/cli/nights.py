@@ -9,7 +9,7 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.opening import load_settings, open_launcher, open_scores
-from churn_assets.cli.options import Date, First, Json, as_date, day_option, said
+from churn_assets.cli.options import Date, First, Json, as_date, day_option, required_reason
 from churn_assets.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(
 ) -> None:
     """Run the nightly chain for a day or a range of days, the source's latest where none is given."""
     if accept_shift:
-        said(reason)
+        required_reason(reason)
     elif reason:
         raise InputError("--reason says why a shift is accepted: give it with --accept-shift")
     launcher = open_launcher(load_settings())

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.cli import output
-from churn_assets.cli.options import person
+from churn_assets.cli.options import current_user
 
 if TYPE_CHECKING:
     from churn_assets.launch.launcher import Launcher
@@ -26,7 +26,7 @@ def open_launcher(settings: "Settings") -> "Launcher":
     with output.progress("loading"):
         from churn_assets.launch.launcher import Launcher
 
-        return Launcher(settings, person())
+        return Launcher(settings, current_user())
 
 
 def open_registry(settings: "Settings") -> "Registry":

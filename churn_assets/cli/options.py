@@ -10,7 +10,7 @@ import typer
 
 from churn_assets.core.errors import InputError
 
-__all__ = ["Date", "First", "Json", "Reason", "as_date", "day_option", "person", "said"]
+__all__ = ["Date", "First", "Json", "Reason", "as_date", "current_user", "day_option", "required_reason"]
 
 
 def day_option(*names: str, text: str = "") -> Any:
@@ -24,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the record.")]
 
 
-def said(reason: str) -> str:
+def required_reason(reason: str) -> str:
     """The reason as given; an empty one is refused."""
     if not reason.strip():
         raise InputError("--reason is empty: say why, for whoever reads the record")
@@ -36,7 +36,7 @@ def as_date(given: datetime | None) -> dt.date | None:
     return given.date() if given else None
 
 
-def person() -> str:
+def current_user() -> str:
     """Who runs the command, for the record."""
     try:
         return getpass.getuser()

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.tree import Tree
 
 __all__ = [
-    "complain",
     "estimated_end",
     "note",
+    "print_error",
     "print_json",
     "print_table",
     "print_text",
@@ -68,7 +68,7 @@ def note(text: str) -> None:
     _err.print(text, soft_wrap=True)
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Why the command failed."""
     _err.print(f"error: {text}", soft_wrap=True, style="red")
 

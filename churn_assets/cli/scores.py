@@ -8,7 +8,7 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.opening import announce, load_settings, open_scores
-from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, person, said
+from churn_assets.cli.options import Date, First, Json, Reason, as_date, current_user, day_option, required_reason
 
 __all__ = ["commands"]
 
@@ -82,11 +82,11 @@ def rollback(
 
     def report(each: dict[str, Any]) -> None:
         told = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
-        told |= {"actor": person(), "model_version": each["model_version"]}
+        told |= {"actor": current_user(), "model_version": each["model_version"]}
         told |= {"dagster/partition_row_count": each["rows"]}
         announce(settings, "churn_scores", each["snapshot_date"].isoformat(), told)
 
-    moved = table.rollback(days, to, person(), said(reason), report)
+    moved = table.rollback(days, to, current_user(), required_reason(reason), report)
     if json:
         output.print_json(moved[0] if date else moved)
     else:

@@ -21,7 +21,7 @@ from churn_assets.core.errors import ChurnError, InputError, RunError
 from churn_assets.launch.launcher import Launcher, Night
 from churn_assets.settings import Settings
 
-__all__ = ["Finished", "Plan", "Workers", "plan_days"]
+__all__ = ["BackfillPlan", "FinishedDay", "Workers", "plan_days"]
 
 FAILURES_IN_A_ROW = 3  # what fails so often is not the days' own fault
 KILLED = "a worker process was killed, perhaps for want of memory,"
@@ -29,7 +29,7 @@ LONGEST_BACKFILL = dt.timedelta(days=36_600)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BackfillPlan:
     """The days of a range: those to do, those with current scores, and those that the source does not hold."""
 
     to_do: list[dt.date]
@@ -38,7 +38,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedDay:
     """A day that was worked on: its night, or why there is none; and what the chain warned of."""
 
     day: dt.date
@@ -47,7 +47,7 @@ class Finished:
     warnings: tuple[str, ...] = ()
 
 
-def plan_days(launcher: Launcher, first: dt.date, last: dt.date) -> Plan:
+def plan_days(launcher: Launcher, first: dt.date, last: dt.date) -> BackfillPlan:
     """What a backfill of `first` to `last` has to do.
 
     Raises:
@@ -62,7 +62,7 @@ def plan_days(launcher: Launcher, first: dt.date, last: dt.date) -> Plan:
     held = {day for day in asked if day not in scored and launcher.chain.source.has(day)}
     if not held and not scored.intersection(asked):
         launcher.chain.source.files(asked[0])  # says where it looked
-    return Plan(
+    return BackfillPlan(
         to_do=[day for day in asked if day in held],
         published=[day for day in asked if day in scored],
         missing=[day for day in asked if day not in scored and day not in held],
@@ -103,7 +103,7 @@ class Workers:
         except BrokenProcessPool as error:
             raise RunError(f"{KILLED} while it trained the first model as of {as_of}; start it again") from error
 
-    def run(self, days: Iterable[dt.date]) -> Iterator[Finished]:
+    def run(self, days: Iterable[dt.date]) -> Iterator[FinishedDay]:
         """Run the nightly chain of `days`, begun in their order, and tell of each as it ends.
 
         Nothing more is begun after three failures in a row.
@@ -136,12 +136,12 @@ class Workers:
                 )
 
 
-def _finished(day: dt.date, future: "Future[tuple[Night, tuple[str, ...]]]") -> Finished:
+def _finished(day: dt.date, future: "Future[tuple[Night, tuple[str, ...]]]") -> FinishedDay:
     try:
         night, warnings = future.result()
     except ChurnError as error:
-        return Finished(day, None, str(error))
-    return Finished(day, night, "", warnings)
+        return FinishedDay(day, None, str(error))
+    return FinishedDay(day, night, "", warnings)
 
 
 # --- in a worker's process

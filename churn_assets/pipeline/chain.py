@@ -15,11 +15,11 @@ from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Registry
 from churn_assets.storage.source.files import Source
-from churn_assets.storage.tables.commits import Commit, Kind
+from churn_assets.storage.tables.commits import Commit, CommitKind
 from churn_assets.storage.tables.monitoring import Monitoring
 from churn_assets.storage.tables.table import Table
 
-__all__ = ["Chain", "Work", "installed_libraries", "logger"]
+__all__ = ["Chain", "RunContext", "installed_libraries", "logger"]
 
 LIBRARIES = ("churn-assets", "joblib", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
@@ -97,7 +97,7 @@ def installed_libraries() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Work:
+class RunContext:
     """Who is at work, with which code, for the commits' metadata."""
 
     actor: str
@@ -105,6 +105,6 @@ class Work:
     reason: str = ""
     code_revision: str = ""
 
-    def commit(self, kind: Kind, model_version: str = "", **details: Any) -> Commit:
+    def commit(self, kind: CommitKind, model_version: str = "", **details: Any) -> Commit:
         """The metadata of a commit made by this work."""
         return Commit(kind, self.actor, self.reason, self.run_id, model_version, self.code_revision, details)

@@ -11,14 +11,14 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
-from churn_assets.assets.results import Made, materialized, work_of
+from churn_assets.assets.results import StageResult, materialized, run_context
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.features import compute_features
 from churn_assets.core.profile import LabelColumn
 from churn_assets.core.profile_schemas import categorical_columns
-from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.storage.tables.commits import Event
 from churn_assets.storage.tables.parquet import as_filled, write_part
 from churn_assets.storage.tables.versions import PartitionVersion
@@ -42,7 +42,7 @@ def is_fresh(event: Event | None, customers_version: str | None, feature_digest:
     return (details["customers_version"], details["feature_digest"]) == (customers_version, feature_digest)
 
 
-def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
+def featurize_customers(chain: Chain, day: dt.date, work: RunContext) -> StageResult:
     """Compute the day's `customer_features` with the parameters in force."""
     expected = chain.features.current(day)
     customers = chain.customers.version(day)
@@ -73,7 +73,7 @@ def featurize_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     )
     metadata["dagster/column_schema"] = column_schema(schema)
     metadata["dagster/column_lineage"] = _lineage(chain)
-    return Made("customer_features", published, rows, metadata)
+    return StageResult("customer_features", published, rows, metadata)
 
 
 def _lineage(chain: Chain) -> dg.TableColumnLineage:
@@ -102,6 +102,6 @@ def feature_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
     )
     def customer_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         day = dt.date.fromisoformat(context.partition_key)
-        return materialized(lambda: featurize_customers(chain, day, work_of(context, chain)))
+        return materialized(lambda: featurize_customers(chain, day, run_context(context, chain)))
 
     return [customer_features]

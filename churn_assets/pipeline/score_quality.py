@@ -15,7 +15,13 @@ from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.profile import LabelRule
 from churn_assets.core.table_schemas import QUALITY
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.training.training_data import Holdout, Plan, load_holdout, plan_outcomes, sampled_rows
+from churn_assets.pipeline.training.training_data import (
+    Holdout,
+    TrainingPlan,
+    load_holdout,
+    plan_outcomes,
+    sampled_rows,
+)
 from churn_assets.storage.tables.ledger import Row
 from churn_assets.storage.tables.table import Table
 
@@ -45,7 +51,7 @@ def judge_scores(chain: Chain, known: dt.date) -> list[Row]:
     return told
 
 
-def _quality(table: Table, name: str, plan: Plan, known: dt.date, holdout: Holdout) -> list[Row]:
+def _quality(table: Table, name: str, plan: TrainingPlan, known: dt.date, holdout: Holdout) -> list[Row]:
     day = plan.backtest
     if day is None:
         return []

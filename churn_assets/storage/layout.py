@@ -6,7 +6,7 @@ from pathlib import Path
 
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
-__all__ = ["Layout", "lookup_folder", "lookup_pieces", "part_name", "partition_folder", "version_folder"]
+__all__ = ["Layout", "lookup_folder", "part_name", "partition_folder", "segments_folder", "version_folder"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def lookup_folder(day: dt.date, version: str) -> str:
     return f"_lookup/{version_folder(day, version)}"
 
 
-def lookup_pieces(folder: Path) -> Path:
+def segments_folder(folder: Path) -> Path:
     """Where the pieces of a lookup lie while its scores are written in `folder`."""
     return folder / "lookup"
 

@@ -9,15 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from churn_assets.app.scores.snapshot import Edition, end_of
+from churn_assets.app.scores.snapshot import ScoreSnapshot, end_of
 from churn_assets.app.web.problems import Refusal
 from churn_assets.core.errors import LookupFault
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.lookup.cache import Lookups
+from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.tables.catalog import Catalog, CatalogReader, PublishedDay
 
-__all__ = ["Desk", "InForce"]
+__all__ = ["CurrentScores", "ServedState"]
 
 FAILING_SECONDS = 30  # for so long the table may be out of reach before the service says it is not ready
 SLOWEST_RETRY = 5.0
@@ -26,21 +26,21 @@ logger = logging.getLogger("churn_assets.app")
 
 
 @dataclass(frozen=True)
-class InForce:
+class ServedState:
     """What is published, and the newest day's edition, both of the same commit."""
 
     catalog: Catalog = field(default_factory=Catalog)
-    newest: Edition | None = None
+    newest: ScoreSnapshot | None = None
 
 
-class Desk:
+class CurrentScores:
     """Hands out editions; one thread follows the table while others read."""
 
     def __init__(self, layout: Layout, options: AppOptions, timezone: str, clock: Callable[[], dt.datetime]) -> None:
         """Scores below `layout`; days end in `timezone`; `clock` tells the time in UTC."""
         self.options = options
         self.clock = clock
-        self.in_force = InForce()
+        self.in_force = ServedState()
         self.swaps = 0
         self.failures = 0
         self.looked = False
@@ -49,8 +49,8 @@ class Desk:
         self._timezone = timezone
         root = layout.table("churn_scores")
         self._reader = CatalogReader(root)
-        self._newest = Lookups(root, keep=2)
-        self._others = Lookups(root)  # apart, so that an old day being made anew holds up no swap
+        self._newest = LookupCache(root, keep=2)
+        self._others = LookupCache(root)  # apart, so that an old day being made anew holds up no swap
         self._pool = ThreadPoolExecutor(1, "churn-follow")
 
     def refresh(self) -> None:
@@ -64,9 +64,9 @@ class Desk:
         if catalog is not before.catalog:
             started = time.perf_counter()
             newest = None if catalog.newest is None else self._edition(catalog.newest, self._newest)
-            self.in_force = InForce(catalog, newest)
+            self.in_force = ServedState(catalog, newest)
             if _name(newest) != _name(before.newest):
-                self._tell_swap(before.newest, newest, time.perf_counter() - started)
+                self._log_swap(before.newest, newest, time.perf_counter() - started)
         self.looked, self.reached, self.trouble = True, self.clock(), ""
 
     async def follow(self) -> None:
@@ -78,7 +78,7 @@ class Desk:
                 await loop.run_in_executor(self._pool, self.refresh)
                 pause = self.options.poll_seconds
             except Exception as error:  # noqa: BLE001  # whatever it is, the next commit must be seen
-                self._tell_trouble(error)
+                self._log_failure(error)
                 pause = min(max(2 * pause, self.options.poll_seconds), SLOWEST_RETRY)
             await asyncio.sleep(pause)
 
@@ -88,7 +88,7 @@ class Desk:
         self._newest.close()
         self._others.close()
 
-    def current(self) -> tuple[Edition, bool]:
+    def current(self) -> tuple[ScoreSnapshot, bool]:
         """The newest day's edition, and whether it is stale.
 
         Raises:
@@ -102,7 +102,7 @@ class Desk:
             raise Refusal(503, "stale-scores", f"the newest scores are of {edition.day}: too old", headers=RETRY_LATER)
         return edition, stale
 
-    async def of(self, day: dt.date | None) -> tuple[Edition, bool]:
+    async def of(self, day: dt.date | None) -> tuple[ScoreSnapshot, bool]:
         """The edition of a day, the newest where none is named, and whether it is stale.
 
         Raises:
@@ -113,7 +113,7 @@ class Desk:
         edition = await self.held(self.in_force, day)
         return edition, edition.stale(self.clock())
 
-    async def held(self, in_force: InForce, day: dt.date) -> Edition:
+    async def held(self, in_force: ServedState, day: dt.date) -> ScoreSnapshot:
         """The edition of a day as `in_force` has it.
 
         Raises:
@@ -149,9 +149,9 @@ class Desk:
             return Refusal(503, "unreadable-scores", detail, headers=RETRY_SOON)
         return None
 
-    def _edition(self, published: PublishedDay, lookups: Lookups) -> Edition:
+    def _edition(self, published: PublishedDay, lookups: LookupCache) -> ScoreSnapshot:
         ended = end_of(published.scores.day, self._timezone)
-        return Edition(published, lookups.get(published.scores), ended, self.options.fresh_hours)
+        return ScoreSnapshot(published, lookups.get(published.scores), ended, self.options.fresh_hours)
 
     def _no_scores(self) -> Refusal:
         if not self.looked:
@@ -159,7 +159,7 @@ class Desk:
             return Refusal(503, "no-scores", detail, headers=RETRY_SOON)
         return Refusal(503, "no-scores", "no scores have been published yet", headers=RETRY_LATER)
 
-    def _tell_swap(self, before: Edition | None, newest: Edition | None, seconds: float) -> None:
+    def _log_swap(self, before: ScoreSnapshot | None, newest: ScoreSnapshot | None, seconds: float) -> None:
         self.swaps += before is not None
         told: dict[str, Any] = {"snapshot_date": None, "score_version": None, "seconds": round(seconds, 3)}
         if newest is not None:
@@ -167,7 +167,7 @@ class Desk:
             told |= {"model_version": newest.published.model_version, "rows": newest.published.rows}
         logger.info("scores in force", extra={"told": told})
 
-    def _tell_trouble(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         self.failures += 1
         why = f"{type(error).__name__}: {error}"
         if why != self.trouble:
@@ -175,5 +175,5 @@ class Desk:
         self.trouble = why
 
 
-def _name(edition: Edition | None) -> tuple[dt.date, str] | None:
+def _name(edition: ScoreSnapshot | None) -> tuple[dt.date, str] | None:
     return None if edition is None else (edition.day, edition.version)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from json.encoder import encode_basestring
 from zoneinfo import ZoneInfo
 
-from churn_assets.storage.lookup.reader import Found, Lookup
+from churn_assets.storage.lookup.reader import Lookup, LookupHit
 from churn_assets.storage.tables.catalog import PublishedDay
 
-__all__ = ["Edition", "end_of"]
+__all__ = ["ScoreSnapshot", "end_of"]
 
 
 def end_of(day: dt.date, timezone: str) -> dt.datetime:
@@ -17,7 +17,7 @@ def end_of(day: dt.date, timezone: str) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(timezone)).astimezone(dt.UTC)
 
 
-class Edition:
+class ScoreSnapshot:
     """One version of a day's scores; never changed."""
 
     def __init__(self, published: PublishedDay, lookup: Lookup, ended: dt.datetime, fresh_hours: float) -> None:
@@ -39,7 +39,7 @@ class Edition:
         """What the scores of this edition are recognised by; each customer has an address of its own."""
         return self._etags[stale]
 
-    def row(self, customer_id: str, found: Found, *, stale: bool) -> bytes:
+    def row(self, customer_id: str, found: LookupHit, *, stale: bool) -> bytes:
         """One score as JSON."""
         told = encode_basestring(customer_id).encode()
         end = self._ends[stale][found.kind]
@@ -50,7 +50,7 @@ class Edition:
         told = {"snapshot_date": str(self.day), "score_version": self.version, "stale": stale}
         return json.dumps(told, separators=(",", ":"))[:-1].encode()
 
-    def rows(self, found: Iterable[tuple[str, Found]], *, stale: bool) -> bytes:
+    def rows(self, found: Iterable[tuple[str, LookupHit]], *, stale: bool) -> bytes:
         """Scores as a JSON list."""
         return b"[" + b",".join([self.row(customer, each, stale=stale) for customer, each in found]) + b"]"
 

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from churn_assets.app.scores.current import Desk
+from churn_assets.app.scores.current import CurrentScores
 
 __all__ = ["Metrics"]
 
@@ -26,7 +26,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 class Metrics:
     """The metrics of one service."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: CurrentScores) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._registry.register(_InForceCollector(desk))
@@ -56,7 +56,7 @@ class Metrics:
 class _InForceCollector(Collector):
     """What is in force, asked at the moment it is scraped."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: CurrentScores) -> None:
         self.desk = desk
 
     def collect(self) -> list[Metric]:

@@ -10,16 +10,16 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn_assets.app.telemetry.metrics import Metrics
-from churn_assets.app.web.problems import Refusal, Told, problem
+from churn_assets.app.web.problems import Refusal, RequestRecord, problem
 
-__all__ = ["Observing"]
+__all__ = ["ObservabilityMiddleware"]
 
 SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 UNMATCHED = "unmatched"
 logger = logging.getLogger("churn_assets.app")
 
 
-class Observing:
+class ObservabilityMiddleware:
     """The outermost layer."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, log: Callable[[Mapping[str, Any]], None]) -> None:
@@ -33,7 +33,7 @@ class Observing:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        told = scope["churn_told"] = Told(_request_id(scope))
+        told = scope["churn_told"] = RequestRecord(_request_id(scope))
         status = 0
 
         async def observed(message: Message) -> None:

@@ -7,10 +7,10 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from churn_assets.app.web.fast_route import DirectRoute
-from churn_assets.app.web.problems import Refusal, problem, told_of
+from churn_assets.app.web.fast_route import FastRoute
+from churn_assets.app.web.problems import Refusal, problem, request_record
 
-__all__ = ["BODY_LIMIT", "Gate", "is_guarded"]
+__all__ = ["BODY_LIMIT", "RequestGuard", "is_guarded"]
 
 BODY_LIMIT = 1 << 20
 SCHEME = b"bearer "
@@ -21,10 +21,10 @@ def is_guarded(path: str) -> bool:
     return path.startswith("/v1/") or path == "/metrics"
 
 
-class Gate:
+class RequestGuard:
     """Refuses what must not reach an endpoint."""
 
-    def __init__(self, app: ASGIApp, keys: Mapping[str, str], direct: DirectRoute) -> None:
+    def __init__(self, app: ASGIApp, keys: Mapping[str, str], direct: FastRoute) -> None:
         """Before `app`, past which `direct` is led.
 
         Args:
@@ -41,7 +41,7 @@ class Gate:
         if scope["type"] == "http":
             try:
                 if self._keys and is_guarded(scope["path"]):
-                    told_of(scope).key = self._holder(scope)
+                    request_record(scope).key = self._holder(scope)
                 if b"%" in scope["raw_path"]:
                     _check_path(scope["raw_path"])
                 if scope["method"] not in {"GET", "HEAD"}:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from churn_assets.app.scores.current import Desk
-from churn_assets.app.scores.snapshot import Edition
+from churn_assets.app.scores.current import CurrentScores
+from churn_assets.app.scores.snapshot import ScoreSnapshot
 from churn_assets.app.telemetry.metrics import Metrics
-from churn_assets.app.web.fast_route import DirectRoute, Ready
-from churn_assets.app.web.problems import Refusal, problem, told_of
+from churn_assets.app.web.fast_route import FastRoute, RawResponse
+from churn_assets.app.web.problems import Refusal, problem, request_record
 from churn_assets.app.web.schemas import (
-    AtRisk,
+    AtRiskPage,
     Batch,
     BatchRequest,
     Day,
@@ -27,7 +27,7 @@ from churn_assets.app.web.schemas import (
     Summary,
 )
 from churn_assets.core.errors import InputError
-from churn_assets.storage.lookup.reader import Place
+from churn_assets.storage.lookup.reader import Cursor
 
 __all__ = ["add_endpoints", "known_parameters"]
 
@@ -63,37 +63,37 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": REASONS[status]} for status in statuses}
 
 
-def add_endpoints(app: FastAPI, desk: Desk, metrics: Metrics) -> DirectRoute:
+def add_endpoints(app: FastAPI, desk: CurrentScores, metrics: Metrics) -> FastRoute:
     """Every endpoint that answers in JSON; the one that most requests ask for is given back."""
     _add_score(app, desk)
-    [direct] = [route for route in app.routes if isinstance(route, DirectRoute)]
+    [direct] = [route for route in app.routes if isinstance(route, FastRoute)]
     _add_scores(app, desk)
     _add_lists(app, desk)
     _add_probes(app, desk, metrics)
     return direct
 
 
-def _add_score(app: FastAPI, desk: Desk) -> None:
+def _add_score(app: FastAPI, desk: CurrentScores) -> None:
     not_modified: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` names these scores"}}
 
     async def score(request: Request) -> Response:
         customer_id, day = _asked(request)
         edition, stale = desk.current() if day is None else await desk.of(day)
-        told_of(request.scope).score_version = edition.version
+        request_record(request.scope).score_version = edition.version
         found = edition.lookup.find(customer_id)
         if found is None:
             raise Refusal(404, "unknown-customer", f"this customer has no score on {edition.day}")
         etag = edition.etag(stale=stale)
         if _is_known(request, etag):
-            return Ready(b"", 304, {b"etag": etag, b"cache-control": REVALIDATE})
+            return RawResponse(b"", 304, {b"etag": etag, b"cache-control": REVALIDATE})
         headers = {b"content-type": b"application/json", b"etag": etag, b"cache-control": REVALIDATE}
-        return Ready(edition.row(customer_id, found, stale=stale), 200, headers)
+        return RawResponse(edition.row(customer_id, found, stale=stale), 200, headers)
 
     app.router.add_api_route(
         "/v1/scores/{customer_id:text}",
         score,
         methods=["GET"],
-        route_class_override=DirectRoute,
+        route_class_override=FastRoute,
         response_model=Score,
         responses=not_modified | _problems(404, 422, 503),
         summary="One customer's score",
@@ -101,7 +101,7 @@ def _add_score(app: FastAPI, desk: Desk) -> None:
     )
 
 
-def _add_scores(app: FastAPI, desk: Desk) -> None:
+def _add_scores(app: FastAPI, desk: CurrentScores) -> None:
     @app.post(
         "/v1/scores:batchGet",
         response_model=Batch,
@@ -110,7 +110,7 @@ def _add_scores(app: FastAPI, desk: Desk) -> None:
     )
     async def scores(request: Request, body: BatchRequest) -> Response:
         edition, stale = await desk.of(body.snapshot_date)
-        told_of(request.scope).score_version = edition.version
+        request_record(request.scope).score_version = edition.version
         asked = {customer: edition.lookup.find(customer) for customer in body.customer_ids}
         rows = edition.rows([(customer, found) for customer, found in asked.items() if found], stale=stale)
         missing = json.dumps([customer for customer, found in asked.items() if not found]).encode()
@@ -136,7 +136,7 @@ def _add_scores(app: FastAPI, desk: Desk) -> None:
         return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
-def _add_lists(app: FastAPI, desk: Desk) -> None:
+def _add_lists(app: FastAPI, desk: CurrentScores) -> None:
     @app.get("/v1/snapshots", response_model=Snapshots, responses=_problems(503), summary="Every day with scores")
     async def snapshots() -> Response:
         catalog = desk.in_force.catalog
@@ -156,7 +156,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
 
     @app.get(
         "/v1/customers/at-risk",
-        response_model=AtRisk,
+        response_model=AtRiskPage,
         responses=_problems(404, 422, 503),
         summary="The customers at risk, the highest probability first",
     )
@@ -167,10 +167,10 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         snapshot_date: SnapshotDate = None,
     ) -> Response:
         edition, stale = await desk.of(snapshot_date)
-        told_of(request.scope).score_version = edition.version
+        request_record(request.scope).score_version = edition.version
         listed = list(edition.lookup.at_risk(_place(after), limit + 1))
         page = listed[:limit]
-        following = Place(page[-1][1].probability, page[-1][0]).token() if len(listed) > limit else None
+        following = Cursor(page[-1][1].probability, page[-1][0]).token() if len(listed) > limit else None
         told = b'%b,"scores":%b,"next":%b}' % (
             edition.opening(stale=stale),
             edition.rows(page, stale=stale),
@@ -181,11 +181,11 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
     @app.get("/v1/summary", response_model=Summary, responses=_problems(404, 422, 503), summary="A day in figures")
     async def summary(request: Request, snapshot_date: SnapshotDate = None) -> Response:
         edition, stale = await desk.of(snapshot_date)
-        told_of(request.scope).score_version = edition.version
+        request_record(request.scope).score_version = edition.version
         return _json(_summary(edition, stale=stale))
 
 
-def _add_probes(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
+def _add_probes(app: FastAPI, desk: CurrentScores, metrics: Metrics) -> None:
     @app.get("/healthz", response_model=Health, summary="Whether the process answers")
     async def healthz() -> Response:
         return _json({"status": "alive"})
@@ -203,7 +203,7 @@ def _add_probes(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
         return metrics.page()
 
 
-def _summary(edition: Edition, *, stale: bool) -> dict[str, Any]:
+def _summary(edition: ScoreSnapshot, *, stale: bool) -> dict[str, Any]:
     told = edition.lookup.card.summary
     return {
         "snapshot_date": str(edition.day),
@@ -251,9 +251,9 @@ async def known_parameters(request: Request) -> None:
         refuse_unknown(request, {parameter.alias for parameter in route.dependant.query_params})
 
 
-def _place(after: str | None) -> Place | None:
+def _place(after: str | None) -> Cursor | None:
     try:
-        return None if after is None else Place.of(after)
+        return None if after is None else Cursor.of(after)
     except InputError as error:
         raise Refusal(422, "invalid-request", str(error), field="after") from error
 

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["DirectRoute", "Ready"]
+__all__ = ["FastRoute", "RawResponse"]
 
 
 class AnyText(Convertor[str]):
@@ -34,7 +34,7 @@ class AnyText(Convertor[str]):
 register_url_convertor("text", AnyText())
 
 
-class DirectRoute(APIRoute):
+class FastRoute(APIRoute):
     """A route whose endpoint takes the request and gives the response, and nothing stands between."""
 
     def __init__(self, path: str, endpoint: Any, **given: Any) -> None:
@@ -55,7 +55,7 @@ class DirectRoute(APIRoute):
         await self.app(scope, receive, send)
 
 
-class Ready(Response):
+class RawResponse(Response):
     """A response whose headers are bytes already."""
 
     def __init__(self, body: bytes, status_code: int, headers: Mapping[bytes, bytes]) -> None:

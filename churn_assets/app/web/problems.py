@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-__all__ = ["Refusal", "Told", "install_handlers", "problem", "told_of"]
+__all__ = ["Refusal", "RequestRecord", "install_handlers", "problem", "request_record"]
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:churn-assets:problem:"
@@ -19,7 +19,7 @@ KINDS = {404: "not-found", 405: "method-not-allowed"}
 
 
 @dataclass(slots=True)
-class Told:
+class RequestRecord:
     """What becomes known of a request while it is answered, for the log and the metrics."""
 
     request_id: str
@@ -48,15 +48,15 @@ class Refusal(Exception):  # it is an answer, not an accident
         self.headers = dict(headers or {})
 
 
-def told_of(scope: Scope) -> Told:
+def request_record(scope: Scope) -> RequestRecord:
     """What is known of the request so far."""
-    told: Told = scope["churn_told"]
+    told: RequestRecord = scope["churn_told"]
     return told
 
 
 def problem(scope: Scope, refusal: Refusal) -> Response:
     """The answer that tells a refusal."""
-    told = told_of(scope)
+    told = request_record(scope)
     told.kind = refusal.kind
     body: dict[str, Any] = {
         "type": TYPE + refusal.kind,

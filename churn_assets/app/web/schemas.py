@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
-    "AtRisk",
+    "AtRiskPage",
     "Batch",
     "BatchRequest",
     "Day",
@@ -94,7 +94,7 @@ class Snapshots(_Answer):
     snapshots: list[Snapshot]
 
 
-class AtRisk(_Answer):
+class AtRiskPage(_Answer):
     """A page of the customers of tier `medium` and `high`, the highest probability first; `next` leads on."""
 
     snapshot_date: dt.date

@@ -8,13 +8,13 @@ import pyarrow.compute as pc
 
 from churn_assets.core.arrow.conversion import id_texts
 
-__all__ = ["NOBODY", "neighbours", "with_repeated"]
+__all__ = ["NO_ID", "adjacent_ids", "mark_duplicates"]
 
-NOBODY = pa.nulls(1, pa.string())
+NO_ID = pa.nulls(1, pa.string())
 
 
-def with_repeated(
-    batches: Iterable[pa.Table], key: str, before: pa.Array = NOBODY, after: pa.Array = NOBODY
+def mark_duplicates(
+    batches: Iterable[pa.Table], key: str, before: pa.Array = NO_ID, after: pa.Array = NO_ID
 ) -> Iterator[tuple[pa.Table, pa.Array]]:
     """Each of the batches that has rows, with the numbers of its rows whose id stands more than once in the partition.
 
@@ -33,15 +33,15 @@ def with_repeated(
         before = _ids(batch[-1:], key)
 
 
-def neighbours(ends: Iterable[pa.Array], part: int) -> tuple[pa.Array, pa.Array]:
-    """The id before a part and the one after it, as `with_repeated` is given them.
+def adjacent_ids(ends: Iterable[pa.Array], part: int) -> tuple[pa.Array, pa.Array]:
+    """The id before a part and the one after it, as `mark_duplicates` is given them.
 
     Args:
         ends: for each part its first and its last id, as text; nothing for a part without rows.
         part: which one.
     """
     told = list(ends)
-    return pa.concat_arrays([NOBODY, *told[:part]])[-1:], pa.concat_arrays([*told[part + 1 :], NOBODY])[:1]
+    return pa.concat_arrays([NO_ID, *told[:part]])[-1:], pa.concat_arrays([*told[part + 1 :], NO_ID])[:1]
 
 
 def _ids(rows: pa.Table, key: str) -> pa.Array:

@@ -6,7 +6,7 @@ longest text, where it is one of the length. pandera's own check judges them, so
 reading of its rules. Only where one of them fails does it look at the whole column, and at nothing else.
 
 Whatever is not sure to judge value by value (checks of the profile's author, rules over several columns,
-options that change what a check reports) is left to the schema in `Plan.residual`.
+options that change what a check reports) is left to the schema in `CheckPlan.residual`.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from churn_assets.core.arrow.conversion import all_finite, column_to_pandas, is_
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import customers_schema
 
-__all__ = ["Plan", "Suspects", "failing_values", "plan_of", "row_by_row", "suspects_of"]
+__all__ = ["CheckPlan", "SuspectRows", "check_plan", "failing_values", "row_by_row", "suspect_rows"]
 
 BOUNDS = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
 LENGTH = {"str_length"}
@@ -38,11 +38,11 @@ HEAD = 2_048  # rows by which a column is judged to have few distinct values
 FEW = 128
 MANY = 4_096  # more of them are no few values: the column itself is looked at
 
-Suspects = dict[str, NDArray[np.int64]]
+SuspectRows = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CheckGroup:
     """Checks of one column for which the same few values stand for all: those that `stand_ins` gives."""
 
     column: pandera.Column
@@ -51,7 +51,7 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class CheckPlan:
     """A schema in two parts that together say what the whole says.
 
     Attributes:
@@ -60,18 +60,18 @@ class Plan:
         framed: the columns of the frame that `residual` is to see.
     """
 
-    local: Mapping[str, tuple[Judged, ...]]
+    local: Mapping[str, tuple[CheckGroup, ...]]
     residual: pandera.DataFrameSchema | None
     framed: pandera.DataFrameSchema
 
 
-def row_by_row(profile: Profile) -> Plan:
+def row_by_row(profile: Profile) -> CheckPlan:
     """The plan that leaves everything to pandera."""
-    return Plan({}, profile.checks, profile.checks)
+    return CheckPlan({}, profile.checks, profile.checks)
 
 
 @cache
-def plan_of(profile: Profile) -> Plan:
+def check_plan(profile: Profile) -> CheckPlan:
     """The plan that leaves to pandera's frames only what a few values cannot tell."""
     checks = profile.checks
     if checks.coerce or checks.dtype is not None:
@@ -86,13 +86,13 @@ def plan_of(profile: Profile) -> Plan:
         return row_by_row(profile)
     others = {name: column for name, column in checks.columns.items() if name not in local}
     if not (others or checks.checks):
-        return Plan(local, None, checks)
+        return CheckPlan(local, None, checks)
     residual = pandera.DataFrameSchema(others, checks=checks.checks, name=checks.name)
     looks_around = bool(checks.checks) or any(check.groupby for column in others.values() for check in column.checks)
-    return Plan(local, residual, checks if looks_around else residual)
+    return CheckPlan(local, residual, checks if looks_around else residual)
 
 
-def suspects_of(raw: pa.Table, plan: Plan) -> Suspects | None:
+def suspect_rows(raw: pa.Table, plan: CheckPlan) -> SuspectRows | None:
     """For each local column, the rows whose cell may break one of its checks; columns without any are left out.
 
     A row that is not named breaks none. Null cells and unknown categories are not judged here.
@@ -101,7 +101,7 @@ def suspects_of(raw: pa.Table, plan: Plan) -> Suspects | None:
         Positions in `raw`, ascending; None where only pandera can tell: a check fails on the column as
         such, or Arrow takes a cell for a value that is missing in pandas.
     """
-    suspects: Suspects = {}
+    suspects: SuspectRows = {}
     for name, judged in plan.local.items():
         values = raw.column(name)
         try:
@@ -152,7 +152,7 @@ def _arguments(check: pandera.Check) -> dict[str, Any]:
     return dict(check._check_kwargs)  # noqa: SLF001  # `statistics` are the author's to change
 
 
-def _judged(column: pandera.Column, kind: pa.DataType) -> tuple[Judged, ...]:
+def _judged(column: pandera.Column, kind: pa.DataType) -> tuple[CheckGroup, ...]:
     ordered = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind)
     groups: dict[Callable[[pa.ChunkedArray], pa.Array | None], list[pandera.Check]] = {}
     for check in column.checks:
@@ -162,7 +162,7 @@ def _judged(column: pandera.Column, kind: pa.DataType) -> tuple[Judged, ...]:
             groups.setdefault(_shortest_and_longest, []).append(check)
         else:
             groups.setdefault(_distinct, []).append(check)
-    return tuple(Judged(column, tuple(checks), stand_ins) for stand_ins, checks in groups.items())
+    return tuple(CheckGroup(column, tuple(checks), stand_ins) for stand_ins, checks in groups.items())
 
 
 def _hides_nulls(values: pa.ChunkedArray) -> bool:
@@ -174,7 +174,7 @@ def _hides_nulls(values: pa.ChunkedArray) -> bool:
     return False
 
 
-def _rows_failing(values: pa.ChunkedArray, judged: Judged) -> NDArray[np.int64]:
+def _rows_failing(values: pa.ChunkedArray, judged: CheckGroup) -> NDArray[np.int64]:
     """The rows whose cell fails one of the checks, looking at the whole column only where a stand-in fails."""
     stand_ins = _distinct if pa.types.is_dictionary(values.type) else judged.stand_ins
     few = stand_ins(values)
@@ -189,7 +189,7 @@ def _rows_failing(values: pa.ChunkedArray, judged: Judged) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=1_024)
-def _failing_of_few(judged: Judged, values: tuple[Any, ...], kind: pa.DataType) -> tuple[bool, ...]:
+def _failing_of_few(judged: CheckGroup, values: tuple[Any, ...], kind: pa.DataType) -> tuple[bool, ...]:
     """The same few values come again in batch after batch."""
     return tuple(_failing(pa.chunked_array([pa.array(values, kind)]), judged).tolist())
 
@@ -228,7 +228,7 @@ def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
     return distinct if len(distinct) <= MANY else None
 
 
-def _failing(values: pa.ChunkedArray, judged: Judged) -> NDArray[np.bool_]:
+def _failing(values: pa.ChunkedArray, judged: CheckGroup) -> NDArray[np.bool_]:
     """Which values fail one of the checks; a missing one fails none."""
     series = column_to_pandas(values.drop_null() if values.null_count else values, judged.column.dtype)
     if values.null_count:

@@ -33,13 +33,20 @@ from churn_assets.core.arrow.conversion import (
     words_of,
 )
 from churn_assets.core.customers.casting import texts_of
-from churn_assets.core.customers.fast_checks import Plan, Suspects, failing_values, plan_of, row_by_row, suspects_of
+from churn_assets.core.customers.fast_checks import (
+    CheckPlan,
+    SuspectRows,
+    check_plan,
+    failing_values,
+    row_by_row,
+    suspect_rows,
+)
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema
 from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED
 
-__all__ = ["FaultCount", "Tally", "Verdict", "audit_quarantine", "validate"]
+__all__ = ["FaultCount", "ValidationCounts", "ValidationResult", "audit_quarantine", "validate"]
 
 LONGEST_EXAMPLE = 60
 
@@ -54,7 +61,7 @@ class Fault(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationResult:
     """A batch split in two: `valid` rows, and `quarantined` rows with their faults."""
 
     valid: pa.Table
@@ -72,7 +79,7 @@ class FaultCount:
 
 
 @dataclass
-class Tally:
+class ValidationCounts:
     """Counts over the batches of a partition."""
 
     valid: int = 0
@@ -80,7 +87,7 @@ class Tally:
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, verdict: ValidationResult) -> None:
         """Count one more batch."""
         self.valid += verdict.valid.num_rows
         self.quarantined += verdict.quarantined.num_rows
@@ -90,7 +97,7 @@ class Tally:
                 self.faults[key] += 1
                 self.examples.setdefault(key, fault["value"])
 
-    def join(self, more: "Tally") -> None:
+    def join(self, more: "ValidationCounts") -> None:
         """Count what another one has counted of later rows."""
         self.valid += more.valid
         self.quarantined += more.quarantined
@@ -103,30 +110,32 @@ class Tally:
         return [FaultCount(*key, rows, self.examples[key]) for key, rows in self.faults.most_common()]
 
 
-def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) -> Verdict:
+def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) -> ValidationResult:
     """Split rows of `raw_customers` into valid and quarantined ones, in their order.
 
     Args:
         raw: rows of the day's `raw_customers`.
         profile: whose schema, id and past columns hold.
         day: the snapshot date.
-        repeated: the rows whose id is not unique in the partition, as `with_repeated` tells them.
+        repeated: the rows whose id is not unique in the partition, as `mark_duplicates` tells them.
     """
-    plan = plan_of(profile)
-    suspects = suspects_of(raw, plan)
+    plan = check_plan(profile)
+    suspects = suspect_rows(raw, plan)
     if suspects is None:
         plan, suspects = row_by_row(profile), {}
     return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), plan, suspects)
 
 
-def _split(raw: pa.Table, profile: Profile, faults: set[Fault], plan: Plan, suspects: Suspects) -> Verdict:
+def _split(
+    raw: pa.Table, profile: Profile, faults: set[Fault], plan: CheckPlan, suspects: SuspectRows
+) -> ValidationResult:
     """The verdict on rows whose faulty cells are known; the result does not depend on the plan."""
     kept = np.ones(raw.num_rows, dtype=bool)
     kept[[fault.row for fault in faults]] = False
     faults = faults | set(_more_faults_of(~kept, raw, profile, plan, suspects))
     faults |= _fallen(raw, profile, kept, plan, suspects)
     if not faults:
-        return Verdict(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
+        return ValidationResult(_drop_rescued(raw, profile), quarantine_schema(profile).empty_table())
     by_row: dict[int, list[dict[str, str]]] = {}
     for fault in sorted(faults):
         by_row.setdefault(fault.row, []).append({"column": fault.column, "check": fault.check, "value": fault.value})
@@ -134,10 +143,10 @@ def _split(raw: pa.Table, profile: Profile, faults: set[Fault], plan: Plan, susp
         pa.field(FAULTS, FAULT_TYPE), pa.array(list(by_row.values()), FAULT_TYPE)
     )
     valid = rows_where(_drop_rescued(raw, profile), kept)
-    return Verdict(valid, broken.cast(quarantine_schema(profile)))
+    return ValidationResult(valid, broken.cast(quarantine_schema(profile)))
 
 
-def audit_quarantine(tally: Tally, raw_rows: int, max_share: float, where: str) -> None:
+def audit_quarantine(tally: ValidationCounts, raw_rows: int, max_share: float, where: str) -> None:
     """Refuse a day on which rows were lost, or too few are valid.
 
     Raises:
@@ -223,7 +232,7 @@ def _faults_at(rows: pa.Array, values: pa.ChunkedArray, column: str, check: str)
 
 
 def _more_faults_of(
-    broken: NDArray[np.bool_], raw: pa.Table, profile: Profile, plan: Plan, suspects: Suspects
+    broken: NDArray[np.bool_], raw: pa.Table, profile: Profile, plan: CheckPlan, suspects: SuspectRows
 ) -> Iterator[Fault]:
     """What each column's own checks say of the other cells of rows that are broken already."""
     for name, column in profile.checks.columns.items():
@@ -264,7 +273,9 @@ def _sound_cells(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pand
     return cells.set_axis(rows[sound.to_numpy()], axis="index").dropna()
 
 
-def _fallen(raw: pa.Table, profile: Profile, kept: NDArray[np.bool_], plan: Plan, suspects: Suspects) -> set[Fault]:
+def _fallen(
+    raw: pa.Table, profile: Profile, kept: NDArray[np.bool_], plan: CheckPlan, suspects: SuspectRows
+) -> set[Fault]:
     """Hold the kept rows against the whole schema, again until none falls; `kept` loses those that do."""
     faults: set[Fault] = set()
     for name, suspected in suspects.items():

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 from churn_assets.core.evaluation.results import Interval, Metrics, Slice
 from churn_assets.core.options import Estimator, Recipe
 
-__all__ = ["EXACT", "Contender", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
+__all__ = ["EXACT", "CandidateResult", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
 
 EXACT = "exact"
 
 
-class Contender(BaseModel):
+class CandidateResult(BaseModel):
     """An estimator with its parameters, by its mean quality over the folds of a cross-validation.
 
     `backtest` is its quality on the backtest's day, for the best parameters of each candidate.
@@ -66,7 +66,7 @@ class ModelCard(BaseModel):
     recipe: Recipe
     chosen: Recipe
     selection: str
-    leaderboard: tuple[Contender, ...]
+    leaderboard: tuple[CandidateResult, ...]
     feature_columns: tuple[str, ...]
     feature_parameters: dict[str, Any]
     feature_digest: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from churn_assets.core.evaluation.evidence import Gate
 from churn_assets.core.evaluation.results import Metrics, Slice
-from churn_assets.core.models.card import EXACT, Contender, ModelCard
+from churn_assets.core.models.card import EXACT, CandidateResult, ModelCard
 
 __all__ = ["card_page", "leaderboard", "markdown_table", "with_picture"]
 
@@ -71,7 +71,7 @@ def leaderboard(card: ModelCard) -> tuple[list[str], list[list[str]]]:
     return headings, [_contender(each) for each in card.leaderboard]
 
 
-def _contender(each: Contender) -> list[str]:
+def _contender(each: CandidateResult) -> list[str]:
     told = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
     figures = [f"{figure:.4f}" for figure in (each.roc_auc, each.average_precision, each.brier)]
     backtest = [f"{each.backtest.roc_auc:.4f}", f"{each.backtest.brier:.4f}"] if each.backtest else ["", ""]

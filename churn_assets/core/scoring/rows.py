@@ -85,7 +85,7 @@ class ScoreAudit:
     first_id: str | None = None
     last_id: str | None = None
 
-    def anew(self) -> "ScoreAudit":
+    def empty_copy(self) -> "ScoreAudit":
         """An audit of other rows of the same partition, which has seen nothing yet."""
         return ScoreAudit(self.where, self.edges)
 

@@ -12,7 +12,7 @@ from churn_assets.core.arrow.hashing import stable_hash
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.evaluation.metrics import measure
 from churn_assets.core.evaluation.results import Metrics
-from churn_assets.core.models.card import Contender
+from churn_assets.core.models.card import CandidateResult
 from churn_assets.core.models.model import predict, predict_in_blocks
 from churn_assets.core.options import Recipe
 from churn_assets.core.training.dataset import LabelledRows
@@ -53,7 +53,7 @@ def make_folds(rows: LabelledRows, horizon_days: int | None) -> Folds:
 
 def choose(
     rows: LabelledRows, holdout: LabelledRows, recipe: Recipe, columns: tuple[str, ...], horizon_days: int | None
-) -> tuple[Recipe, str, tuple[Contender, ...]]:
+) -> tuple[Recipe, str, tuple[CandidateResult, ...]]:
     """The best candidate of `recipe` by its metric, how it was chosen, and all of them, best first.
 
     The backtest's rows, `holdout`, decide nothing: the best parameters of each candidate are only
@@ -76,12 +76,12 @@ def choose(
     return recipe.chosen(ranked[0].estimator, ranked[0].parameters), folds.words, tuple(ranked)
 
 
-def _worth(contender: Contender, recipe: Recipe) -> float:
+def _worth(contender: CandidateResult, recipe: Recipe) -> float:
     figure: float = getattr(contender, recipe.metric)
     return -figure if recipe.metric == "brier" else figure
 
 
-def _cross_validate(rows: LabelledRows, folds: Folds, recipe: Recipe, columns: tuple[str, ...]) -> Contender:
+def _cross_validate(rows: LabelledRows, folds: Folds, recipe: Recipe, columns: tuple[str, ...]) -> CandidateResult:
     measured: list[Metrics] = []
     for learnt, judged in folds.pairs:
         part = rows.keep(judged)
@@ -92,7 +92,7 @@ def _cross_validate(rows: LabelledRows, folds: Folds, recipe: Recipe, columns: t
             "no fold of the history holds both churners and others, so candidates cannot be compared; "
             "give more history, or configure one training.estimator instead"
         )
-    return Contender(
+    return CandidateResult(
         estimator=recipe.estimator,
         parameters=recipe.parameters,
         folds=len(measured),

@@ -17,14 +17,14 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.assets.metadata import column_schema, partition_metadata
-from churn_assets.assets.results import Made, materialized, work_of
+from churn_assets.assets.results import StageResult, materialized, run_context
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch
 from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema
-from churn_assets.pipeline.chain import Chain, Work, logger
-from churn_assets.storage.source.files import Arrived, SourceFile, lots
+from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.storage.source.files import SourceBatch, SourceFile, chunks
 from churn_assets.storage.source.sorting import sorted_by_id
 from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part
 from churn_assets.storage.tables.versions import Staged
@@ -34,7 +34,7 @@ __all__ = ["OWNERS", "land_customers", "raw_asset"]
 OWNERS = ["team:customer-data"]
 
 
-def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
+def land_customers(chain: Chain, day: dt.date, work: RunContext) -> StageResult:
     """Land an immutable copy of the source's snapshot of `day`.
 
     Raises:
@@ -61,7 +61,7 @@ def land_customers(chain: Chain, day: dt.date, work: Work) -> Made:
     logger.debug("%s raw_customers: %d rows landed", day, landed.rows)
     metadata = partition_metadata(chain.raw, published, landed.rows, **details)
     metadata["dagster/column_schema"] = column_schema(raw_schema(chain.profile))
-    return Made("raw_customers", published, landed.rows, metadata)
+    return StageResult("raw_customers", published, landed.rows, metadata)
 
 
 def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_Landed", staged: Staged) -> None:
@@ -98,14 +98,14 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
     categories = categorical_columns(chain.profile)
     landed = _Landed()
 
-    def land(folder: Path, number: int, part: Sequence[Arrived]) -> _Landed:
+    def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> _Landed:
         here = _Landed()
         rows = list(_in_order(_cast(chain, day, part, here), key, here))
         write_part(folder, number, as_filled(schema, rows), key, rows)
         return here
 
     def land_all(folder: Path) -> None:
-        parts = enumerate(lots(chain.source.batches(files, categories), PART_ROWS))
+        parts = enumerate(chunks(chain.source.batches(files, categories), PART_ROWS))
         jobs = chain_of((partial(_digest, file) for file in files), (partial(land, folder, *part) for part in parts))
         for one in ordered_map(lambda job: job(), jobs):
             landed.add(one)
@@ -121,7 +121,7 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
         return chain.raw.write(day, schema, key, sorted_by_id(arrived, schema, key, folder)), landed
 
 
-def _cast(chain: Chain, day: dt.date, arrived: Iterable[Arrived], landed: _Landed) -> Iterator[pa.Table]:
+def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _Landed) -> Iterator[pa.Table]:
     """Rows of the source in the profile's types."""
     schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
     checked: set[Path] = set()
@@ -162,6 +162,6 @@ def raw_asset(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.Asse
     )
     def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         day = dt.date.fromisoformat(context.partition_key)
-        return materialized(lambda: land_customers(chain, day, work_of(context, chain)))
+        return materialized(lambda: land_customers(chain, day, run_context(context, chain)))
 
     return raw_customers

@@ -17,15 +17,15 @@ import pyarrow.parquet as pq
 
 from churn_assets.assets.checks import CUSTOMER_CHECKS, customer_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
-from churn_assets.assets.results import Made, failing_in_words, materialized, work_of
+from churn_assets.assets.results import StageResult, as_dagster_failure, materialized, run_context
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.arrow.dictionaries import as_coded
-from churn_assets.core.customers.duplicates import neighbours, with_repeated
-from churn_assets.core.customers.validation import Tally, audit_quarantine, validate
+from churn_assets.core.customers.duplicates import adjacent_ids, mark_duplicates
+from churn_assets.core.customers.validation import ValidationCounts, audit_quarantine, validate
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.profile_schemas import categorical_columns, customers_schema, quarantine_schema, raw_schema
-from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.customers.land import OWNERS, raw_asset
 from churn_assets.storage.layout import part_name
 from churn_assets.storage.tables.parquet import end_ids, read_batches, write_part
@@ -38,11 +38,11 @@ __all__ = ["customer_assets", "validate_customers", "validation_inputs"]
 class Validated:
     """Both halves of a day's rows."""
 
-    valid: Made
-    quarantined: Made
+    valid: StageResult
+    quarantined: StageResult
 
 
-def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
+def validate_customers(chain: Chain, day: dt.date, work: RunContext) -> Validated:
     """Split the day's raw rows into `customers` and `quarantined_customers`.
 
     Raises:
@@ -68,24 +68,26 @@ def validate_customers(chain: Chain, day: dt.date, work: Work) -> Validated:
     valid = chain.customers.publish(staged, expected[0], commit)
     logger.debug("%s customers: %d valid, %d quarantined", day, tally.valid, tally.quarantined)
     return Validated(
-        Made("customers", valid, tally.valid, _valid_metadata(chain, valid, tally, raw)),
-        Made("quarantined_customers", quarantined, tally.quarantined, _broken_metadata(chain, quarantined, tally, raw)),
+        StageResult("customers", valid, tally.valid, _valid_metadata(chain, valid, tally, raw)),
+        StageResult(
+            "quarantined_customers", quarantined, tally.quarantined, _broken_metadata(chain, quarantined, tally, raw)
+        ),
     )
 
 
-def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, Tally]:
+def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, ValidationCounts]:
     """Write the valid rows of each part as a part of `customers`, its broken ones as a file below `broken`."""
     profile, key = chain.profile, chain.profile.id_column
     given, columns, broken_columns = raw_schema(profile), customers_schema(profile), quarantine_schema(profile)
     ends = list(ordered_map(lambda path: id_texts(end_ids(path, key)), raw.files))
 
-    def split_part(folder: Path, part: int) -> Tally:
-        tally = Tally()
+    def split_part(folder: Path, part: int) -> ValidationCounts:
+        tally = ValidationCounts()
         with pq.ParquetWriter(broken / part_name(part), broken_columns) as aside:
 
             def valid_rows() -> Iterator[pa.Table]:
                 batches = raw.batches(part=part, categories=categorical_columns(profile))
-                for batch, repeated in with_repeated(batches, key, *neighbours(ends, part)):
+                for batch, repeated in mark_duplicates(batches, key, *adjacent_ids(ends, part)):
                     verdict = validate(batch.cast(as_coded(given, batch.schema)), profile, raw.day, repeated)
                     tally.add(verdict)
                     aside.write_table(verdict.quarantined)
@@ -94,7 +96,7 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, T
             write_part(folder, part, columns, key, valid_rows())
         return tally
 
-    tally = Tally()
+    tally = ValidationCounts()
 
     def split_all(folder: Path) -> None:
         for one in ordered_map(partial(split_part, folder), raw.parts):
@@ -108,7 +110,9 @@ def validation_inputs(chain: Chain, raw_version: str) -> dict[str, str]:
     return {"raw_version": raw_version, "profile_digest": chain.profile.source_digest}
 
 
-def _valid_metadata(chain: Chain, published: Published, tally: Tally, raw: PartitionVersion) -> dict[str, Any]:
+def _valid_metadata(
+    chain: Chain, published: Published, tally: ValidationCounts, raw: PartitionVersion
+) -> dict[str, Any]:
     columns = customers_schema(chain.profile)
     return partition_metadata(chain.customers, published, tally.valid, raw_version=raw.version, raw_rows=raw.rows) | {
         "quarantined_share": tally.quarantined / raw.rows,
@@ -117,7 +121,9 @@ def _valid_metadata(chain: Chain, published: Published, tally: Tally, raw: Parti
     }
 
 
-def _broken_metadata(chain: Chain, published: Published, tally: Tally, raw: PartitionVersion) -> dict[str, Any]:
+def _broken_metadata(
+    chain: Chain, published: Published, tally: ValidationCounts, raw: PartitionVersion
+) -> dict[str, Any]:
     kept = raw_schema(chain.profile).names
     return partition_metadata(chain.quarantined, published, tally.quarantined, raw_version=raw.version) | {
         "faults": {f"{fault.column}: {fault.check}": fault.rows for fault in tally.worst},
@@ -162,7 +168,7 @@ def _validated_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
     )
     def customers(context: dg.AssetExecutionContext) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        made: Validated = failing_in_words(lambda: validate_customers(chain, day, work_of(context, chain)))
+        made: Validated = as_dagster_failure(lambda: validate_customers(chain, day, run_context(context, chain)))
         yield materialized(lambda: made.valid)
         yield materialized(lambda: made.quarantined)
         yield from customer_results(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.core.errors import ChurnError, RunError
 from churn_assets.core.scoring.rows import ScoreAudit
-from churn_assets.pipeline.execution.parts import Scoring
-from churn_assets.pipeline.execution.remote_parts import Delivery, score_shard, shards_of
+from churn_assets.pipeline.execution.parts import ScoringJob
+from churn_assets.pipeline.execution.remote_parts import TaskResult, run_task, scoring_tasks
 from churn_assets.storage.layout import part_name
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ class DaskEngine:
         self.connect_seconds = connect_seconds
         self.patience_seconds = patience_seconds
 
-    def score(self, scoring: Scoring, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
+    def score(self, scoring: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
         """As `Engine`.
 
         Raises:
             RunError: the cluster cannot be reached, was lost, has no workers, or some that differ from this process.
         """
         with _inbox(folder) as inbox, self._connected() as client:
-            shards = shards_of(scoring, parts, inbox, self.models, self.libraries)
+            shards = scoring_tasks(scoring, parts, inbox, self.models, self.libraries)
             waiting: dict[Future[Any], int] = {}
             audits: dict[int, ScoreAudit] = {}
             for part in parts:
@@ -77,7 +77,7 @@ class DaskEngine:
                     room = self._ahead(client) - len(waiting) - len(audits)
                     for shard in islice(shards, max(room, 0)):
                         key = (f"score_shard-{folder.name}", shard.part)
-                        waiting[client.submit(score_shard, shard, key=key, pure=False, retries=RETRIES)] = shard.part
+                        waiting[client.submit(run_task, shard, key=key, pure=False, retries=RETRIES)] = shard.part
                     for future in self._finished(client, list(waiting)):
                         number = waiting.pop(future)
                         delivery = self._delivery(future, number)
@@ -142,7 +142,7 @@ class DaskEngine:
                     "nothing was published: start some, and run the day again"
                 )
 
-    def _delivery(self, future: "Future[Any]", part: int) -> Delivery:
+    def _delivery(self, future: "Future[Any]", part: int) -> TaskResult:
         """What came of a shard.
 
         Raises:
@@ -151,7 +151,7 @@ class DaskEngine:
         from distributed import KilledWorker  # noqa: PLC0415  # as above
 
         try:
-            told: Delivery | ChurnError = future.result()
+            told: TaskResult | ChurnError = future.result()
         except KilledWorker as error:
             raise RunError(
                 f"part {part}: {error.allowed_failures + 1} workers died of it, the last one "

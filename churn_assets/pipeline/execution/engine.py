@@ -7,7 +7,7 @@ from typing import Protocol
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.scoring.rows import ScoreAudit
-from churn_assets.pipeline.execution.parts import Scoring, score_part
+from churn_assets.pipeline.execution.parts import ScoringJob, score_part
 
 __all__ = ["Engine", "LocalEngine"]
 
@@ -15,7 +15,7 @@ __all__ = ["Engine", "LocalEngine"]
 class Engine(Protocol):
     """Whoever scores parts; a part that was scored lies in the folder, whole, before its audit is given."""
 
-    def score(self, scoring: Scoring, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
+    def score(self, scoring: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
         """Write the scores of `parts` below `folder`; what an audit saw of each, in their order.
 
         Raises:
@@ -27,6 +27,6 @@ class Engine(Protocol):
 class LocalEngine:
     """A thread a core, in this process."""
 
-    def score(self, scoring: Scoring, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
+    def score(self, scoring: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
         """As `Engine`."""
         yield from ordered_map(partial(score_part, scoring, folder), parts)

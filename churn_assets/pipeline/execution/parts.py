@@ -23,17 +23,17 @@ from churn_assets.core.profile_schemas import categorical_columns
 from churn_assets.core.scoring.canary import in_canary
 from churn_assets.core.scoring.rows import ScoreAudit, score_rows
 from churn_assets.core.table_schemas import SCORES
-from churn_assets.storage.layout import lookup_pieces, part_name
-from churn_assets.storage.lookup.segments import make_piece
+from churn_assets.storage.layout import part_name, segments_folder
+from churn_assets.storage.lookup.segments import write_segment
 from churn_assets.storage.tables.parquet import read_batches, write_part
 
-__all__ = ["Contestant", "Scoring", "score_part"]
+__all__ = ["ModelInput", "ScoringJob", "score_part"]
 
 FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that larger batches would only take memory
 
 
 @dataclass(frozen=True)
-class Contestant:
+class ModelInput:
     """A model, and the files it scores: its features, or `customers`, of which they are computed."""
 
     model: Model
@@ -55,7 +55,7 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Scoring:
+class ScoringJob:
     """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second.
 
     Where it `is_for_app`, a piece of the app's lookup is made of each part, beside it.
@@ -63,7 +63,7 @@ class Scoring:
 
     day: dt.date
     profile: Profile
-    contestants: tuple[Contestant, ...]
+    contestants: tuple[ModelInput, ...]
     canary_share: float
     decisions: Decisions
     audit: ScoreAudit
@@ -89,7 +89,7 @@ class Scoring:
             yield score_rows(ids, np.where(tried, scored[1], scored[0]), each_version, self.decisions)
 
 
-def score_part(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
+def score_part(scoring: ScoringJob, folder: Path, part: int) -> ScoreAudit:
     """Write the scores of a part below `folder`, read them back, and tell what an audit saw of them.
 
     Raises:
@@ -97,10 +97,10 @@ def score_part(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
         ModelFault, ProfileError: a model cannot score the part.
     """
     write_part(folder, part, SCORES, "customer_id", scoring.blocks(part))
-    audit = scoring.audit.anew()
+    audit = scoring.audit.empty_copy()
     audited = _audited(folder / part_name(part), audit)
     if scoring.is_for_app:
-        make_piece(lookup_pieces(folder), part, audited)
+        write_segment(segments_folder(folder), part, audited)
     else:
         deque(audited, maxlen=0)
     return audit

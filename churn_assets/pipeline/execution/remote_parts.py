@@ -25,19 +25,19 @@ from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.scoring.rows import ScoreAudit
-from churn_assets.pipeline.execution.parts import Contestant, Scoring, score_part
+from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob, score_part
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage.layout import part_name
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.models.store import ModelStore
 
-__all__ = ["Delivery", "Shard", "score_shard", "shards_of"]
+__all__ = ["ScoringTask", "TaskResult", "run_task", "scoring_tasks"]
 
 LISTED = 12  # of a digest, in a sentence
 
 
 @dataclass(frozen=True)
-class Entry:
+class TaskInput:
     """A contestant by its name, and the one file of it that the shard is about."""
 
     model_version: str
@@ -46,8 +46,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Shard:
-    """One part of a `Scoring`, to be done anywhere where `data_dir` is seen under the same path.
+class ScoringTask:
+    """One part of a `ScoringJob`, to be done anywhere where `data_dir` is seen under the same path.
 
     `proof` is what whoever asks found of its own process, with the versions of `libraries`.
     """
@@ -56,7 +56,7 @@ class Shard:
     inbox: Path
     models: Path
     profile: str
-    entries: tuple[Entry, ...]
+    entries: tuple[TaskInput, ...]
     day: dt.date
     canary_share: float
     decisions: Decisions
@@ -66,16 +66,16 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class TaskResult:
     """A finished file below the inbox, which nobody writes any more, and what an audit saw of it."""
 
     file: Path
     audit: ScoreAudit
 
 
-def shards_of(
-    scoring: Scoring, parts: Iterable[int], inbox: Path, models: Path, libraries: tuple[str, ...]
-) -> Iterator[Shard]:
+def scoring_tasks(
+    scoring: ScoringJob, parts: Iterable[int], inbox: Path, models: Path, libraries: tuple[str, ...]
+) -> Iterator[ScoringTask]:
     """`parts` of `scoring` as shards that deliver below `inbox`.
 
     Args:
@@ -90,9 +90,10 @@ def shards_of(
         proof = _proof(scoring.profile, contestants, models, libraries)
     for part in parts:
         entries = [
-            Entry(each.model.card.model_version, each.files[part], each.is_customers) for each in scoring.contestants
+            TaskInput(each.model.card.model_version, each.files[part], each.is_customers)
+            for each in scoring.contestants
         ]
-        yield Shard(
+        yield ScoringTask(
             part=part,
             inbox=inbox,
             models=models,
@@ -101,13 +102,13 @@ def shards_of(
             day=scoring.day,
             canary_share=scoring.canary_share,
             decisions=scoring.decisions,
-            audit=scoring.audit.anew(),
+            audit=scoring.audit.empty_copy(),
             libraries=libraries,
             proof=proof,
         )
 
 
-def score_shard(shard: Shard) -> Delivery | ChurnError:
+def run_task(shard: ScoringTask) -> TaskResult | ChurnError:
     """Score a shard into a new folder below its inbox.
 
     A failure that another attempt would only repeat is given, not raised.
@@ -123,10 +124,10 @@ def score_shard(shard: Shard) -> Delivery | ChurnError:
         if isinstance(error, ChurnError):
             return error
         raise
-    return Delivery(attempt / part_name(0), audit)
+    return TaskResult(attempt / part_name(0), audit)
 
 
-def _scoring(shard: Shard) -> Scoring:
+def _scoring(shard: ScoringTask) -> ScoringJob:
     """The shard as this process scores it: of a single part.
 
     Raises:
@@ -146,11 +147,11 @@ def _scoring(shard: Shard) -> Scoring:
             f"worker on {platform.node()} may give other scores: {', '.join(told)}; nothing was published: start "
             "every worker anew, from the image that runs this"
         )
-    return Scoring(
+    return ScoringJob(
         day=shard.day,
         profile=profile,
         contestants=tuple(
-            Contestant(model, (entry.file,), entry.is_customers)
+            ModelInput(model, (entry.file,), entry.is_customers)
             for model, entry in zip(models, shard.entries, strict=True)
         ),
         canary_share=shard.canary_share,

@@ -12,13 +12,13 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from churn_assets.assets.metadata import column_schema, partition_metadata
-from churn_assets.assets.results import Made, failing_in_words, work_of
+from churn_assets.assets.results import StageResult, as_dagster_failure, run_context
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.scoring.comparison import compare_scores
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.core.training.sampling import sample_rate
-from churn_assets.pipeline.chain import Chain, Work, logger
-from churn_assets.pipeline.scoring.serving_models import Serving, open_model, stage_scores
+from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.pipeline.scoring.serving_models import ServingModels, open_model, stage_scores
 from churn_assets.pipeline.training.training_data import sampled_rows
 
 __all__ = ["challenger_assets", "score_challenger"]
@@ -28,7 +28,7 @@ CHECK = dg.AssetCheckSpec(
 )
 
 
-def score_challenger(chain: Chain, day: dt.date, version: str, work: Work) -> Made:
+def score_challenger(chain: Chain, day: dt.date, version: str, work: RunContext) -> StageResult:
     """Score the day's valid customers by `version`, unseen, and compare that with what was published.
 
     Raises:
@@ -38,7 +38,7 @@ def score_challenger(chain: Chain, day: dt.date, version: str, work: Work) -> Ma
     expected = table.current(day)
     model = open_model(chain, version)
     customers = chain.customers.version(day)
-    staged, audit, made_from = stage_scores(chain, table, Serving(model), customers, ())
+    staged, audit, made_from = stage_scores(chain, table, ServingModels(model), customers, ())
     details = {**made_from, "customers_version": customers.version, "hindsight": model.card.trained_as_of > day}
     published = table.publish(staged, expected, work.commit("challenge", version, **details))
     logger.debug("%s challenger_scores: %d rows scored by %s", day, audit.rows, version)
@@ -47,7 +47,7 @@ def score_challenger(chain: Chain, day: dt.date, version: str, work: Work) -> Ma
     )
     metadata |= _compare(chain, day, version)
     metadata["dagster/column_schema"] = column_schema(SCORES)
-    return Made("challenger_scores", published, audit.rows, metadata)
+    return StageResult("challenger_scores", published, audit.rows, metadata)
 
 
 def _compare(chain: Chain, day: dt.date, challenger: str) -> dict[str, Any]:
@@ -92,11 +92,11 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
     )
     def challenger_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        version = failing_in_words(lambda: chain.registry.challenger(chain.profile.name))
+        version = as_dagster_failure(lambda: chain.registry.challenger(chain.profile.name))
         trouble = ""
         if version is not None:
             try:
-                made = score_challenger(chain, day, version, work_of(context, chain))
+                made = score_challenger(chain, day, version, run_context(context, chain))
                 yield dg.MaterializeResult(metadata=made.metadata, data_version=dg.DataVersion(made.published.version))
             except ChurnError as error:
                 trouble = str(error)

@@ -9,20 +9,25 @@ import dagster as dg
 
 from churn_assets.assets.checks import SCORE_CHECKS, score_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
-from churn_assets.assets.results import REASON_TAG, Made, failing_in_words, work_of
+from churn_assets.assets.results import REASON_TAG, StageResult, as_dagster_failure, run_context
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.core.table_schemas import SCORES
-from churn_assets.pipeline.chain import Chain, Work, logger
-from churn_assets.pipeline.scoring.serving_models import Serving, champion_and_canary, features_version, stage_scores
+from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.pipeline.scoring.serving_models import (
+    ServingModels,
+    champion_and_canary,
+    features_version,
+    stage_scores,
+)
 from churn_assets.storage.lookup.writer import lookup_beside
 from churn_assets.storage.tables.commits import Commit, Event
 from churn_assets.storage.tables.versions import PartitionVersion, Published, Staged
 
-__all__ = ["ScoreConfig", "Scored", "score_customers", "scoring_assets"]
+__all__ = ["ScoreConfig", "ScoreResult", "score_customers", "scoring_assets"]
 
 
 class ScoreConfig(dg.Config):
@@ -38,16 +43,16 @@ class ScoreConfig(dg.Config):
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreResult:
     """An audited score partition; published, unless it was not to be."""
 
-    made: Made
+    made: StageResult
     valid_rows: int
     findings: tuple[Finding, ...]
     is_published: bool
 
 
-def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work) -> Scored:
+def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: RunContext) -> ScoreResult:
     """Score the day's valid customers, audit the files, and publish them.
 
     Raises:
@@ -93,7 +98,9 @@ def score_customers(chain: Chain, day: dt.date, config: ScoreConfig, work: Work)
     metadata |= _compared(todays, expected, published.version, serving.model.card, details)
     metadata["fallback"] = fallback
     metadata["audit"] = {finding.words: "within bounds" if finding.passed else "beyond" for finding in found}
-    return Scored(Made("churn_scores", published, audit.rows, metadata), customers.rows, tuple(found), config.publish)
+    return ScoreResult(
+        StageResult("churn_scores", published, audit.rows, metadata), customers.rows, tuple(found), config.publish
+    )
 
 
 def _publish(chain: Chain, staged: Staged, expected: str | None, commit: Commit, *, publish: bool) -> Published:
@@ -113,7 +120,7 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
     counted = ScoreAudit(f"churn_scores {newest}", edges)
 
     def count(part: int) -> ScoreAudit:
-        here = counted.anew()
+        here = counted.empty_copy()
         for batch in version.batches(here.COUNTED, part=part, categories=here.CATEGORIES):
             here.count(batch)
         return here
@@ -123,7 +130,7 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
     return counted
 
 
-def _accepted(day: dt.date, found: Sequence[Finding], config: ScoreConfig, work: Work) -> list[str]:
+def _accepted(day: dt.date, found: Sequence[Finding], config: ScoreConfig, work: RunContext) -> list[str]:
     """What a person accepts of a shift, in words.
 
     Raises:
@@ -151,7 +158,9 @@ def _accepted_before(events: Sequence[Event]) -> list[str]:
     return accepted
 
 
-def _canary_details(chain: Chain, serving: Serving, audit: ScoreAudit, customers: PartitionVersion) -> dict[str, Any]:
+def _canary_details(
+    chain: Chain, serving: ServingModels, audit: ScoreAudit, customers: PartitionVersion
+) -> dict[str, Any]:
     if serving.canary is None:
         return {}
     return {
@@ -173,7 +182,7 @@ def _warn_of_rollback(day: dt.date, events: Sequence[Event], published: Publishe
 
 
 def _metadata(
-    chain: Chain, published: Published, audit: ScoreAudit, serving: Serving, details: dict[str, Any]
+    chain: Chain, published: Published, audit: ScoreAudit, serving: ServingModels, details: dict[str, Any]
 ) -> dict[str, Any]:
     metadata = partition_metadata(
         chain.scores,
@@ -233,7 +242,9 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
     )
     def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        scored: Scored = failing_in_words(lambda: score_customers(chain, day, config, work_of(context, chain)))
+        scored: ScoreResult = as_dagster_failure(
+            lambda: score_customers(chain, day, config, run_context(context, chain))
+        )
         made = scored.made
         results = score_results(scored.valid_rows, made.rows, made.metadata, scored.findings)
         if scored.is_published:

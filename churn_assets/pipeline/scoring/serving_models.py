@@ -15,7 +15,7 @@ from churn_assets.core.models.model import Model
 from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, installed_libraries, logger
-from churn_assets.pipeline.execution.parts import Contestant, Scoring
+from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob
 from churn_assets.pipeline.features import is_fresh
 from churn_assets.pipeline.scoring.progress import told
 from churn_assets.storage.models.opening import open_proven
@@ -24,11 +24,11 @@ from churn_assets.storage.tables.commits import Event, version_before
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import PartitionVersion, Staged
 
-__all__ = ["Serving", "champion_and_canary", "features_version", "open_model", "rows_for", "stage_scores"]
+__all__ = ["ServingModels", "champion_and_canary", "features_version", "open_model", "rows_for", "stage_scores"]
 
 
 @dataclass(frozen=True)
-class Serving:
+class ServingModels:
     """Who scores a day: `model`, and for the canary's share of the customers another one."""
 
     model: Model
@@ -41,7 +41,7 @@ class Serving:
         return [model for model in (self.model, self.canary_model) if model is not None]
 
 
-def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> Serving:
+def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> ServingModels:
     """The model that `wanted` names, opened and proven; the canary beside the champion, never beside a pinned model.
 
     Raises:
@@ -50,8 +50,8 @@ def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: 
     model = open_model(chain, _resolve(chain, day, wanted, events))
     canary = chain.registry.canary() if wanted is None else None
     if canary is None:
-        return Serving(model)
-    return Serving(model, canary, open_model(chain, canary.model_version))
+        return ServingModels(model)
+    return ServingModels(model, canary, open_model(chain, canary.model_version))
 
 
 def open_model(chain: Chain, version: str) -> Model:
@@ -84,7 +84,7 @@ def open_model(chain: Chain, version: str) -> Model:
 def stage_scores(  # who scores whom, and for what
     chain: Chain,
     table: Table,
-    serving: Serving,
+    serving: ServingModels,
     customers: PartitionVersion,
     edges: tuple[float, ...],
     *,
@@ -103,13 +103,13 @@ def stage_scores(  # who scores whom, and for what
     """
     made_from = features_version(chain, customers, serving.model.card)
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
-    scoring = Scoring(
+    scoring = ScoringJob(
         day=customers.day,
         profile=chain.profile,
         contestants=tuple(_contestant(chain, customers, model) for model in serving.models),
         canary_share=serving.canary.share if serving.canary else 0.0,
         decisions=chain.decisions,
-        audit=audit.anew(),
+        audit=audit.empty_copy(),
         is_for_app=for_app,
     )
 
@@ -153,7 +153,7 @@ def rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iter
         yield from given.batches(chain.profile, customers.day, part)
 
 
-def _contestant(chain: Chain, customers: PartitionVersion, model: Model) -> Contestant:
+def _contestant(chain: Chain, customers: PartitionVersion, model: Model) -> ModelInput:
     if version := features_version(chain, customers, model.card)["features_version"]:
-        return Contestant(model, chain.features.version(customers.day, version).files, is_customers=False)
-    return Contestant(model, customers.files, is_customers=True)
+        return ModelInput(model, chain.features.version(customers.day, version).files, is_customers=False)
+    return ModelInput(model, customers.files, is_customers=True)

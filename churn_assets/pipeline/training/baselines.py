@@ -18,7 +18,13 @@ from churn_assets.core.models.model import apply_rules, predict, predict_in_bloc
 from churn_assets.core.profile import LabelColumn
 from churn_assets.core.training.fitting import fit
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.training.training_data import Holdout, Material, Plan, load_material, sampled_rows
+from churn_assets.pipeline.training.training_data import (
+    Holdout,
+    TrainingData,
+    TrainingPlan,
+    load_training_data,
+    sampled_rows,
+)
 from churn_assets.storage.tables.ledger import Row
 
 __all__ = ["Baseline", "compare_with_baseline", "compare_with_rules", "find_baseline", "record_evaluation"]
@@ -54,7 +60,11 @@ def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
 
 
 def compare_with_baseline(
-    chain: Chain, plan: Plan, material: Material, baseline: Baseline | None, probability: NDArray[np.float64]
+    chain: Chain,
+    plan: TrainingPlan,
+    material: TrainingData,
+    baseline: Baseline | None,
+    probability: NDArray[np.float64],
 ) -> tuple[Comparison | None, str]:
     """`probability` of the hold-out (n) beside the baseline's, on the customers that both know.
 
@@ -78,7 +88,7 @@ def compare_with_baseline(
 
 
 def _beside_published(
-    chain: Chain, plan: Plan, holdout: Holdout, version: str, probability: NDArray[np.float64]
+    chain: Chain, plan: TrainingPlan, holdout: Holdout, version: str, probability: NDArray[np.float64]
 ) -> Comparison:
     if plan.backtest is None:
         raise ValueError("scores are published of a day")
@@ -89,13 +99,15 @@ def _beside_published(
     return compare("published", version, holdout.rows.churned[both], probability[both], published)
 
 
-def _champion_then(chain: Chain, plan: Plan, material: Material, champion: ModelCard) -> NDArray[np.float64]:
+def _champion_then(
+    chain: Chain, plan: TrainingPlan, material: TrainingData, champion: ModelCard
+) -> NDArray[np.float64]:
     """What the champion's recipe, trained as of the backtest's day, gives the hold-out.
 
     It learns from the days at hand that lie in its own window, with its own feature parameters.
     """
     if chain.profile.feature_digest(champion.feature_parameters) != chain.feature_digest:
-        material = load_material(chain, plan, champion.feature_parameters)
+        material = load_training_data(chain, plan, champion.feature_parameters)
     rows = material.judged
     oldest = rows.days.max() - np.timedelta64(champion.chosen.window_days, "D")
     columns = tuple(name for name in champion.feature_columns if name in chain.profile.feature_columns)
@@ -109,8 +121,8 @@ def compare_with_rules(
     """`probability` of the hold-out (n) beside what the profile's rules give it; None where it has none."""
     if chain.profile.rules is None:
         return None
-    ruled = predict_in_blocks(lambda block: apply_rules(chain.profile, block, backtest), holdout.customers)
-    return compare("rules", chain.profile.name, holdout.rows.churned, probability, ruled)
+    with_rules = predict_in_blocks(lambda block: apply_rules(chain.profile, block, backtest), holdout.customers)
+    return compare("rules", chain.profile.name, holdout.rows.churned, probability, with_rules)
 
 
 def record_evaluation(chain: Chain, card: ModelCard, evidence: Evidence) -> None:

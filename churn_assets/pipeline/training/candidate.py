@@ -16,7 +16,7 @@ from churn_assets.core.evaluation.metrics import measure, strongest_feature
 from churn_assets.core.evaluation.results import Histogram, Interval, Reference, Slice
 from churn_assets.core.evaluation.slices import slice_quality
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.models.card import Contender
+from churn_assets.core.models.card import CandidateResult
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
@@ -27,17 +27,17 @@ from churn_assets.core.training.selection import choose
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.scoring.serving_models import rows_for
 from churn_assets.pipeline.training.baselines import Baseline, compare_with_baseline, compare_with_rules
-from churn_assets.pipeline.training.training_data import Holdout, Plan, load_holdout, load_material
+from churn_assets.pipeline.training.training_data import Holdout, TrainingPlan, load_holdout, load_training_data
 from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["MadeModel", "freeze", "make_rules", "make_trained"]
+__all__ = ["CandidateModel", "freeze", "rules_candidate", "train_candidate"]
 
 ONE_RECIPE = "one recipe was configured"
 RULES = "the profile's rules, which are not trained"
 
 
 @dataclass(frozen=True)
-class MadeModel:
+class CandidateModel:
     """What is served (`pipeline`, None for rules), and what its card and its record will say of it.
 
     `churned` and `probability` are those of the hold-out, empty where no outcome is known.
@@ -49,7 +49,7 @@ class MadeModel:
     evidence: Evidence
     churned: NDArray[np.bool_]
     probability: NDArray[np.float64]
-    leaderboard: tuple[Contender, ...] = ()
+    leaderboard: tuple[CandidateResult, ...] = ()
     train_rows: int = 0
     train_churners: int = 0
     left_out: int = 0
@@ -61,7 +61,7 @@ class MadeModel:
         return intervals(self.churned, self.probability) if len(self.churned) else {}
 
 
-def make_trained(chain: Chain, plan: Plan, baseline: Baseline | None) -> MadeModel:
+def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None) -> CandidateModel:
     """Choose among the candidates, judge the choice by the backtest, and train what is served.
 
     Raises:
@@ -69,11 +69,11 @@ def make_trained(chain: Chain, plan: Plan, baseline: Baseline | None) -> MadeMod
     """
     if plan.backtest is None:
         raise ValueError("a trained model has a backtest")
-    material = load_material(chain, plan)
+    material = load_training_data(chain, plan)
     logger.info("churn_model: backtest on %s, trained on %d days", plan.backtest, len(plan.judged))
     columns, holdout = chain.profile.feature_columns, material.holdout
     chosen, selection = chain.recipe, ONE_RECIPE
-    leaderboard: tuple[Contender, ...] = ()
+    leaderboard: tuple[CandidateResult, ...] = ()
     if chain.recipe.candidates:
         label = chain.profile.label
         horizon = label.horizon_days if isinstance(label, LabelRule) else None
@@ -98,7 +98,7 @@ def make_trained(chain: Chain, plan: Plan, baseline: Baseline | None) -> MadeMod
         rules=compare_with_rules(chain, plan.backtest, holdout, probability),
     )
     in_sample = isinstance(chain.profile.label, LabelColumn)
-    return MadeModel(
+    return CandidateModel(
         pipeline=judged if in_sample else fit(material.served, chosen, columns),
         chosen=chosen,
         selection=selection,
@@ -114,13 +114,13 @@ def make_trained(chain: Chain, plan: Plan, baseline: Baseline | None) -> MadeMod
     )
 
 
-def make_rules(chain: Chain, plan: Plan) -> MadeModel:
+def rules_candidate(chain: Chain, plan: TrainingPlan) -> CandidateModel:
     """The profile's rules as a model, judged where outcomes are known."""
     chosen = chain.recipe.chosen("rules", {})
     holdout = load_holdout(chain, plan)
     if holdout is None or plan.backtest is None:
         nothing = np.empty(0)
-        return MadeModel(None, chosen, RULES, Evidence(is_rules=True), nothing.astype(bool), nothing)
+        return CandidateModel(None, chosen, RULES, Evidence(is_rules=True), nothing.astype(bool), nothing)
     day = plan.backtest
     probability = predict_in_blocks(lambda block: apply_rules(chain.profile, block, day), holdout.customers)
     evidence = Evidence(
@@ -129,10 +129,10 @@ def make_rules(chain: Chain, plan: Plan) -> MadeModel:
         slices=_slices(chain, holdout, probability),
         high_above=chain.decisions.high_above,
     )
-    return MadeModel(None, chosen, RULES, evidence, holdout.rows.churned, probability)
+    return CandidateModel(None, chosen, RULES, evidence, holdout.rows.churned, probability)
 
 
-def freeze(chain: Chain, model: Model, made: MadeModel, customers: PartitionVersion) -> tuple[pa.Table, Reference]:
+def freeze(chain: Chain, model: Model, made: CandidateModel, customers: PartitionVersion) -> tuple[pa.Table, Reference]:
     """The golden rows and the reference histograms of a model, by the customers of the day it was made as of."""
     kept: pa.Table | None = None
     for batch in customers.batches():

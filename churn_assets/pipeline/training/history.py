@@ -3,8 +3,8 @@
 import datetime as dt
 from collections.abc import Callable, Iterable
 
-from churn_assets.assets.results import Made
-from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.assets.results import StageResult
+from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers, validation_inputs
 from churn_assets.pipeline.features import featurize_customers, is_fresh
@@ -13,7 +13,7 @@ from churn_assets.storage.tables.commits import Event
 __all__ = ["available_days", "land_history"]
 
 LOGGED_EVERY = 10
-Report = Callable[[Made, dt.date], None]
+Report = Callable[[StageResult, dt.date], None]
 
 
 def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
@@ -22,7 +22,9 @@ def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
     return {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
 
 
-def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], work: Work, report: Report) -> None:
+def land_history(
+    chain: Chain, days: set[dt.date], with_features: set[dt.date], work: RunContext, report: Report
+) -> None:
     """See that every one of `days` has valid customers, and those of `with_features` fresh features."""
     landed, validated = chain.raw.newest(days), chain.customers.newest(days)
     featurized = chain.features.newest(with_features)

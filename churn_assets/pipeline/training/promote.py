@@ -6,9 +6,9 @@ from contextlib import suppress
 import dagster as dg
 
 from churn_assets.assets.promotion_log import record_of_promotions
-from churn_assets.assets.results import Made, failing_in_words, work_of
+from churn_assets.assets.results import StageResult, as_dagster_failure, run_context
 from churn_assets.core.errors import ChurnError, NoChampion
-from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.training.history import Report
 from churn_assets.storage.models.registry import Registered, Registry
 
@@ -42,20 +42,20 @@ def promotion_assets(chain: Chain) -> list[dg.AssetsDefinition]:
         "changed from one champion to the next.",
     )
     def champion(context: dg.AssetExecutionContext, config: PromotionConfig) -> dg.MaterializeResult:
-        work = work_of(context, chain)
+        work = run_context(context, chain)
         as_of = config.as_of or context.run.tags.get("dagster/partition")
 
-        def report(made: Made, day: dt.date) -> None:
+        def report(made: StageResult, day: dt.date) -> None:
             context.log_event(made.event(day.isoformat()))
 
-        failing_in_words(lambda: _promote(chain, config, as_of, work, report))
+        as_dagster_failure(lambda: _promote(chain, config, as_of, work, report))
         told = record_of_promotions(chain.registry)
         return dg.MaterializeResult(metadata=told, data_version=dg.DataVersion(told["model_version"]))
 
     return [champion]
 
 
-def promote_first(chain: Chain, work: Work) -> bool:
+def promote_first(chain: Chain, work: RunContext) -> bool:
     """Promote the newest trained model that passed its gates, where no trained model is champion yet."""
     passed = [each for each in _ours(chain) if each.status == "challenger" and not each.card.is_rules]
     if not passed:
@@ -67,7 +67,7 @@ def promote_first(chain: Chain, work: Work) -> bool:
     return True
 
 
-def _promote(chain: Chain, config: PromotionConfig, as_of: str | None, work: Work, report: Report) -> None:
+def _promote(chain: Chain, config: PromotionConfig, as_of: str | None, work: RunContext, report: Report) -> None:
     registry = chain.registry
     if config.model_version:
         reason = config.reason or work.reason
@@ -87,11 +87,11 @@ def _promote(chain: Chain, config: PromotionConfig, as_of: str | None, work: Wor
     _promote_rules(chain, dt.date.fromisoformat(as_of), work, report, why)
 
 
-def _promote_rules(chain: Chain, as_of: dt.date, work: Work, report: Report, why: str) -> None:
+def _promote_rules(chain: Chain, as_of: dt.date, work: RunContext, report: Report, why: str) -> None:
     """The configured fallback: a person decided in advance that rules serve rather than nothing."""
-    from churn_assets.pipeline.training.train import ruled, train_model  # noqa: PLC0415  # loads all of scikit-learn
+    from churn_assets.pipeline.training.train import train_model, with_rules  # noqa: PLC0415  # loads all of scikit-learn
 
-    version = train_model(ruled(chain), as_of, work, report).card.model_version
+    version = train_model(with_rules(chain), as_of, work, report).card.model_version
     logger.warning("%s: the rules %s serve as the fallback: %s", as_of, version, why)
     chain.registry.promote(version, actor=work.actor, reason=FALLBACK + why, force=True, first=True)
 

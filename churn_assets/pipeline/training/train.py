@@ -19,18 +19,18 @@ from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import LabelColumn
-from churn_assets.pipeline.chain import Chain, Work, installed_libraries, logger
+from churn_assets.pipeline.chain import Chain, RunContext, installed_libraries, logger
 from churn_assets.pipeline.training.baselines import Baseline, find_baseline, record_evaluation
-from churn_assets.pipeline.training.candidate import MadeModel, freeze, make_rules, make_trained
+from churn_assets.pipeline.training.candidate import CandidateModel, freeze, rules_candidate, train_candidate
 from churn_assets.pipeline.training.history import Report
-from churn_assets.pipeline.training.training_data import Plan, plan_rules, plan_training
-from churn_assets.storage.models.store import Kept
+from churn_assets.pipeline.training.training_data import TrainingPlan, plan_rules, plan_training
+from churn_assets.storage.models.store import ModelFiles
 
-__all__ = ["Trained", "ruled", "train_model", "train_or_fall_back"]
+__all__ = ["TrainResult", "train_model", "train_or_fall_back", "with_rules"]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainResult:
     """A model's card, how it stands to the gates, and whether it was made just now."""
 
     card: ModelCard
@@ -39,7 +39,7 @@ class Trained:
     published_roc_auc: float | None
 
 
-def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Trained:
+def train_model(chain: Chain, as_of: dt.date, work: RunContext, report: Report) -> TrainResult:
     """Train the recipe as of `as_of`, unless the same data, code and configuration made that version before.
 
     It is judged anew where what it must not fall behind has changed since: then only the record grows.
@@ -71,7 +71,7 @@ def train_model(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Tra
         logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
         if _is_judged(chain, version, baseline):
             return _trained(chain, chain.registry.models.card(version), created=False)
-    made = make_rules(chain, plan) if rules else make_trained(chain, plan, baseline)
+    made = rules_candidate(chain, plan) if rules else train_candidate(chain, plan, baseline)
     card = _card(chain, as_of, plan, made, version)
     record_evaluation(chain, card, made.evidence)
     card = _keep(chain, card, made, plan) if created else chain.registry.models.card(version)
@@ -89,13 +89,13 @@ def _is_judged(chain: Chain, version: str, baseline: Baseline | None) -> bool:
     return baseline is None or compared == (baseline.kind, baseline.version)
 
 
-def _trained(chain: Chain, card: ModelCard, *, created: bool) -> Trained:
+def _trained(chain: Chain, card: ModelCard, *, created: bool) -> TrainResult:
     judged = chain.registry.last_evaluation(card.model_version)
     gates = tuple(chain.registry.gates_of(card.model_version))
-    return Trained(card, gates, created, judged["published_roc_auc"] if judged else None)
+    return TrainResult(card, gates, created, judged["published_roc_auc"] if judged else None)
 
 
-def _keep(chain: Chain, card: ModelCard, made: MadeModel, plan: Plan) -> ModelCard:
+def _keep(chain: Chain, card: ModelCard, made: CandidateModel, plan: TrainingPlan) -> ModelCard:
     """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
     model = Model(made.pipeline, card)
@@ -105,7 +105,7 @@ def _keep(chain: Chain, card: ModelCard, made: MadeModel, plan: Plan) -> ModelCa
     figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
     champion, changes = _since_champion(chain, card)
     page = card_page(card, judge(made.evidence, chain.gates), champion, changes, picture=bool(figure))
-    return chain.registry.models.save(made.pipeline, card, Kept(golden, reference, page, figure, proven.kernel))
+    return chain.registry.models.save(made.pipeline, card, ModelFiles(golden, reference, page, figure, proven.kernel))
 
 
 def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
@@ -116,7 +116,7 @@ def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
     return champion.model_version, changes_between(champion, card)
 
 
-def _card(chain: Chain, as_of: dt.date, plan: Plan, made: MadeModel, version: str) -> ModelCard:
+def _card(chain: Chain, as_of: dt.date, plan: TrainingPlan, made: CandidateModel, version: str) -> ModelCard:
     in_sample = isinstance(chain.profile.label, LabelColumn) and made.pipeline is not None
     card = ModelCard(
         model_version=version,
@@ -153,14 +153,14 @@ def _card(chain: Chain, as_of: dt.date, plan: Plan, made: MadeModel, version: st
     return card.model_copy(update={"limitations": limitations_of(card)})
 
 
-def ruled(chain: Chain) -> Chain:
+def with_rules(chain: Chain) -> Chain:
     """The same chain with the profile's rules as its recipe."""
     given = chain.recipe
     recipe = Recipe(estimator="rules", window_days=given.window_days, max_rows=given.max_rows)
     return dataclasses.replace(chain, recipe=recipe)
 
 
-def train_or_fall_back(chain: Chain, as_of: dt.date, work: Work, report: Report) -> tuple[Trained, str]:
+def train_or_fall_back(chain: Chain, as_of: dt.date, work: RunContext, report: Report) -> tuple[TrainResult, str]:
     """A trained model; where the history allows none and a fallback is configured, the rules, and why."""
     try:
         return train_model(chain, as_of, work, report), ""
@@ -168,4 +168,4 @@ def train_or_fall_back(chain: Chain, as_of: dt.date, work: Work, report: Report)
         if chain.gates.fallback == "none":
             raise
         logger.warning("%s churn_model: the rules take its place: %s", as_of, error)
-        return train_model(ruled(chain), as_of, work, report), str(error)
+        return train_model(with_rules(chain), as_of, work, report), str(error)

@@ -14,17 +14,17 @@ from churn_assets.core.profile import LabelColumn, LabelRule
 from churn_assets.core.training.dataset import LabelledRows, training_days
 from churn_assets.core.training.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.core.training.sampling import in_sample, sample_rate
-from churn_assets.pipeline.chain import Chain, Work, logger
+from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.features import feature_batches
 from churn_assets.pipeline.training.history import Report, available_days, land_history
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = [
     "Holdout",
-    "Material",
-    "Plan",
+    "TrainingData",
+    "TrainingPlan",
     "load_holdout",
-    "load_material",
+    "load_training_data",
     "plan_outcomes",
     "plan_rules",
     "plan_training",
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """The days, newest first, and the versions of their partitions; no backtest where no outcome is known.
 
     `sample_rate` is the share of the customers that is read of every day.
@@ -60,7 +60,7 @@ class Holdout:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """Rows to train what is served, rows to train the backtest's model, and those to judge that one on."""
 
     served: LabelledRows
@@ -69,7 +69,7 @@ class Material:
     left_out: int
 
 
-def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Plan:
+def plan_training(chain: Chain, as_of: dt.date, work: RunContext, report: Report) -> TrainingPlan:
     """Find the days that can be learnt from, and land those that are missing.
 
     Raises:
@@ -80,7 +80,7 @@ def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> P
         if not available_days(chain, [as_of]):
             raise TrainingImpossible(f"training as of {as_of} needs that day's snapshot, and the source has none")
         land_history(chain, {as_of}, {as_of}, work, report)
-        return _sampling(chain, Plan(as_of, (as_of,), (as_of,), (), _pin(chain, [as_of], [])))
+        return _sampling(chain, TrainingPlan(as_of, (as_of,), (as_of,), (), _pin(chain, [as_of], [])))
     days = training_days(as_of, label.horizon_days, chain.recipe.window_days)
     horizon = dt.timedelta(days=label.horizon_days)
     wanted = {days.backtest, *days.served, *days.judged}
@@ -100,31 +100,31 @@ def plan_training(chain: Chain, as_of: dt.date, work: Work, report: Report) -> P
     later = {day + horizon for day in needed}
     land_history(chain, needed | later, needed, work, report)
     skipped = tuple(sorted(wanted - usable))
-    return _sampling(chain, Plan(days.backtest, served, judged, skipped, _pin(chain, needed, later)))
+    return _sampling(chain, TrainingPlan(days.backtest, served, judged, skipped, _pin(chain, needed, later)))
 
 
-def plan_rules(chain: Chain, as_of: dt.date, work: Work, report: Report) -> Plan:
+def plan_rules(chain: Chain, as_of: dt.date, work: RunContext, report: Report) -> TrainingPlan:
     """As `plan_training` for a profile's rules: they need no history, and are judged where outcomes are known."""
     label = chain.profile.label
     if isinstance(label, LabelColumn):
         land_history(chain, {as_of}, set(), work, report)
-        return _sampling(chain, Plan(as_of, (), (), (), _pin(chain, [], [as_of])))
+        return _sampling(chain, TrainingPlan(as_of, (), (), (), _pin(chain, [], [as_of])))
     backtest = as_of - dt.timedelta(days=label.horizon_days)
     known = available_days(chain, [backtest]) and as_of in available_days(chain, [as_of])
     land_history(chain, {backtest, as_of} if known else {as_of}, set(), work, report)
     pinned = _pin(chain, [], [backtest, as_of] if known else [as_of])
-    return _sampling(chain, Plan(backtest if known else None, (), (), (), pinned))
+    return _sampling(chain, TrainingPlan(backtest if known else None, (), (), (), pinned))
 
 
-def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> Plan | None:
+def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> TrainingPlan | None:
     """The customers of `day` and of the day on which their outcomes are `known`; None where one was never landed."""
     days = set(chain.customers.days())
     if not {day, known} <= days:
         return None
-    return _sampling(chain, Plan(day, (), (), (), _pin(chain, [], [day, known])))
+    return _sampling(chain, TrainingPlan(day, (), (), (), _pin(chain, [], [day, known])))
 
 
-def load_material(chain: Chain, plan: Plan, parameters: Mapping[str, Any] | None = None) -> Material:
+def load_training_data(chain: Chain, plan: TrainingPlan, parameters: Mapping[str, Any] | None = None) -> TrainingData:
     """Read the labelled rows of a plan's pinned versions; with other feature `parameters` where they are given."""
     if isinstance(chain.profile.label, LabelColumn):
         customers, outcomes = _judged_customers(chain, plan, plan.served[0])
@@ -132,7 +132,7 @@ def load_material(chain: Chain, plan: Plan, parameters: Mapping[str, Any] | None
         held = held_out(rows.ids)
         training = rows.keep(outcomes.known & ~held)
         mask = outcomes.known & held
-        return Material(
+        return TrainingData(
             training, training, Holdout(customers.filter(pa.array(mask)), rows.keep(mask)), outcomes.left_out
         )
     by_day: dict[dt.date, LabelledRows] = {}
@@ -147,10 +147,10 @@ def load_material(chain: Chain, plan: Plan, parameters: Mapping[str, Any] | None
     if holdout is None:
         raise TrainingImpossible("the plan has no backtest to judge a model on")
     served = LabelledRows.join([by_day[day] for day in plan.served])
-    return Material(served, LabelledRows.join([by_day[day] for day in plan.judged]), holdout, left_out)
+    return TrainingData(served, LabelledRows.join([by_day[day] for day in plan.judged]), holdout, left_out)
 
 
-def load_holdout(chain: Chain, plan: Plan) -> Holdout | None:
+def load_holdout(chain: Chain, plan: TrainingPlan) -> Holdout | None:
     """The customers that a profile's rules are judged on, None where no outcome is known."""
     if plan.backtest is None:
         return None
@@ -160,13 +160,13 @@ def load_holdout(chain: Chain, plan: Plan) -> Holdout | None:
     return Holdout(known, LabelledRows(known.select([chain.profile.id_column]), outcomes.churned[outcomes.known], days))
 
 
-def _judged_customers(chain: Chain, plan: Plan, day: dt.date) -> tuple[pa.Table, Outcomes]:
+def _judged_customers(chain: Chain, plan: TrainingPlan, day: dt.date) -> tuple[pa.Table, Outcomes]:
     customers = _customers(chain, plan, day)
     return customers, _outcomes(chain, plan, day, customers)
 
 
 def _labelled(
-    chain: Chain, plan: Plan, day: dt.date, outcomes: Outcomes, parameters: Mapping[str, Any] | None
+    chain: Chain, plan: TrainingPlan, day: dt.date, outcomes: Outcomes, parameters: Mapping[str, Any] | None
 ) -> LabelledRows:
     if parameters is None:
         version = chain.features.version(day, plan.version("customer_features", day))
@@ -179,7 +179,7 @@ def _labelled(
     return LabelledRows(features, np.asarray(outcomes.churned), days)
 
 
-def _outcomes(chain: Chain, plan: Plan, day: dt.date, then: pa.Table) -> Outcomes:
+def _outcomes(chain: Chain, plan: TrainingPlan, day: dt.date, then: pa.Table) -> Outcomes:
     label = chain.profile.label
     if not isinstance(label, LabelRule):
         return label_from_column(chain.profile, label, then)
@@ -190,7 +190,7 @@ def _outcomes(chain: Chain, plan: Plan, day: dt.date, then: pa.Table) -> Outcome
     return label_from_later(chain.profile, label, day, then, later, aside.column(key).drop_null())
 
 
-def _customers(chain: Chain, plan: Plan, day: dt.date) -> pa.Table:
+def _customers(chain: Chain, plan: TrainingPlan, day: dt.date) -> pa.Table:
     """The customers of a day who are in the sample: the same ones wherever they are met."""
     version = chain.customers.version(day, plan.version("customers", day))
     return sampled_rows(version, chain.profile.id_column, plan.sample_rate)
@@ -208,7 +208,7 @@ def _sampled(batches: Iterable[pa.Table], key: str, rate: float) -> Iterator[pa.
         yield batch if rate == 1 else batch.filter(pa.array(in_sample(batch.column(key), rate)))
 
 
-def _sampling(chain: Chain, plan: Plan) -> Plan:
+def _sampling(chain: Chain, plan: TrainingPlan) -> TrainingPlan:
     """The plan with the rate that keeps all of its labelled rows together within the recipe's bound."""
     days = {*([plan.backtest] if plan.backtest else []), *plan.served, *plan.judged}
     rows = sum(chain.customers.version(day, plan.version("customers", day)).rows for day in days)

@@ -13,18 +13,18 @@ import pyarrow as pa
 
 from churn_assets.core.errors import LookupFault
 from churn_assets.storage.layout import lookup_folder
-from churn_assets.storage.lookup.format import Kind
+from churn_assets.storage.lookup.format import ScoreLabels
 from churn_assets.storage.lookup.reader import Lookup, open_lookup
 from churn_assets.storage.lookup.writer import READ, place, write_lookup
 from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["Lookups"]
+__all__ = ["LookupCache"]
 
 OPEN_AT_ONCE = 32
 logger = logging.getLogger("churn_assets.lookups")
 
 
-class Lookups:
+class LookupCache:
     """Opens lookups, and keeps the last few open; threads may share it."""
 
     def __init__(self, root: Path, keep: int = OPEN_AT_ONCE) -> None:
@@ -88,7 +88,7 @@ class Lookups:
         final.parent.mkdir(parents=True, exist_ok=True)
         folder = final.with_name(f".{uuid.uuid4().hex}")
         try:
-            parts = [scores.batches(READ, part=part, categories=Kind._fields) for part in scores.parts]
+            parts = [scores.batches(READ, part=part, categories=ScoreLabels._fields) for part in scores.parts]
             write_lookup(folder, scores.day, scores.version, parts)
         except pa.ArrowException as error:
             raise LookupFault(

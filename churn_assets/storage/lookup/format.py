@@ -27,9 +27,9 @@ __all__ = [
     "KEY_WIDTH",
     "LOOKUP_SCHEMA",
     "DaySummary",
-    "Kind",
     "LookupCard",
     "LookupPart",
+    "ScoreLabels",
     "checksum",
     "scores_name",
 ]
@@ -45,7 +45,7 @@ LOOKUP_SCHEMA = pa.schema([("customer_id", pa.string()), ("churn_probability", p
 BLOCK_BYTES = 1 << 20
 
 
-class Kind(NamedTuple):
+class ScoreLabels(NamedTuple):
     """What a score says beside its probability: few combinations for millions of rows."""
 
     risk_tier: str
@@ -78,7 +78,7 @@ class LookupCard:
     snapshot_date: dt.date
     score_version: str
     parts: tuple[LookupPart, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ScoreLabels, ...]
     summary: DaySummary
     files: Mapping[str, tuple[int, int]]
 
@@ -106,7 +106,7 @@ class LookupCard:
             snapshot_date=dt.date.fromisoformat(told["snapshot_date"]),
             score_version=told["score_version"],
             parts=tuple(LookupPart(*part) for part in told["parts"]),
-            kinds=tuple(Kind(*kind) for kind in told["kinds"]),
+            kinds=tuple(ScoreLabels(*kind) for kind in told["kinds"]),
             summary=DaySummary(**told["summary"]),
             files={name: (size, crc) for name, (size, crc) in told["files"].items()},
         )

@@ -28,22 +28,22 @@ from churn_assets.storage.lookup.format import (
     KEY_WIDTH,
     KEYS,
     LOOKUP_SCHEMA,
-    Kind,
     LookupCard,
+    ScoreLabels,
     scores_name,
 )
 
-__all__ = ["Found", "Lookup", "Place", "open_lookup"]
+__all__ = ["Cursor", "Lookup", "LookupHit", "open_lookup"]
 
 
-class Found(NamedTuple):
+class LookupHit(NamedTuple):
     """A row of a lookup: the probability and the number of its kind."""
 
     probability: float
     kind: int
 
 
-class Place(NamedTuple):
+class Cursor(NamedTuple):
     """Where a page of the customers at risk ended: it means the same in every version."""
 
     probability: float
@@ -55,7 +55,7 @@ class Place(NamedTuple):
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
     @classmethod
-    def of(cls, token: str) -> "Place":
+    def of(cls, token: str) -> "Cursor":
         """The place that `token` says.
 
         Raises:
@@ -94,17 +94,17 @@ class Lookup:
         self._first_rows = [part.first_row for part in self._parts]
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[ScoreLabels, ...]:
         """What the numbers of the kinds stand for."""
         return self.card.kinds
 
-    def find(self, customer_id: str) -> Found | None:
+    def find(self, customer_id: str) -> LookupHit | None:
         """The score of a customer, None where there is none."""
         wanted = customer_id.encode("utf-8", "surrogatepass")  # half a surrogate pair is in no table
         at = bisect_right(self._first_ids, wanted)
         return self._parts[at - 1].find(wanted) if at else None
 
-    def at_risk(self, after: Place | None, limit: int) -> Iterator[tuple[str, Found]]:
+    def at_risk(self, after: Cursor | None, limit: int) -> Iterator[tuple[str, LookupHit]]:
         """Customers at risk, the highest probability first and equal ones by id, from behind `after`."""
         first = 0 if after is None else self._position_behind(after)
         for row in self._at_risk[first : first + limit]:
@@ -116,17 +116,17 @@ class Lookup:
         """How many customers `at_risk` gives in all."""
         return len(self._at_risk)
 
-    def rows(self) -> Iterator[tuple[str, Found]]:
+    def rows(self) -> Iterator[tuple[str, LookupHit]]:
         """Every row in order."""
         for part in self._parts:
             for row in range(part.rows):
                 yield part.id(row).decode(), part.found(row)
 
-    def _row(self, row: int) -> tuple[bytes, Found]:
+    def _row(self, row: int) -> tuple[bytes, LookupHit]:
         part = self._parts[bisect_right(self._first_rows, row) - 1]
         return part.id(row - part.first_row), part.found(row - part.first_row)
 
-    def _position_behind(self, after: Place) -> int:
+    def _position_behind(self, after: Cursor) -> int:
         """How many of the customers at risk stand at `after` or before it."""
         wanted = (-after.probability, after.customer_id.encode("utf-8", "surrogatepass"))
 
@@ -154,7 +154,7 @@ class _Part:
         self._kinds = tuple(kinds)
         self._chunks = _chunks(self.rows, scores)
 
-    def find(self, wanted: bytes) -> Found | None:
+    def find(self, wanted: bytes) -> LookupHit | None:
         """The score of the customer of this id, None where there is none."""
         row = self._first_not_before(wanted)
         if row == self.rows or self.id(row) != wanted:
@@ -168,11 +168,11 @@ class _Part:
         start = chunk.start
         return self._scores[start + chunk.offsets[at] : start + chunk.offsets[at + 1]]
 
-    def found(self, row: int) -> Found:
+    def found(self, row: int) -> LookupHit:
         """What a row of this part says."""
         chunk = self._chunks[row // CHUNK_ROWS]
         at = row % CHUNK_ROWS
-        return Found(chunk.probabilities[at], self._kinds[chunk.kinds[at]])
+        return LookupHit(chunk.probabilities[at], self._kinds[chunk.kinds[at]])
 
     def _key(self, at: int) -> bytes:
         start = self._first_byte + at * KEY_WIDTH

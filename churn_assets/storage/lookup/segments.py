@@ -21,12 +21,12 @@ from churn_assets.storage.lookup.format import (
     KEY_STEP,
     KEY_WIDTH,
     LOOKUP_SCHEMA,
-    Kind,
+    ScoreLabels,
     checksum,
     scores_name,
 )
 
-__all__ = ["AtRisk", "Piece", "make_piece"]
+__all__ = ["AtRiskRows", "LookupSegment", "write_segment"]
 
 AT_RISK_LIMIT = 100_000
 LISTED_TIERS = ("medium", "high")
@@ -35,7 +35,7 @@ KINDS_LIMIT = 1 << 16
 
 
 @dataclass(frozen=True)
-class Piece:
+class LookupSegment:
     """What was gathered of one part.
 
     Attributes:
@@ -49,11 +49,11 @@ class Piece:
     """
 
     rows: int
-    kinds: dict[Kind, int]
+    kinds: dict[ScoreLabels, int]
     total: float
     histogram: NDArray[np.int64]
     keys: bytes
-    at_risk: "AtRisk"
+    at_risk: "AtRiskRows"
     file: tuple[int, int]
 
     def write(self, folder: Path, number: int) -> None:
@@ -69,25 +69,25 @@ class Piece:
         )
 
     @classmethod
-    def take(cls, folder: Path, number: int) -> "Piece":
+    def take(cls, folder: Path, number: int) -> "LookupSegment":
         """Read what was gathered, which is needed no more: only the file of the rows stays in the folder."""
         path = _gathered(folder, number)
         with np.load(path, allow_pickle=False) as arrays:
             told: dict[str, Any] = json.loads(arrays["told"].tobytes())
             piece = cls(
                 rows=told["rows"],
-                kinds={Kind(*kind): rows for kind, rows in told["kinds"]},
+                kinds={ScoreLabels(*kind): rows for kind, rows in told["kinds"]},
                 total=told["total"],
                 histogram=arrays["histogram"],
                 keys=arrays["keys"].tobytes(),
-                at_risk=AtRisk(arrays["at"], arrays["probabilities"]),
+                at_risk=AtRiskRows(arrays["at"], arrays["probabilities"]),
                 file=tuple(told["file"]),
             )
         path.unlink()
         return piece
 
 
-class AtRisk:
+class AtRiskRows:
     """The customers at risk with the highest probabilities, no more than `AT_RISK_LIMIT`, in the order of the rows.
 
     Of those whose probability is the lowest one kept, the first rows are kept.
@@ -118,7 +118,7 @@ class AtRisk:
         return self.at[np.argsort(-self.probabilities, kind="stable")]
 
 
-def make_piece(folder: Path, number: int, batches: Iterable[pa.Table]) -> None:
+def write_segment(folder: Path, number: int, batches: Iterable[pa.Table]) -> None:
     """Write the piece of a part into `folder`, unless it is there; how the rows are cut leaves no trace.
 
     Args:
@@ -139,7 +139,9 @@ def make_piece(folder: Path, number: int, batches: Iterable[pa.Table]) -> None:
             file.write_batch(seen.add(chunk))
     file_told = path.stat().st_size, checksum(path)
     keys = b"".join(seen.keys)
-    Piece(seen.rows, seen.kinds, seen.total, seen.histogram, keys, seen.at_risk, file_told).write(folder, number)
+    LookupSegment(seen.rows, seen.kinds, seen.total, seen.histogram, keys, seen.at_risk, file_told).write(
+        folder, number
+    )
 
 
 class _Seen:
@@ -148,11 +150,11 @@ class _Seen:
     def __init__(self) -> None:
         self.rows = 0
         self.keys: list[bytes] = []
-        self.kinds: dict[Kind, int] = {}
-        self._number: dict[Kind, int] = {}
+        self.kinds: dict[ScoreLabels, int] = {}
+        self._number: dict[ScoreLabels, int] = {}
         self.total = 0.0
         self.histogram = np.zeros(BINS, np.int64)
-        self.at_risk = AtRisk()
+        self.at_risk = AtRiskRows()
 
     def add(self, chunk: pa.Table) -> pa.RecordBatch:
         """Take in the next rows; the record batch that is written of them."""
@@ -175,7 +177,7 @@ class _Seen:
         """The number of each row's kind; kinds are numbered as chunk after chunk brings them."""
         combined = np.zeros(chunk.num_rows, np.intp)
         names: list[list[str]] = []
-        for column in Kind._fields:
+        for column in ScoreLabels._fields:
             encoded = chunk.column(column).chunk(0).dictionary_encode()
             names.append(encoded.dictionary.to_pylist())
             if len(names[-1]) > 1:
@@ -186,7 +188,7 @@ class _Seen:
         numbering = np.zeros(len(counts), np.uint16)
         codes = np.flatnonzero(counts)
         places = np.stack(np.unravel_index(codes, sizes), axis=1).tolist()
-        kinds = [Kind(*(values[at] for values, at in zip(names, place, strict=True))) for place in places]
+        kinds = [ScoreLabels(*(values[at] for values, at in zip(names, place, strict=True))) for place in places]
         for kind, code in sorted(zip(kinds, codes.tolist(), strict=True)):
             number = self._number.setdefault(kind, len(self._number))
             if number >= KINDS_LIMIT:

@@ -15,25 +15,25 @@ import numpy as np
 import pyarrow as pa
 
 from churn_assets.core.arrow.batches import ordered_map
-from churn_assets.storage.layout import lookup_folder, lookup_pieces
+from churn_assets.storage.layout import lookup_folder, segments_folder
 from churn_assets.storage.lookup.format import (
     AT_RISK,
     KEY_WIDTH,
     KEYS,
     DaySummary,
-    Kind,
     LookupCard,
     LookupPart,
+    ScoreLabels,
     checksum,
     scores_name,
 )
-from churn_assets.storage.lookup.segments import BINS, AtRisk, Piece, make_piece
+from churn_assets.storage.lookup.segments import BINS, AtRiskRows, LookupSegment, write_segment
 from churn_assets.storage.tables.parquet import read_batches
 from churn_assets.storage.tables.versions import Staged, parts_of
 
 __all__ = ["READ", "lookup_beside", "place", "write_lookup"]
 
-READ = ("customer_id", "churn_probability", *Kind._fields)
+READ = ("customer_id", "churn_probability", *ScoreLabels._fields)
 
 
 def lookup_beside(root: Path, staged: Staged) -> None:
@@ -43,8 +43,8 @@ def lookup_beside(root: Path, staged: Staged) -> None:
     """
     final = root / lookup_folder(staged.day, staged.version)
     final.parent.mkdir(parents=True, exist_ok=True)
-    folder = lookup_pieces(staged.folder)
-    parts = [read_batches([path], READ, Kind._fields) for path in parts_of(staged.folder)]
+    folder = segments_folder(staged.folder)
+    parts = [read_batches([path], READ, ScoreLabels._fields) for path in parts_of(staged.folder)]
     write_lookup(folder, staged.day, staged.version, parts)
     place(folder, final)
 
@@ -73,7 +73,7 @@ def write_lookup(folder: Path, day: dt.date, version: str, parts: Sequence[Itera
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        deque(ordered_map(lambda part: make_piece(folder, *part), enumerate(parts)), maxlen=0)
+        deque(ordered_map(lambda part: write_segment(folder, *part), enumerate(parts)), maxlen=0)
         _join(folder, day, version, len(parts))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -83,12 +83,12 @@ def write_lookup(folder: Path, day: dt.date, version: str, parts: Sequence[Itera
 def _join(folder: Path, day: dt.date, version: str, count: int) -> None:
     """Make a lookup of the pieces of so many parts."""
     parts: list[LookupPart] = []
-    kinds: dict[Kind, int] = {}
+    kinds: dict[ScoreLabels, int] = {}
     files: dict[str, tuple[int, int]] = {}
-    rows, total, histogram, at_risk = 0, 0.0, np.zeros(BINS, np.int64), AtRisk()
+    rows, total, histogram, at_risk = 0, 0.0, np.zeros(BINS, np.int64), AtRiskRows()
     keys = bytearray()
     for number in range(count):
-        piece = Piece.take(folder, number)
+        piece = LookupSegment.take(folder, number)
         keys += piece.keys
         at_risk.add(piece.at_risk.at + np.uint32(rows), piece.at_risk.probabilities)
         rows, total, histogram = rows + piece.rows, total + piece.total, histogram + piece.histogram
@@ -105,9 +105,9 @@ def _join(folder: Path, day: dt.date, version: str, count: int) -> None:
     LookupCard(day, version, tuple(parts), tuple(kinds), summary, files).write(folder)
 
 
-def _sums(kinds: dict[Kind, int]) -> list[dict[str, int]]:
+def _sums(kinds: dict[ScoreLabels, int]) -> list[dict[str, int]]:
     """The rows of each tier, of each action, and of each model."""
-    sums: list[dict[str, int]] = [{} for _ in Kind._fields]
+    sums: list[dict[str, int]] = [{} for _ in ScoreLabels._fields]
     for kind, rows in kinds.items():
         for told, value in zip(sums, kind, strict=True):
             told[value] = told.get(value, 0) + rows

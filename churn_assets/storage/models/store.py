@@ -19,7 +19,7 @@ from churn_assets.storage.tables.parquet import fsync_file, fsync_folder
 if TYPE_CHECKING:
     from churn_assets.core.trees.predictor import TreeKernel
 
-__all__ = ["Kept", "ModelStore"]
+__all__ = ["ModelFiles", "ModelStore"]
 
 ARTEFACT = "model.joblib"
 KERNEL = "kernel.joblib"
@@ -32,7 +32,7 @@ REMEDY = "restore the folder from a backup, or promote another version"
 
 
 @dataclass(frozen=True)
-class Kept:
+class ModelFiles:
     """What is kept of a model beside its artefact.
 
     `figure` is a PNG, empty where there is nothing to draw; `kernel` is None where none was proven.
@@ -148,7 +148,7 @@ class ModelStore:
         card = self.card(version)
         return self._checked(card, FIGURE).read_bytes() if FIGURE in card.files else b""
 
-    def save(self, pipeline: Any, card: ModelCard, kept: Kept) -> ModelCard:
+    def save(self, pipeline: Any, card: ModelCard, kept: ModelFiles) -> ModelCard:
         """Keep a new version; one that is there already stays as it is.
 
         Returns:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from churn_assets.core.arrow.batches import BATCH_ROWS
 from churn_assets.core.errors import SourceFault, SourceMissing
 
-__all__ = ["Arrived", "FileSource", "Source", "SourceFile", "lots"]
+__all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 
 PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -31,7 +31,7 @@ class SourceFile:
     modified_ns: int
 
 
-Arrived = tuple[Path, pa.RecordBatch]
+SourceBatch = tuple[Path, pa.RecordBatch]
 
 
 class Source(Protocol):
@@ -52,7 +52,7 @@ class Source(Protocol):
     def files(self, day: dt.date) -> list[SourceFile]:
         """The files of a snapshot, as they stand."""
 
-    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[Arrived]:
+    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
         """Their rows, in order, a batch at a time; the columns `categories` dictionary-encoded, where they can be."""
 
 
@@ -98,7 +98,7 @@ class FileSource:
             )
         return [SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
-    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[Arrived]:
+    def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
         """The rows of `files`; text as it stands in a CSV file, Parquet in its own types.
 
         Raises:
@@ -125,9 +125,9 @@ class FileSource:
         return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
 
 
-def lots(arrived: Iterable[Arrived], rows: int) -> Iterator[list[Arrived]]:
+def chunks(arrived: Iterable[SourceBatch], rows: int) -> Iterator[list[SourceBatch]]:
     """What is read one after the other, in lots of `rows` rows for side-by-side work; the last may be shorter."""
-    lot: list[Arrived] = []
+    lot: list[SourceBatch] = []
     room = rows
     for path, batch in arrived:
         start = 0

@@ -9,16 +9,16 @@ from typing import Any, Literal
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
-__all__ = ["Commit", "Event", "Kind", "commit_metadata", "read_event", "undo_stack", "version_before"]
+__all__ = ["Commit", "CommitKind", "Event", "commit_metadata", "read_event", "undo_stack", "version_before"]
 
-Kind = Literal["land", "validate", "features", "score", "challenge", "rollback"]
+CommitKind = Literal["land", "validate", "features", "score", "challenge", "rollback"]
 
 
 @dataclass(frozen=True)
 class Commit:
     """Why a version becomes current: goes into the commit's metadata, never into a data file."""
 
-    kind: Kind
+    kind: CommitKind
     actor: str
     reason: str = ""
     run_id: str = ""

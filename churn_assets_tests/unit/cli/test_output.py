@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from churn_assets.cli.output import complain, estimated_end, note, print_json, print_table, progress, progress_of_days
+from churn_assets.cli.output import (
+    estimated_end,
+    note,
+    print_error,
+    print_json,
+    print_table,
+    progress,
+    progress_of_days,
+)
 
 LOG = logging.getLogger("churn_assets")
 WORDS = ["[jira-12] late export", "[/x] closed", "a [bold]b[/bold] c", "\\[d]", ":warning: e", "12:x:30"]
@@ -135,7 +143,7 @@ def test_a_note_stands_beside_the_result(capsys: pytest.CaptureFixture[str], wor
 @pytest.mark.parametrize("words", [*WORDS, "x" * 500])
 def test_a_complaint_is_one_sentence(capsys: pytest.CaptureFixture[str], words: str) -> None:
     """A failure is one line on standard error that begins with `error:`, to the letter."""
-    complain(words)
+    print_error(words)
 
     assert capsys.readouterr() == ("", f"error: {words}\n")
 

@@ -12,13 +12,13 @@ import pytest
 
 from churn_assets.core.errors import AuditFailed, InputError, RunError, SourceMissing
 from churn_assets.launch import backfill
-from churn_assets.launch.backfill import Finished, Workers, plan_days
+from churn_assets.launch.backfill import FinishedDay, Workers, plan_days
 from churn_assets.launch.launcher import Launcher
 from churn_assets.settings import Settings
 
 FIRST = dt.date(2026, 1, 1)
 DAYS = [FIRST + dt.timedelta(days=more) for more in range(8)]
-Work = Callable[[dt.date], Any]
+RunContext = Callable[[dt.date], Any]
 
 
 class PoolInHere:
@@ -27,7 +27,7 @@ class PoolInHere:
     def __init__(self) -> None:
         self.begun: list[dt.date] = []
 
-    def submit(self, work: Work, day: dt.date) -> "Future[Any]":
+    def submit(self, work: RunContext, day: dt.date) -> "Future[Any]":
         """The work, done."""
         self.begun.append(day)
         future: Future[Any] = Future()
@@ -51,12 +51,12 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> PoolInHere:
     return here
 
 
-def working(monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
+def working(monkeypatch: pytest.MonkeyPatch, work: RunContext) -> None:
     """Let a day's work be this."""
     monkeypatch.setattr(backfill, "_run_day", work)
 
 
-def run(days: list[dt.date], jobs: int = 1) -> list[Finished]:
+def run(days: list[dt.date], jobs: int = 1) -> list[FinishedDay]:
     """Everything that the workers tell of these days."""
     with Workers(Settings(), "someone", jobs) as workers:
         return list(workers.run(days))
@@ -123,7 +123,7 @@ def test_a_killed_worker_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         return night(day)
 
     working(monkeypatch, work)
-    told: list[Finished] = []
+    told: list[FinishedDay] = []
 
     with (
         pytest.raises(RunError, match=f"killed.*while {DAYS[2]}, {DAYS[3]} were under way.*every other day stands"),

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from churn_assets.core.table_schemas import SCORES
-from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.score_quality import judge_scores
@@ -21,7 +21,7 @@ DAY = dt.date(2026, 3, 31)
 KNOWN = DAY + dt.timedelta(days=30)
 CUSTOMERS = 40
 STAYED = 25
-WORK = Work("tester")
+WORK = RunContext("tester")
 
 
 @pytest.fixture

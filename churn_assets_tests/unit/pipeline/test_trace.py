@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.assets.results import Made
+from churn_assets.assets.results import StageResult
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.options import Decisions, Recipe
-from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.features import featurize_customers
 from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
 from churn_assets.pipeline.training.train import train_model
@@ -23,10 +23,10 @@ from churn_assets_tests.factories import MEMBERS
 from churn_assets_tests.storage_factories import evaluation, make_evidence, recording
 
 AS_OF = dt.date(2026, 4, 30)
-WORK = Work("tester", run_id="run-1", code_revision="0123abc")
+WORK = RunContext("tester", run_id="run-1", code_revision="0123abc")
 
 
-def ignore(made: Made, day: dt.date) -> None:
+def ignore(made: StageResult, day: dt.date) -> None:
     """Take note of nothing."""
 
 

@@ -202,7 +202,7 @@ def test_a_history_tells_one_customer_over_the_days(client: httpx.Client) -> Non
     [
         ("/v1/scores/c1", schemas.Score),
         ("/v1/snapshots", schemas.Snapshots),
-        ("/v1/customers/at-risk", schemas.AtRisk),
+        ("/v1/customers/at-risk", schemas.AtRiskPage),
         ("/v1/summary", schemas.Summary),
         ("/v1/history/c1", schemas.History),
         ("/healthz", schemas.Health),

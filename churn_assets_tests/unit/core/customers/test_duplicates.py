@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.customers.duplicates import NOBODY, neighbours, with_repeated
+from churn_assets.core.customers.duplicates import NO_ID, adjacent_ids, mark_duplicates
 
 KEY = "id"
 
@@ -21,7 +21,7 @@ def _found(parts: list[list[list[str | None]]]) -> list[str | None]:
     ends = [pa.array([*each[:1], *each[-1:]], pa.string()) for each in ids]
     found: list[str | None] = []
     for at, part in enumerate(parts):
-        for batch, repeated in with_repeated(map(_table, part), KEY, *neighbours(ends, at)):
+        for batch, repeated in mark_duplicates(map(_table, part), KEY, *adjacent_ids(ends, at)):
             found += batch.column(KEY).take(repeated).to_pylist()
     return found
 
@@ -58,12 +58,12 @@ def test_batches_come_as_they_are() -> None:
     """Every batch that has rows is given, in order; without any, nothing is."""
     batches = [_table(["a"]), _table([]), _table(["b", "b"])]
 
-    given_back = [(batch.num_rows, repeated.to_pylist()) for batch, repeated in with_repeated(batches, KEY)]
+    given_back = [(batch.num_rows, repeated.to_pylist()) for batch, repeated in mark_duplicates(batches, KEY)]
 
     assert given_back == [(1, []), (2, [0, 1])]
-    assert list(with_repeated([], KEY)) == []
+    assert list(mark_duplicates([], KEY)) == []
 
 
 def test_a_part_alone_has_no_neighbours() -> None:
     """Before the first part and after the last one is nobody."""
-    assert neighbours([pa.array(["a", "b"])], 0) == (NOBODY, NOBODY)
+    assert adjacent_ids([pa.array(["a", "b"])], 0) == (NO_ID, NO_ID)

@@ -16,9 +16,9 @@ from pandera.pandas import Check, Column
 
 from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.customers import fast_checks as acceptance
-from churn_assets.core.customers.duplicates import with_repeated
-from churn_assets.core.customers.fast_checks import Suspects, plan_of, row_by_row, suspects_of
-from churn_assets.core.customers.validation import Verdict, _cell_faults, _split, validate
+from churn_assets.core.customers.duplicates import mark_duplicates
+from churn_assets.core.customers.fast_checks import SuspectRows, check_plan, row_by_row, suspect_rows
+from churn_assets.core.customers.validation import ValidationResult, _cell_faults, _split, validate
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import categorical_columns, customers_schema, quarantine_schema
@@ -132,7 +132,7 @@ def _case(seed: int) -> tuple[Profile, pa.Table, pa.Array]:
         at = np.where(rng.random(rows) < dirty, rng.integers(0, len(texts), rows), rng.choice(usual, rows))
         cells[name] = pa.array([texts[each] for each in at], pa.string())
     raw = raw_of(profile, cells)
-    (repeated,) = (told for _, told in with_repeated([raw], "customer_id")) if rows else (NONE_REPEATED,)
+    (repeated,) = (told for _, told in mark_duplicates([raw], "customer_id")) if rows else (NONE_REPEATED,)
     return profile, _with_nan(raw, rng), repeated if rng.random() < 0.7 else NONE_REPEATED
 
 
@@ -158,7 +158,7 @@ def _encoded(raw: pa.Table, profile: Profile, rng: np.random.Generator) -> pa.Ta
     return raw
 
 
-def _outcome(judge: Callable[[], Verdict]) -> Verdict | str:
+def _outcome(judge: Callable[[], ValidationResult]) -> ValidationResult | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of checks that only warn
         try:
@@ -167,13 +167,13 @@ def _outcome(judge: Callable[[], Verdict]) -> Verdict | str:
             return f"{type(error).__name__}: {error}"
 
 
-def _assert_no_trace(profile: Profile, raw: pa.Table, repeated: pa.Array) -> Verdict | str:
+def _assert_no_trace(profile: Profile, raw: pa.Table, repeated: pa.Array) -> ValidationResult | str:
     """Both ways end alike."""
     by_few = _outcome(lambda: validate(raw, profile, SNAPSHOT, repeated))
     faults = set(_cell_faults(raw, profile, SNAPSHOT, repeated))
     by_rows = _outcome(lambda: _split(raw, profile, faults, row_by_row(profile), {}))
 
-    if isinstance(by_few, Verdict) and isinstance(by_rows, Verdict):
+    if isinstance(by_few, ValidationResult) and isinstance(by_rows, ValidationResult):
         for few, rows in ((by_few.valid, by_rows.valid), (by_few.quarantined, by_rows.quarantined)):
             assert few.schema.equals(rows.schema, check_metadata=True)
             assert repr(few.to_pylist()) == repr(rows.to_pylist())  # for which NaN is NaN
@@ -200,7 +200,7 @@ def test_codes_of_categories_leave_no_trace(seed: int) -> None:
     by_codes = _outcome(partial(validate, encoded, profile, SNAPSHOT, repeated))
     by_text = _outcome(partial(validate, raw, profile, SNAPSHOT, repeated))
 
-    if isinstance(by_codes, Verdict) and isinstance(by_text, Verdict):
+    if isinstance(by_codes, ValidationResult) and isinstance(by_text, ValidationResult):
         assert as_stored(by_codes.valid.schema).equals(by_text.valid.schema)
         assert repr(by_codes.valid.to_pylist()) == repr(by_text.valid.to_pylist())
         assert repr(by_codes.quarantined.to_pylist()) == repr(by_text.quarantined.to_pylist())
@@ -210,7 +210,7 @@ def test_codes_of_categories_leave_no_trace(seed: int) -> None:
 
 def test_cases_are_of_every_sort() -> None:
     """The drawn cases hold clean batches, dirty ones, refused profiles, and plans with and without a residual."""
-    plans = [plan_of(_case(seed)[0]) for seed in range(SEEDS)]
+    plans = [check_plan(_case(seed)[0]) for seed in range(SEEDS)]
 
     assert sum(bool(plan.local) and plan.residual is None for plan in plans) >= 3
     assert sum(len(plan.local) > 1 and plan.residual is not None for plan in plans) >= 3
@@ -220,7 +220,7 @@ def test_cases_are_of_every_sort() -> None:
 @pytest.mark.parametrize("profile", [subscription.PROFILE, telco.PROFILE, kkbox.PROFILE])
 def test_shipped_profiles_leave_nothing_to_frames(profile: Profile) -> None:
     """Where a shipped profile has no rule over several columns, all its checks judge value by value."""
-    plan = plan_of(profile)
+    plan = check_plan(profile)
 
     assert plan.local.keys() == profile.checks.columns.keys()
     assert plan.residual is None
@@ -228,15 +228,15 @@ def test_shipped_profiles_leave_nothing_to_frames(profile: Profile) -> None:
 
 def test_check_over_columns_is_residual() -> None:
     """A rule over several columns sees the whole frame, and the columns' own checks are not asked again."""
-    plan = plan_of(MEMBERS)
+    plan = check_plan(MEMBERS)
 
     assert plan.residual is not None
     assert not plan.residual.columns
     assert list(plan.framed.columns) == list(MEMBERS.checks.columns)
 
 
-def _told(profile: Profile, raw: pa.Table) -> Suspects:
-    suspects = suspects_of(raw, plan_of(profile))
+def _told(profile: Profile, raw: pa.Table) -> SuspectRows:
+    suspects = suspect_rows(raw, check_plan(profile))
     assert suspects is not None
     return suspects
 
@@ -266,7 +266,7 @@ def test_clean_batch_makes_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch whose values show that nothing can fail is accepted as it is, without a frame of its rows."""
     profile = _one_check(float, Check.in_range(0, 1), nullable=True)
     raw = raw_of(profile, {"customer_id": ["a", "b", "c"], "cell": ["0", None, "1"]})
-    plan_of(profile)
+    check_plan(profile)
     monkeypatch.setattr(pd, "DataFrame", _Poisoned)
 
     verdict = validate(raw, profile, SNAPSHOT, NONE_REPEATED)
@@ -284,7 +284,7 @@ def test_bounds_beyond_exact_doubles() -> None:
 
     verdict = _assert_no_trace(profile, raw, NONE_REPEATED)
 
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, ValidationResult)
     assert verdict.quarantined["cell"].to_pylist() == [cell for cell in cells if not np.int64(cell) > float(2**53)]
 
 
@@ -296,7 +296,7 @@ def test_dates_are_written_as_ever() -> None:
 
     verdict = _assert_no_trace(profile, raw, NONE_REPEATED)
 
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, ValidationResult)
     assert verdict.quarantined["faults"][0].as_py()[0]["value"] == "2025-05-05"
 
 
@@ -320,7 +320,7 @@ def test_many_distinct_values(column: str, monkeypatch: pytest.MonkeyPatch) -> N
 
     verdict = _assert_no_trace(profile, raw, NONE_REPEATED)
 
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, ValidationResult)
     assert verdict.quarantined["customer_id"].to_pylist() == ["c3"]
 
 
@@ -332,5 +332,5 @@ def test_length_counts_characters(cells: list[str | None]) -> None:
 
     verdict = _assert_no_trace(profile, raw, NONE_REPEATED)
 
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, ValidationResult)
     assert verdict.quarantined.column("cell").to_pylist() == ["abcde"]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.core.arrow.conversion import to_customers
-from churn_assets.core.customers.duplicates import with_repeated
-from churn_assets.core.customers.validation import Tally, Verdict, audit_quarantine, validate
+from churn_assets.core.customers.duplicates import mark_duplicates
+from churn_assets.core.customers.validation import ValidationCounts, ValidationResult, audit_quarantine, validate
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema
@@ -26,15 +26,15 @@ NONE_REPEATED = pa.nulls(0, pa.int64())
 Faults = list[set[tuple[str, str, str]]]
 
 
-def _verdict(profile: Profile = MEMBERS, repeated: pa.Array = NONE_REPEATED, **columns: list[Any]) -> Verdict:
+def _verdict(profile: Profile = MEMBERS, repeated: pa.Array = NONE_REPEATED, **columns: list[Any]) -> ValidationResult:
     return validate(raw_of(profile, columns), profile, SNAPSHOT, repeated)
 
 
-def _members(rows: int = 3, repeated: pa.Array = NONE_REPEATED, **changes: list[Any]) -> Verdict:
+def _members(rows: int = 3, repeated: pa.Array = NONE_REPEATED, **changes: list[Any]) -> ValidationResult:
     return _verdict(MEMBERS, repeated, **member_columns(rows, **changes))
 
 
-def _faults(verdict: Verdict) -> Faults:
+def _faults(verdict: ValidationResult) -> Faults:
     """For each quarantined row, its faults."""
     rows = verdict.quarantined[FAULTS].to_pylist()
     return [{(fault["column"], fault["check"], fault["value"]) for fault in faults} for faults in rows]
@@ -45,7 +45,7 @@ def _fits(schema: pa.Schema, table: pa.Schema) -> bool:
     return bool(schema.names == table.names and schema.types == table.types)
 
 
-def _valid_ids(verdict: Verdict) -> list[str]:
+def _valid_ids(verdict: ValidationResult) -> list[str]:
     ids: list[str] = verdict.valid["customer_id"].to_pylist()
     return ids
 
@@ -203,7 +203,7 @@ def test_unique_key_gives_the_same_faults_in_any_split() -> None:
     raw = raw_of(profile, {"customer_id": ["a", "a", "b"], "spend": [1.0, 2.0, 3.0]})
 
     whole = validate(raw, profile, SNAPSHOT, pa.array([0, 1]))
-    rows = with_repeated([raw.slice(at, 1) for at in range(3)], KEY)
+    rows = mark_duplicates([raw.slice(at, 1) for at in range(3)], KEY)
     parts = [validate(row, profile, SNAPSHOT, repeated) for row, repeated in rows]
 
     assert [faults for part in parts for faults in _faults(part)] == _faults(whole)
@@ -416,8 +416,8 @@ def test_rows_are_conserved_in_any_split(rows: list[dict[str, str | None]], data
     cuts = sorted(data.draw(st.sets(st.integers(1, len(rows))), "cuts") | {len(rows)})
     batches = [raw.slice(start, end - start) for start, end in zip([0, *cuts[:-1]], cuts, strict=True)]
 
-    [whole] = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in with_repeated([raw], KEY)]
-    parts = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in with_repeated(batches, KEY)]
+    [whole] = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in mark_duplicates([raw], KEY)]
+    parts = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in mark_duplicates(batches, KEY)]
 
     ids = Counter(row["customer_id"] for row in rows)
     expected = [_expected(row, {each for each, rows in ids.items() if each and rows > 1}) for row in rows]
@@ -443,15 +443,15 @@ def test_numeric_ids_repeat_as_text() -> None:
         customer_id: int
         spend: float
 
-    [(_, repeated)] = with_repeated([pa.table({"customer_id": [10, 10, 9]})], "customer_id")
+    [(_, repeated)] = mark_duplicates([pa.table({"customer_id": [10, 10, 9]})], "customer_id")
     verdict = _verdict(profile_of(Numbered), repeated, customer_id=[10, 10, 9], spend=[1.0, 1.0, 1.0])
 
     assert _faults(verdict) == [{("customer_id", "unique", "10")}] * 2
     assert verdict.valid["customer_id"].to_pylist() == [9]
 
 
-def _tally(*verdicts: Verdict) -> Tally:
-    tally = Tally()
+def _tally(*verdicts: ValidationResult) -> ValidationCounts:
+    tally = ValidationCounts()
     for verdict in verdicts:
         tally.add(verdict)
     return tally
@@ -522,7 +522,7 @@ def test_audit_refuses_a_day_without_a_valid_row() -> None:
 def test_audit_refuses_a_day_of_no_rows() -> None:
     """Nothing at all is a failure as well."""
     with pytest.raises(AuditFailed, match="it holds no rows"):
-        audit_quarantine(Tally(), 0, 1.0, "where")
+        audit_quarantine(ValidationCounts(), 0, 1.0, "where")
 
 
 def test_day_decides_what_lies_ahead() -> None:

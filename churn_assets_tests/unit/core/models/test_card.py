@@ -10,7 +10,14 @@ import pytest
 from pydantic import ValidationError
 
 from churn_assets.core.evaluation.results import Interval, Slice
-from churn_assets.core.models.card import Contender, InputVersion, ModelCard, digest_of_version, model_version, sealed
+from churn_assets.core.models.card import (
+    CandidateResult,
+    InputVersion,
+    ModelCard,
+    digest_of_version,
+    model_version,
+    sealed,
+)
 from churn_assets.core.options import Candidate, Estimator, Recipe
 from churn_assets_tests.factories import made_up_card, made_up_metrics
 
@@ -169,16 +176,16 @@ def test_what_a_model_reached_is_not_in_its_name() -> None:
 
 
 @pytest.mark.parametrize(("estimator", "ruled"), [("rules", True), ("ada_boost", False)])
-def test_rules_are_told_from_trained_models(estimator: Estimator, ruled: bool) -> None:  # noqa: FBT001
+def test_rules_are_told_from_trained_models(estimator: Estimator, with_rules: bool) -> None:  # noqa: FBT001
     """A model is one of rules by what was chosen, whatever was configured."""
     card = made_up_card(recipe=Recipe(estimator="random_forest"), chosen=Recipe(estimator=estimator))
 
-    assert card.is_rules is ruled
+    assert card.is_rules is with_rules
 
 
 def test_card_survives_being_written() -> None:
     """A card read back from its JSON is the same card."""
-    contender = Contender(
+    contender = CandidateResult(
         estimator="ada_boost",
         parameters={"n_estimators": 5},
         folds=3,

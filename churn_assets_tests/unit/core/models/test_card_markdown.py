@@ -9,7 +9,7 @@ import pytest
 
 from churn_assets.core.evaluation.evidence import Gate
 from churn_assets.core.evaluation.results import Interval, Slice
-from churn_assets.core.models.card import Contender
+from churn_assets.core.models.card import CandidateResult
 from churn_assets.core.models.card_markdown import card_page, leaderboard, markdown_table, with_picture
 from churn_assets.core.options import Recipe
 from churn_assets_tests.factories import made_up_card, made_up_metrics
@@ -28,7 +28,7 @@ NORTH = Slice(
     selection_rate=0.5,
     disparate_impact=1.0,
 )
-BEST = Contender(
+BEST = CandidateResult(
     estimator="logistic_regression",
     parameters={"C": 0.5},
     folds=3,
@@ -38,7 +38,9 @@ BEST = Contender(
     backtest=made_up_metrics(roc_auc=0.79, brier=0.071),
     chosen=True,
 )
-SECOND = Contender(estimator="random_forest", parameters={}, folds=3, roc_auc=0.8, average_precision=0.41, brier=0.08)
+SECOND = CandidateResult(
+    estimator="random_forest", parameters={}, folds=3, roc_auc=0.8, average_precision=0.41, brier=0.08
+)
 FULL: dict[str, Any] = {
     "leaderboard": (BEST, SECOND),
     "selection": "cross-validated in time",

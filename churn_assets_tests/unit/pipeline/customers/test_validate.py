@@ -7,7 +7,7 @@ import pytest
 
 from churn_assets.core.options import Validation
 from churn_assets.core.table_schemas import FAULTS
-from churn_assets.pipeline.chain import Work
+from churn_assets.pipeline.chain import RunContext
 from churn_assets.pipeline.customers import land as landing
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
@@ -16,7 +16,7 @@ from churn_assets_tests.chains import chain_over, export
 from churn_assets_tests.factories import member_columns
 
 DAY = dt.date(2026, 3, 31)
-WORK = Work("tester")
+WORK = RunContext("tester")
 RUNS = [("within a batch", 0, 2), ("over batches", 1, 2), ("over parts", 3, 2), ("over whole parts", 2, 11)]
 
 

@@ -11,10 +11,10 @@ from distributed import KilledWorker
 from churn_assets.core.errors import AuditFailed, ChurnError, RunError
 from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
-from churn_assets.pipeline.execution.remote_parts import Delivery
+from churn_assets.pipeline.execution.remote_parts import TaskResult
 
 ADDRESS = "tcp://scheduler:8786"
-DELIVERY = Delivery(Path("part-0.parquet"), ScoreAudit("somewhere"))
+DELIVERY = TaskResult(Path("part-0.parquet"), ScoreAudit("somewhere"))
 
 
 class Answered:

@@ -11,8 +11,8 @@ import pytest
 from churn_assets.core.errors import AuditFailed, ChurnError, ModelFault, RunError, UnknownVersion
 from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.pipeline.execution import remote_parts as shards
-from churn_assets.pipeline.execution.parts import Scoring, score_part
-from churn_assets.pipeline.execution.remote_parts import Delivery, Shard, score_shard, shards_of
+from churn_assets.pipeline.execution.parts import ScoringJob, score_part
+from churn_assets.pipeline.execution.remote_parts import ScoringTask, TaskResult, run_task, scoring_tasks
 from churn_assets.profiles.loading import load_profile
 from churn_assets_tests.clusters import PART_ROWS, PARTS, Evening, an_evening
 
@@ -33,24 +33,24 @@ def inbox(tmp_path: Path) -> Path:
     return folder
 
 
-def shard_of(evening: Evening, inbox: Path, part: int = 2, **changes: Any) -> Shard:
+def shard_of(evening: Evening, inbox: Path, part: int = 2, **changes: Any) -> ScoringTask:
     """A part of the day as a worker gets it: through a pickle."""
     scoring = evening.scoring(evening.fitted, evening.rules)
-    [shard] = shards_of(scoring, [part], inbox, evening.chain.layout.models, ("numpy", "scikit-learn"))
-    told: Shard = pickle.loads(pickle.dumps(replace(shard, **changes)))  # noqa: S301  # our own
+    [shard] = scoring_tasks(scoring, [part], inbox, evening.chain.layout.models, ("numpy", "scikit-learn"))
+    told: ScoringTask = pickle.loads(pickle.dumps(replace(shard, **changes)))  # noqa: S301  # our own
     return told
 
 
-def delivered(shard: Shard) -> Delivery:
+def delivered(shard: ScoringTask) -> TaskResult:
     """What a worker delivers, which is no failure."""
-    told = score_shard(shard)
-    assert isinstance(told, Delivery), told
+    told = run_task(shard)
+    assert isinstance(told, TaskResult), told
     return told
 
 
-def refused(shard: Shard) -> ChurnError:
+def refused(shard: ScoringTask) -> ChurnError:
     """How a worker refuses; it leaves nothing in the inbox."""
-    told = score_shard(shard)
+    told = run_task(shard)
     assert isinstance(told, ChurnError)
     assert not shard.inbox.exists() or list(shard.inbox.iterdir()) == []
     return told
@@ -108,7 +108,7 @@ def test_straggler_whose_inbox_goes_meanwhile_fails_harmlessly(
     """An attempt at work while the inbox is removed raises, and writes nowhere else."""
     shard = shard_of(evening, inbox)
 
-    def too_late(scoring: Scoring, folder: Path, part: int) -> ScoreAudit:
+    def too_late(scoring: ScoringJob, folder: Path, part: int) -> ScoreAudit:
         shutil.rmtree(inbox)
         return score_part(scoring, folder, part)
 
@@ -117,7 +117,7 @@ def test_straggler_whose_inbox_goes_meanwhile_fails_harmlessly(
     before = sorted(tables.rglob("*")), sorted(tmp_path.iterdir())
 
     with pytest.raises(FileNotFoundError):
-        score_shard(shard)
+        run_task(shard)
 
     assert (sorted(tables.rglob("*")), sorted(tmp_path.iterdir())) == (
         [path for path in before[0] if inbox not in (path, *path.parents)],
@@ -155,7 +155,7 @@ def test_profile_that_changed_under_a_worker_is_refused(evening: Evening, inbox:
     digest = load_profile(evening.chain.profile.name).source_digest[:12]
     shard = shard_of(evening, inbox)
 
-    told = score_shard(replace(shard, proof={**shard.proof, f"profile {shard.profile}": digest}))
+    told = run_task(replace(shard, proof={**shard.proof, f"profile {shard.profile}": digest}))
 
     assert isinstance(told, RunError)
     assert f"profile {shard.profile} is " in str(told)
@@ -192,7 +192,7 @@ def test_failure_that_would_come_again_is_given_and_another_raised(
     failing(OSError("stale file handle"))
 
     with pytest.raises(OSError, match="stale"):
-        score_shard(shard)
+        run_task(shard)
 
     assert isinstance(given, AuditFailed)
     assert list(inbox.iterdir()) == []

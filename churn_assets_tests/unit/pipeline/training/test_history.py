@@ -3,19 +3,19 @@
 import datetime as dt
 from pathlib import Path
 
-from churn_assets.assets.results import Made
+from churn_assets.assets.results import StageResult
 from churn_assets.core.profile import Profile
-from churn_assets.pipeline.chain import Work
+from churn_assets.pipeline.chain import RunContext
 from churn_assets.pipeline.training.training_data import plan_training
 from churn_assets_tests.chains import chain_over, export
 from churn_assets_tests.factories import MEMBERS
 
 AS_OF = dt.date(2026, 4, 30)
 HORIZON = dt.timedelta(days=30)
-WORK = Work("tester")
+WORK = RunContext("tester")
 
 
-def ignore(made: Made, day: dt.date) -> None:
+def ignore(made: StageResult, day: dt.date) -> None:
     """Take note of nothing."""
 
 

@@ -8,21 +8,21 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from churn_assets.assets.results import Made
+from churn_assets.assets.results import StageResult
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.options import Recipe
 from churn_assets.core.training.sampling import in_sample
-from churn_assets.pipeline.chain import Chain, Work
+from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.training.history import available_days, land_history
-from churn_assets.pipeline.training.training_data import load_holdout, load_material, plan_outcomes, plan_training
+from churn_assets.pipeline.training.training_data import load_holdout, load_training_data, plan_outcomes, plan_training
 from churn_assets_tests.chains import chain_over, export
 
 AS_OF = dt.date(2026, 4, 30)
 HORIZON = dt.timedelta(days=30)
-WORK = Work("tester")
+WORK = RunContext("tester")
 
 
-def ignore(made: Made, day: dt.date) -> None:
+def ignore(made: StageResult, day: dt.date) -> None:
     """Take note of nothing."""
 
 
@@ -125,7 +125,7 @@ def test_who_is_gone_has_churned_and_who_is_quarantined_later_is_left_out(tmp_pa
     chain = chain_over(tmp_path)
     plan = plan_training(chain, AS_OF, WORK, ignore)
 
-    material = load_material(chain, plan)
+    material = load_training_data(chain, plan)
 
     ids = material.holdout.rows.ids.to_pylist()
     churned = [name for name, gone in zip(ids, material.holdout.rows.churned, strict=True) if gone]
@@ -140,7 +140,7 @@ def test_rows_stand_for_the_days_they_were_taken_from(landed: Path) -> None:
     chain = chain_over(landed)
     plan = plan_training(chain, AS_OF, WORK, ignore)
 
-    material = load_material(chain, plan)
+    material = load_training_data(chain, plan)
 
     assert set(material.holdout.rows.days.tolist()) == {plan.backtest}
     assert set(material.served.days.tolist()) == set(plan.served)
@@ -160,8 +160,8 @@ def test_a_long_history_is_sampled_by_customer(sampled: Chain) -> None:
     """Beyond the bound the same customers are read on every day, with the outcomes and features that are theirs."""
     plan = plan_training(sampled, AS_OF, WORK, ignore)
 
-    material = load_material(sampled, plan)
-    all_of_them = load_material(sampled, replace(plan, sample_rate=1.0))
+    material = load_training_data(sampled, plan)
+    all_of_them = load_training_data(sampled, replace(plan, sample_rate=1.0))
 
     assert plan.sample_rate == 0.5
     ids = all_of_them.holdout.rows.ids
@@ -183,7 +183,7 @@ def test_other_feature_parameters_are_sampled_alike(sampled: Chain) -> None:
     """Where features are computed anew, it is for the same customers."""
     plan = plan_training(sampled, AS_OF, WORK, ignore)
 
-    stored, computed = load_material(sampled, plan), load_material(sampled, plan, {"few_visits": 5})
+    stored, computed = load_training_data(sampled, plan), load_training_data(sampled, plan, {"few_visits": 5})
 
     assert computed.served.ids.to_pylist() == stored.served.ids.to_pylist()
     assert computed.holdout.rows.ids.to_pylist() == stored.holdout.rows.ids.to_pylist()

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from churn_assets.core.errors import LookupFault
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup import cache as module
-from churn_assets.storage.lookup.cache import Lookups
+from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.lookup.format import AT_RISK, CARD, KEYS
 from churn_assets.storage.lookup.writer import lookup_beside, write_lookup
 from churn_assets.storage.tables import parquet
@@ -45,7 +45,7 @@ def folder_of(table: Table, day: dt.date = DAY) -> Path:
 
 def probabilities(table: Table) -> list[float | None]:
     """What lookups say of every customer and of one who is not there."""
-    lookup = Lookups(table.root).get(table.version(DAY))
+    lookup = LookupCache(table.root).get(table.version(DAY))
     found = [lookup.find(f"c{number:07d}") for number in range(ROWS + 1)]
     return [each and each.probability for each in found]
 
@@ -121,7 +121,7 @@ def test_the_lookup_of_another_version_is_made_again(table: Table) -> None:
     publish(table, rows)
     shutil.copytree(first, folder_of(table))
 
-    lookup = Lookups(table.root).get(table.version(DAY))
+    lookup = LookupCache(table.root).get(table.version(DAY))
 
     found = lookup.find("c0000007")
     assert found is not None
@@ -166,7 +166,7 @@ def test_where_nothing_can_be_written_it_lies_in_a_temporary_folder(
         write_lookup(folder, *given)
 
     monkeypatch.setattr(module, "write_lookup", refuse)
-    lookups = Lookups(table.root)
+    lookups = LookupCache(table.root)
 
     lookup = lookups.get(table.version(DAY))
 
@@ -185,14 +185,14 @@ def test_scores_that_cannot_be_read_are_refused(table: Table) -> None:
     version.files[0].write_bytes(b"PAR1 no more")
 
     with pytest.raises(LookupFault, match=r"churn_scores 2026-10-31: version \w+ cannot be read"):
-        Lookups(table.root).get(version)
+        LookupCache(table.root).get(version)
 
     assert not list((table.root / "_lookup").rglob("*.arrow"))
 
 
 def test_an_open_lookup_stays_readable_when_its_files_are_replaced(table: Table) -> None:
     """Whoever reads the old files goes on to read them, whole."""
-    lookup = Lookups(table.root).get(table.version(DAY))
+    lookup = LookupCache(table.root).get(table.version(DAY))
     lookup_beside(table.root, stage(table, score_rows(ROWS)))
     shutil.rmtree(table.root / "_lookup")
 
@@ -206,7 +206,7 @@ def test_few_are_kept_open(table: Table) -> None:
     days = [DAY + dt.timedelta(days=number) for number in range(1, 4)]
     for day in days:
         publish(table, score_rows(5), day)
-    lookups = Lookups(table.root, keep=2)
+    lookups = LookupCache(table.root, keep=2)
 
     opened = [lookups.get(table.version(day)) for day in days]
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from churn_assets.core.errors import InputError
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.lookup import format as lookup_files
-from churn_assets.storage.lookup import segments as lookup_pieces
-from churn_assets.storage.lookup.reader import Lookup, Place, _Part, open_lookup
-from churn_assets.storage.lookup.segments import make_piece
+from churn_assets.storage.lookup import segments as segments_folder
+from churn_assets.storage.lookup.reader import Cursor, Lookup, _Part, open_lookup
+from churn_assets.storage.lookup.segments import write_segment
 from churn_assets.storage.lookup.writer import write_lookup
 
 DAY = dt.date(2026, 10, 31)
@@ -88,7 +88,7 @@ def named(count: int, prefix: str) -> dict[str, Row]:
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows fill several record batches."""
     monkeypatch.setattr("churn_assets.storage.lookup.reader.CHUNK_ROWS", 64)
-    monkeypatch.setattr(lookup_pieces, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(segments_folder, "CHUNK_ROWS", 64)
 
 
 @pytest.mark.usefixtures("_small_chunks")
@@ -115,11 +115,11 @@ def test_pages_of_the_customers_at_risk_are_the_sorted_table(
     """Page after page gives each medium and high customer once, the highest first, equal ones by id."""
     lookup = lookup_of(tmp_path, *cut_at(table_of(rows), cuts))
     seen: list[tuple[str, float]] = []
-    after: Place | None = None
+    after: Cursor | None = None
 
     while listed := [(customer, found.probability) for customer, found in lookup.at_risk(after, page)]:
         seen += listed
-        after = Place.of(Place(seen[-1][1], seen[-1][0]).token())
+        after = Cursor.of(Cursor(seen[-1][1], seen[-1][0]).token())
 
     wanted = [(customer, row[0]) for customer, row in rows.items() if row[1] != "low"]
     assert seen == sorted(wanted, key=lambda each: (-each[1], each[0].encode()))
@@ -211,7 +211,7 @@ def test_who_made_the_pieces_and_when_leaves_no_trace(tmp_path: Path, made: list
     parts = cut_at(table_of(named(200, "c") | mixed | named(30, "d")), [50, 130])
     write_lookup(tmp_path / "all", DAY, VERSION, [[part] for part in parts])
     for number in made:
-        make_piece(tmp_path / "some", number, [coded(parts[number])])
+        write_segment(tmp_path / "some", number, [coded(parts[number])])
 
     write_lookup(tmp_path / "some", DAY, VERSION, [[] if at in made else [part] for at, part in enumerate(parts)])
 
@@ -235,7 +235,7 @@ def test_a_lookup_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cuts", [[], [1], [130, 131, 300]])
 def test_no_more_than_the_highest_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: list[int]) -> None:
     """Where more are at risk than the limit, those with the highest probability stand, the first of equal ones."""
-    monkeypatch.setattr(lookup_pieces, "AT_RISK_LIMIT", 10)
+    monkeypatch.setattr(segments_folder, "AT_RISK_LIMIT", 10)
     rows: dict[str, Row] = {f"c{at:04d}": (at * 37 % 101 // 5 / 20, "high", "offer", "m") for at in range(500)}
 
     lookup = lookup_of(tmp_path, *cut_at(table_of(rows), cuts))
@@ -248,7 +248,7 @@ def test_no_more_than_the_highest_are_listed(tmp_path: Path, monkeypatch: pytest
 def test_a_place_that_no_page_gave_is_refused(token: str) -> None:
     """Text that is no place, of no probability or no id, is an error in words."""
     with pytest.raises(InputError, match="it is not the `next` of a page"):
-        Place.of(token)
+        Cursor.of(token)
 
 
 def test_a_card_is_what_was_written(tmp_path: Path) -> None:

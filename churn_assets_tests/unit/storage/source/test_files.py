@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.core.errors import SourceFault, SourceMissing
-from churn_assets.storage.source.files import FileSource, SourceFile, lots
+from churn_assets.storage.source.files import FileSource, SourceFile, chunks
 from churn_assets_tests.storage_factories import DAY
 
 CSV = b"customer_id,spend\nc1,10\nc2,20\n"
@@ -398,7 +398,7 @@ def test_lots_hold_every_row_once_and_in_order(seed: int) -> None:
         for size in rng.integers(0, 20, rng.integers(0, 6))
     ]
 
-    cut = list(lots(((Path("a"), batch) for batch in batches), rows))
+    cut = list(chunks(((Path("a"), batch) for batch in batches), rows))
 
     told = [[number for _, piece in lot for number in piece["number"].to_pylist()] for lot in cut]
     total = sum(batch.num_rows for batch in batches)

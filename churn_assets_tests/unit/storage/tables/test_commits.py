@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.storage.tables.commits import (
     Commit,
+    CommitKind,
     Event,
-    Kind,
     commit_metadata,
     read_event,
     undo_stack,
@@ -24,7 +24,7 @@ from churn_assets_tests.storage_factories import DAY
 VERSIONS = st.sampled_from(["a", "b", "c"])
 
 
-def event(version: str, kind: Kind = "score") -> Event:
+def event(version: str, kind: CommitKind = "score") -> Event:
     """A commit that made `version` current."""
     return Event(DAY, version, 1, dt.datetime(2026, 11, 1, tzinfo=dt.UTC), Commit(kind, "tester"))
 
