@@ -176,11 +176,11 @@ def test_what_a_model_reached_is_not_in_its_name() -> None:
 
 
 @pytest.mark.parametrize(("estimator", "ruled"), [("rules", True), ("ada_boost", False)])
-def test_rules_are_told_from_trained_models(estimator: Estimator, with_rules: bool) -> None:  # noqa: FBT001
+def test_rules_are_told_from_trained_models(estimator: Estimator, ruled: bool) -> None:  # noqa: FBT001
     """A model is one of rules by what was chosen, whatever was configured."""
     card = made_up_card(recipe=Recipe(estimator="random_forest"), chosen=Recipe(estimator=estimator))
 
-    assert card.is_rules is with_rules
+    assert card.is_rules is ruled
 
 
 def test_card_survives_being_written() -> None:
