@@ -32,7 +32,8 @@ from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.pipeline.features import featurize_customers
-from churn_assets.pipeline.scoring.serving_models import champion_and_canary, stage_scores
+from churn_assets.pipeline.scoring.serving_models import champion_and_canary, resolve_input
+from churn_assets.pipeline.scoring.stage import stage_scores
 from churn_assets.settings import load_settings
 
 DAY = LAST + dt.timedelta(days=1)
@@ -88,10 +89,10 @@ def prepare(work: Path, customers: int) -> Chain:
 
 def scored(chain: Chain, engine: Engine) -> tuple[str, float, float]:
     """The version that `engine` makes of the day, in how many seconds and core-seconds."""
-    serving = champion_and_canary(chain, DAY, None, [])
     customers = chain.customers.version(DAY)
+    inputs = [resolve_input(chain, customers, champion_and_canary(chain, DAY, None, []).model)]
     there = dataclasses.replace(chain, engine=engine)
-    staged, seconds, cores = timed(lambda: stage_scores(there, chain.scores, serving, customers, ())[0])
+    staged, seconds, cores = timed(lambda: stage_scores(there, chain.scores, inputs, ()).staged)
     chain.scores.discard(staged)
     return staged.version, seconds, cores
 

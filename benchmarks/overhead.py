@@ -70,13 +70,13 @@ def bare(launcher: "Launcher", day: dt.date) -> None:
     from churn_assets.pipeline.customers.land import land_customers
     from churn_assets.pipeline.customers.validate import validate_customers
     from churn_assets.pipeline.features import featurize_customers
-    from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
+    from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
 
-    chain, work = launcher.chain, RunContext("benchmark", reason=REASON)
-    land_customers(chain, day, work)
-    validate_customers(chain, day, work)
-    featurize_customers(chain, day, work)
-    score_customers(chain, day, ScoreConfig(accept_shift=True), work)
+    chain, run = launcher.chain, RunContext("benchmark", reason=REASON)
+    land_customers(chain, day, run)
+    validate_customers(chain, day, run)
+    featurize_customers(chain, day, run)
+    score_customers(chain, day, ScoreOptions(accept_shift=True), run)
 
 
 if __name__ == "__main__":

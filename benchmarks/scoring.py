@@ -30,8 +30,9 @@ from churn_assets.composition import build_chain
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.models.model import Model
 from churn_assets.pipeline.chain import Chain, RunContext
-from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
-from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, stage_scores
+from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
+from churn_assets.pipeline.scoring.serving_models import champion_and_canary, resolve_input
+from churn_assets.pipeline.scoring.stage import stage_scores
 from churn_assets.settings import load_settings
 from churn_assets.storage.layout import version_folder
 from churn_assets.storage.tables.parquet import write_part
@@ -78,15 +79,15 @@ def do(step: str, day: dt.date) -> None:
     shutil.rmtree(made, ignore_errors=True)  # as in a night: nobody has made them before
     started = time.perf_counter()
     if step in ("scoring", "audited"):
-        config = ScoreConfig(accept_shift=True, publish=step == "scoring")
-        rows = score_customers(chain, day, config, RunContext("benchmark", reason="it")).made.rows
+        options = ScoreOptions(accept_shift=True, publish=step == "scoring")
+        rows = score_customers(chain, day, options, RunContext("benchmark", reason="it")).rows
     elif step == "floor":
         rows = floor(chain, day)
     else:
         model = Model(*chain.registry.models.load(chain.registry.champion()))
-        staged, audit, _ = stage_scores(chain, chain.scores, ServingModels(model), chain.customers.version(day), ())
-        chain.scores.discard(staged)
-        rows = audit.rows
+        scores = stage_scores(chain, chain.scores, [resolve_input(chain, chain.customers.version(day), model)], ())
+        chain.scores.discard(scores.staged)
+        rows = scores.audit.rows
     print(self_told(started, rows))
 
 

@@ -21,9 +21,9 @@ from churn_assets.core.training.fitting import fit
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.execution.engine import Engine
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob
-from churn_assets.pipeline.scoring.serving_models import ServingModels, stage_scores
+from churn_assets.pipeline.scoring.serving_models import resolve_input
+from churn_assets.pipeline.scoring.stage import stage_scores
 from churn_assets.profiles.loading import load_profile
-from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.versions import Staged
 from churn_assets_tests.chains import chain_over
@@ -100,12 +100,10 @@ class Evening:
     def stage(self, engine: Engine, *models: Model, for_app: bool = False) -> tuple[Staged, ScoreAudit]:
         """Score the day by the first model, or by both, a quarter of the customers by the second."""
         chain = dataclasses.replace(self.chain, engine=engine)
-        serving = ServingModels(models[0])
-        if len(models) > 1:
-            serving = ServingModels(models[0], Canary(models[1].card.model_version, 0.25), models[1])
         customers = chain.customers.version(DAY)
-        staged, audit, _ = stage_scores(chain, chain.scores, serving, customers, (0.2, 0.4), for_app=for_app)
-        return staged, audit
+        inputs = [resolve_input(chain, customers, model) for model in models]
+        scores = stage_scores(chain, chain.scores, inputs, (0.2, 0.4), canary_share=0.25, for_app=for_app)
+        return scores.staged, scores.audit
 
     def scoring(self, *models: Model) -> ScoringJob:
         """The day as it is given to an engine."""
@@ -113,7 +111,7 @@ class Evening:
         return ScoringJob(
             day=DAY,
             profile=self.chain.profile,
-            contestants=tuple(ModelInput(model, files, is_customers=True) for model in models),
+            inputs=tuple(ModelInput(model, files, is_customers=True) for model in models),
             canary_share=0.25,
             decisions=self.chain.decisions,
             audit=ScoreAudit(f"churn_scores {DAY}"),

@@ -3,17 +3,20 @@
 Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
 from churn_assets.core.evaluation.evidence import Gate
-from churn_assets.core.scoring.shift import Finding
+from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
+from churn_assets.pipeline.scoring.score import ScoreResult
 
 __all__ = [
+    "CHALLENGER_CHECK",
     "CUSTOMER_CHECKS",
     "SCORE_CHECKS",
+    "challenger_result",
     "customer_results",
     "gate_checks",
     "gate_results",
@@ -30,38 +33,42 @@ SCORE_CHECKS = [
     dg.AssetCheckSpec("no_hindsight", asset="churn_scores", description="The model knew no more than the day"),
     dg.AssetCheckSpec("no_fallback", asset="churn_scores", description="A trained model scored, where one is wanted"),
 ]
+CHALLENGER_CHECK = dg.AssetCheckSpec(
+    "challenger_can_score", asset="challenger_scores", description="The challenger scored the day, if there is one"
+)
 
 
-def customer_results(raw: int, valid: int, quarantined: int, max_share: float) -> list[dg.AssetCheckResult]:
+def customer_results(
+    valid: ValidCustomers, quarantined: QuarantinedCustomers, max_share: float
+) -> list[dg.AssetCheckResult]:
     """The results of `CUSTOMER_CHECKS` for a published day."""
-    share = quarantined / raw
-    counts = {"raw": raw, "valid": valid, "quarantined": quarantined}
+    share = quarantined.rows / valid.raw_rows
+    counts = {"raw": valid.raw_rows, "valid": valid.rows, "quarantined": quarantined.rows}
     return [
-        _result("customers", "rows_conserved", valid + quarantined == raw, counts),
+        _result("customers", "rows_conserved", valid.rows + quarantined.rows == valid.raw_rows, counts),
         _result("customers", "quarantined_share", share <= max_share, {"share": share, "allowed": max_share}),
     ]
 
 
-def score_results(
-    valid: int, scored: int, told: Mapping[str, Any], findings: Sequence[Finding]
-) -> list[dg.AssetCheckResult]:
-    """The results of `SCORE_CHECKS` for an audited day; hindsight and an accepted shift are allowed, and said.
-
-    Args:
-        valid: the day's valid customers.
-        scored: how many of them were scored.
-        told: the metadata of the scores.
-        findings: of the audit against the last day and the reference.
-    """
-    model = {"model_version": told["model_version"]}
-    shift = {finding.words: f"{finding.value:.4f}, at most {finding.bound:.4f}" for finding in findings}
+def score_results(scores: ScoreResult) -> list[dg.AssetCheckResult]:
+    """The results of `SCORE_CHECKS` for an audited day; hindsight and an accepted shift are allowed, and shown."""
+    counts = {"valid": scores.valid_rows, "scored": scores.rows}
+    model = {"model_version": scores.card.model_version}
+    shift = {finding.words: f"{finding.value:.4f}, at most {finding.bound:.4f}" for finding in scores.findings}
+    within = all(finding.passed for finding in scores.findings)
     warn = dg.AssetCheckSeverity.WARN
     return [
-        _result("churn_scores", "rows_conserved", valid == scored, {"valid": valid, "scored": scored}),
-        _result("churn_scores", "no_shift", all(finding.passed for finding in findings), shift, warn),
-        _result("churn_scores", "no_hindsight", not told["hindsight"], model, warn),
-        _result("churn_scores", "no_fallback", not told["fallback"], model, warn),
+        _result("churn_scores", "rows_conserved", scores.valid_rows == scores.rows, counts),
+        _result("churn_scores", "no_shift", within, shift, warn),
+        _result("churn_scores", "no_hindsight", not scores.hindsight, model, warn),
+        _result("churn_scores", "no_fallback", not scores.is_fallback, model, warn),
     ]
+
+
+def challenger_result(version: str | None, trouble: str) -> dg.AssetCheckResult:
+    """The result of `CHALLENGER_CHECK`: what kept the challenger from scoring, empty where nothing did."""
+    metadata = {"challenger": version or "none", "trouble": trouble}
+    return _result("challenger_scores", CHALLENGER_CHECK.name, not trouble, metadata, dg.AssetCheckSeverity.WARN)
 
 
 def gate_checks(names: Sequence[str]) -> list[dg.AssetCheckSpec]:
@@ -73,10 +80,10 @@ def gate_results(gates: Sequence[Gate], declared: Sequence[str]) -> list[dg.Asse
     """What each of the `declared` gates found; a model that missed one stays, and is not promoted."""
     found = {gate.name: gate for gate in gates}
     nothing = "not asked of this model"
-    told = [found.get(name) or Gate(name=name, passed=True, finding=nothing) for name in declared]
+    listed = [found.get(name) or Gate(name=name, passed=True, finding=nothing) for name in declared]
     return [
         _result("churn_model", gate.name, gate.passed, {"finding": gate.finding}, dg.AssetCheckSeverity.WARN)
-        for gate in told
+        for gate in listed
     ]
 
 

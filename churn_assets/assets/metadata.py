@@ -1,14 +1,15 @@
-"""What an analyst sees of a table in the Dagster UI."""
+"""What an analyst sees of any table in the Dagster UI; what is shown of one table alone stands with its asset."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
 
 from churn_assets.core.table_schemas import SNAPSHOT_DATE, description_of
-from churn_assets.storage.tables.table import Table
-from churn_assets.storage.tables.versions import Published
+
+if TYPE_CHECKING:
+    from churn_assets.pipeline.chain import StageResult
 
 __all__ = ["column_lineage", "column_schema", "partition_metadata"]
 
@@ -30,14 +31,13 @@ def column_lineage(upstream: Mapping[str, Sequence[tuple[str, str]]]) -> dg.Tabl
     )
 
 
-def partition_metadata(table: Table, published: Published, rows: int, **more: Any) -> dict[str, Any]:
-    """Metadata that every partitioned table carries on a materialization."""
+def partition_metadata(result: "StageResult") -> dict[str, Any]:
+    """What every partitioned table shows on a materialization."""
     return {
-        "dagster/partition_row_count": rows,
-        "dagster/row_count": table.rows(),
-        "dagster/table_name": table.name,
-        "path": dg.MetadataValue.path(str(table.root)),
-        "version": published.version,
-        "changed": published.changed,
-        **more,
+        "dagster/partition_row_count": result.rows,
+        "dagster/row_count": result.table.rows(),
+        "dagster/table_name": result.table.name,
+        "path": dg.MetadataValue.path(str(result.table.root)),
+        "version": result.published.version,
+        "changed": result.published.changed,
     }

@@ -11,15 +11,15 @@ from churn_assets.core.models.changelog import changes_between
 from churn_assets.core.table_schemas import PROMOTIONS
 from churn_assets.storage.models.registry import Registry
 
-__all__ = ["record_of_promotions"]
+__all__ = ["promotion_metadata"]
 
 
-def record_of_promotions(registry: Registry) -> dict[str, Any]:
+def promotion_metadata(registry: Registry) -> dict[str, Any]:
     """The metadata of `champion`: the newest promotion, all of them, and the changelog of models."""
     promotions = registry.promotions.rows()
     newest = promotions[-1]
     ends = [str(row["promoted_at"])[:16] for row in promotions[1:]] + ["today"]
-    lived = [
+    periods = [
         [
             row["to_version"],
             str(row["promoted_at"])[:16],
@@ -30,7 +30,7 @@ def record_of_promotions(registry: Registry) -> dict[str, Any]:
         ]
         for row, until in zip(promotions, ends, strict=True)
     ]
-    table = markdown_table(["Model", "Live from (UTC)", "Until", "Who", "Why", "Forced"], reversed(lived))
+    table = markdown_table(["Model", "Live from (UTC)", "Until", "Who", "Why", "Forced"], reversed(periods))
     canary = registry.canary()
     return {
         "dagster/row_count": len(promotions),
@@ -53,8 +53,8 @@ def _changelog(registry: Registry, promotions: list[dict[str, Any]]) -> str:
             continue
         try:
             before, after = (registry.models.card(row[name]) for name in ("from_version", "to_version"))
-            told = "\n".join(f"- {each}" for each in changes_between(before, after))
+            changes = "\n".join(f"- {each}" for each in changes_between(before, after))
         except ChurnError as error:  # a folder is gone: the record of its promotion stays
-            told = str(error)
-        parts.append(f"### {row['to_version']}, after {row['from_version']}\n\n{told}")
+            changes = str(error)
+        parts.append(f"### {row['to_version']}, after {row['from_version']}\n\n{changes}")
     return "\n\n".join(parts)

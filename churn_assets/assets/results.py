@@ -1,38 +1,60 @@
-"""Between the stages' own functions and Dagster: results in, sentences out."""
+"""Between the pipeline and Dagster: who runs, what a stage gave, and what a failure says.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+Belongs here: what every asset does with a result or a failure. What is shown of a table stands in `metadata`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from churn_assets.core.errors import ChurnError
-from churn_assets.pipeline.chain import Chain, RunContext
-from churn_assets.storage.tables.versions import Published
+from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 
-__all__ = ["ACTOR_TAG", "REASON_TAG", "StageResult", "as_dagster_failure", "materialized", "run_context"]
+__all__ = [
+    "ACTOR_TAG",
+    "REASON_TAG",
+    "RunResults",
+    "dagster_failures",
+    "materialization",
+    "materialized",
+    "record",
+    "run_context",
+    "run_results",
+]
 
 ACTOR_TAG = "churn_assets/actor"
 REASON_TAG = "churn_assets/reason"
 
+Result = TypeVar("Result")
 
-@dataclass(frozen=True)
-class StageResult:
-    """A partition version that a stage made current, and what is to be seen of it."""
 
-    asset: str
-    published: Published
-    rows: int
-    metadata: dict[str, Any] = field(default_factory=dict)
+class RunResults:
+    """What the stages of one run gave: whoever starts the run in its own process reads them when it has ended."""
 
-    def event(self, partition: str) -> dg.AssetMaterialization:
-        """The event of a partition that was made on the way, outside its own asset."""
-        return dg.AssetMaterialization(
-            self.asset,
-            partition=partition,
-            metadata=self.metadata,
-            tags={"dagster/data_version": self.published.version},
-        )
+    def __init__(self) -> None:
+        self._results: list[object] = []
+
+    def add(self, result: object) -> None:
+        """Keep what a stage gave."""
+        self._results.append(result)
+
+    def last(self, kind: type[Result]) -> Result:
+        """The newest result of a kind; that a successful run holds it is its assets' promise."""
+        return next(each for each in reversed(self._results) if isinstance(each, kind))
+
+
+@dg.resource(description="What the stages of the run gave, for whoever started it in its own process.")
+def run_results(_: dg.InitResourceContext) -> RunResults:
+    """The results of a run that nobody waits for."""
+    return RunResults()
+
+
+def record(context: dg.AssetExecutionContext, *results: object) -> None:
+    """Keep what a stage gave for whoever started the run."""
+    for result in results:
+        context.resources.results.add(result)
 
 
 def run_context(context: dg.AssetExecutionContext, chain: Chain) -> RunContext:
@@ -42,17 +64,27 @@ def run_context(context: dg.AssetExecutionContext, chain: Chain) -> RunContext:
     return RunContext(actor, context.run.run_id, tags.get(REASON_TAG, ""), chain.code_revision)
 
 
-def as_dagster_failure(do: Callable[[], Any]) -> Any:
-    """What `do` gives; its failure becomes Dagster's, with the sentence as its description."""
+@contextmanager
+def dagster_failures() -> Iterator[None]:
+    """Let a failure of ours be Dagster's, with the sentence as its description."""
     try:
-        return do()
+        yield
     except ChurnError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-def materialized(make: Callable[[], StageResult]) -> dg.MaterializeResult:
-    """The materialization of what `make` makes."""
-    made: StageResult = as_dagster_failure(make)
+def materialized(result: StageResult, metadata: Mapping[str, Any]) -> dg.MaterializeResult:
+    """What an asset gives for the partition that its stage made."""
     return dg.MaterializeResult(
-        asset_key=made.asset, metadata=made.metadata, data_version=dg.DataVersion(made.published.version)
+        asset_key=result.table.name, metadata=metadata, data_version=dg.DataVersion(result.published.version)
+    )
+
+
+def materialization(result: StageResult, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
+    """The event of a partition that was made on the way, outside its own asset."""
+    return dg.AssetMaterialization(
+        result.table.name,
+        partition=result.day.isoformat(),
+        metadata=metadata,
+        tags={"dagster/data_version": result.published.version},
     )

@@ -1,23 +1,47 @@
-"""The stage `training`: the asset `churn_model`."""
+"""The assets `churn_model` and `champion`: how Dagster asks for them, and what it shows.
+
+What they do stands in `pipeline.training`; the record of promotions as people see it, in `promotion_log`.
+"""
 
 import datetime as dt
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.assets.checks import gate_checks, gate_results
+from churn_assets.assets.customers import landed_metadata, quarantined_metadata, valid_metadata
+from churn_assets.assets.features import features_metadata
 from churn_assets.assets.metadata import column_lineage
-from churn_assets.assets.results import StageResult, as_dagster_failure, run_context
+from churn_assets.assets.promotion_log import promotion_metadata
+from churn_assets.assets.results import dagster_failures, materialization, record, run_context
 from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.models.card_markdown import leaderboard, markdown_table, with_picture
-from churn_assets.core.profile import LabelColumn
-from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.chain import Chain, RunContext, StageResult
+from churn_assets.pipeline.customers.land import LandedCustomers
+from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
+from churn_assets.pipeline.features import CustomerFeatures
+from churn_assets.pipeline.training.promote import PromotionRequest, promote
 
 if TYPE_CHECKING:
     from churn_assets.pipeline.training.train import TrainResult
 
-__all__ = ["training_assets"]
+__all__ = ["PromotionConfig", "promotion_assets", "training_assets"]
+
+
+class PromotionConfig(dg.Config):
+    """What to promote.
+
+    Where nothing is named and there is no champion, or only the fallback: the newest model that passed
+    its gates; else the configured fallback, as of `as_of`, the run's partition where null.
+    """
+
+    model_version: str | None = None
+    reason: str = ""
+    force: bool = False
+    as_of: str | None = None
 
 
 def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -34,19 +58,17 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         code_version=chain.feature_digest,
         description="A model version as of the day, from labels known on that day only, judged by a backtest.",
         check_specs=gate_checks(gates),
+        required_resource_keys={"results"},
     )
     def churn_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         from churn_assets.pipeline.training.train import train_or_fall_back  # noqa: PLC0415  # loads all of scikit-learn
 
         as_of = dt.date.fromisoformat(context.partition_key)
-
-        def report(made: StageResult, day: dt.date) -> None:
-            context.log_event(made.event(day.isoformat()))
-
-        work = run_context(context, chain)
-        trained, fallback = as_dagster_failure(lambda: train_or_fall_back(chain, as_of, work, report))
+        with _history_events(context, chain) as run:
+            trained = train_or_fall_back(chain, as_of, run)
+        record(context, trained)
         return dg.MaterializeResult(
-            metadata=_model_metadata(chain, trained) | {"fallback": fallback},
+            metadata=_model_metadata(chain, trained),
             data_version=dg.DataVersion(trained.card.model_version),
             check_results=gate_results(trained.gates, gates),
         )
@@ -54,10 +76,58 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
     return [churn_model]
 
 
+def promotion_assets(chain: Chain) -> list[dg.AssetsDefinition]:
+    """`champion`."""
+
+    @dg.asset(
+        deps=["churn_model"],
+        group_name="training",
+        kinds={"delta"},
+        owners=["team:data-science"],
+        description="The record of promotions: whose scores are published, since when, by whom and why; and what "
+        "changed from one champion to the next.",
+    )
+    def champion(context: dg.AssetExecutionContext, config: PromotionConfig) -> dg.MaterializeResult:
+        named = config.as_of or context.run.tags.get("dagster/partition")
+        as_of = dt.date.fromisoformat(named) if named else None
+        with _history_events(context, chain) as run:
+            promote(chain, PromotionRequest(config.model_version, config.reason, config.force, as_of), run)
+        metadata = promotion_metadata(chain.registry)
+        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(metadata["model_version"]))
+
+    return [champion]
+
+
+@contextmanager
+def _history_events(context: dg.AssetExecutionContext, chain: Chain) -> Iterator[RunContext]:
+    """Who runs this; what lands on the way is Dagster's to know, also where the work fails afterwards."""
+    run = run_context(context, chain)
+    try:
+        with dagster_failures():
+            yield run
+    finally:
+        for result in run.landed:
+            context.log_event(materialization(result, _history_metadata(chain, result)))
+
+
+def _history_metadata(chain: Chain, result: StageResult) -> dict[str, Any]:
+    match result:
+        case LandedCustomers():
+            return landed_metadata(chain, result)
+        case ValidCustomers():
+            return valid_metadata(chain, result)
+        case QuarantinedCustomers():
+            return quarantined_metadata(chain, result)
+        case CustomerFeatures():
+            return features_metadata(chain, result)
+        case _:
+            raise TypeError(f"{result.table.name} is no table of a history")
+
+
 def _training_window(chain: Chain) -> dg.TimeWindowPartitionMapping:
     """A model as of a day is made of the partitions as far back as its backtest's window reaches."""
     label = chain.profile.label
-    reach = 0 if isinstance(label, LabelColumn) else chain.recipe.window_days + 2 * label.horizon_days
+    reach = chain.recipe.window_days + 2 * label.horizon.days if label.is_dated else 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; without it the first year cannot be trained
         return dg.TimeWindowPartitionMapping(start_offset=-reach, allow_nonexistent_upstream_partitions=True)
@@ -80,7 +150,8 @@ def _model_metadata(chain: Chain, trained: "TrainResult") -> dict[str, Any]:
         "backtest_date": str(card.backtest_date or ""),
         "training_dates": [day.isoformat() for day in card.training_dates],
         "skipped_dates": [day.isoformat() for day in card.skipped_dates],
-        "missed": [gate.finding for gate in trained.gates if not gate.passed],
+        "missed": trained.missed,
+        "fallback": trained.fallback,
         "dagster/row_count": card.train_rows,
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name) for name in card.feature_columns]),
         "dagster/column_lineage": column_lineage(

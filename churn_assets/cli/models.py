@@ -28,26 +28,25 @@ def train(
     day = as_date(as_of) or launcher.latest()
     launcher.check_day(day)
     with output.progress(f"training as of {day}"):
-        told = launcher.train(day)
+        trained = launcher.train(day)
     from churn_assets.core.models.card_markdown import leaderboard
 
-    registry = open_registry(settings)
-    [row] = [each.row() for each in registry.registered() if each.card.model_version == told["model_version"]]
-    card = registry.models.card(told["model_version"])
+    card, registry = trained.card, open_registry(settings)
+    [row] = [each.row() for each in registry.registered() if each.card.model_version == card.model_version]
     if json:
         board = [each.model_dump(mode="json") for each in card.leaderboard]
-        gates = [gate.model_dump() for gate in registry.gates_of(card.model_version)]
-        output.print_json(row | {"created": told["created"], "gates": gates, "leaderboard": board})
+        gates = [gate.model_dump() for gate in trained.gates]
+        output.print_json(row | {"created": trained.created, "gates": gates, "leaderboard": board})
         return
     if card.leaderboard:
         output.print_table(f"Candidates, {card.selection}", *leaderboard(card))
     _show([row])
-    if told["fallback"]:
-        output.note(f"warning: no model could be trained, these are the profile's rules: {told['fallback']}")
-    if not told["created"]:
+    if trained.fallback:
+        output.note(f"warning: no model could be trained, these are the profile's rules: {trained.fallback}")
+    if not trained.created:
         output.note("it was there already: the same data, code and settings give the same version")
-    if published := told.get("published_roc_auc"):
-        output.note(f"the scores that were published on {told['backtest_date']} reach ROC-AUC {published:.4f} there")
+    if published := trained.published_roc_auc:
+        output.note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
 
 
 @commands.command()

@@ -47,10 +47,10 @@ def open_scores(settings: "Settings") -> "PublishedScores":
 
 def announce_champion(settings: "Settings", registry: "Registry") -> None:
     """Tell Dagster of the promotions and the canary as they stand now."""
-    from churn_assets.assets.promotion_log import record_of_promotions
+    from churn_assets.assets.promotion_log import promotion_metadata
 
     if registry.has_champion():
-        announce(settings, "champion", None, record_of_promotions(registry))
+        announce(settings, "champion", None, promotion_metadata(registry))
 
 
 def announce(settings: "Settings", asset: str, partition: str | None, metadata: dict[str, Any]) -> None:

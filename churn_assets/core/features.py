@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churn_assets.core.arrow.conversion import to_customers, with_snapshot_date
 from churn_assets.core.arrow.dictionaries import as_coded
 from churn_assets.core.errors import ProfileError
-from churn_assets.core.profile import LabelColumn, Profile
+from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import features_schema
 
 __all__ = ["compute_features", "shown_customers", "to_model_frame"]
@@ -49,9 +49,8 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
 def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.DataFrame:
     """What a profile's own code is shown of `customers`: their columns and `snapshot_date`, never the label."""
     frame = with_snapshot_date(to_customers(customers, profile.checks), day)
-    if isinstance(profile.label, LabelColumn):
-        return frame.drop(columns=profile.label.name)
-    return frame
+    hidden = profile.label.column
+    return frame if hidden is None else frame.drop(columns=hidden)
 
 
 def to_model_frame(features: pa.Table, columns: tuple[str, ...]) -> pd.DataFrame:

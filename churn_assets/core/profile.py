@@ -1,5 +1,6 @@
 """What a business's customers look like, what the model sees of them, and when one has left."""
 
+import datetime as dt
 import hashlib
 import inspect
 import json
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pandera.pandas as pa
@@ -31,6 +32,18 @@ class LabelColumn:
     """
 
     name: str
+    is_dated: ClassVar[bool] = False
+    horizon: ClassVar[dt.timedelta] = dt.timedelta()
+
+    @property
+    def column(self) -> str | None:
+        """The column that no feature may see."""
+        return self.name
+
+    @property
+    def text(self) -> str:
+        """The label in a word, for a model's card."""
+        return f"column {self.name}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,18 @@ class LabelRule:
 
     horizon_days: int
     churned: Callable[[pd.DataFrame, pd.DataFrame], "pd.Series[bool]"]
+    is_dated: ClassVar[bool] = True
+    column: ClassVar[str | None] = None
+
+    @property
+    def horizon(self) -> dt.timedelta:
+        """How long after a snapshot its outcomes are known."""
+        return dt.timedelta(days=self.horizon_days)
+
+    @property
+    def text(self) -> str:
+        """The label in a word, for a model's card."""
+        return f"rule over {self.horizon_days} days"
 
 
 @dataclass(frozen=True)
@@ -126,13 +151,6 @@ class Profile:
         """The schema as pandera's object form."""
         with _without_dask_frames():
             return self.schema.to_schema()
-
-    @property
-    def label_text(self) -> str:
-        """The label in a word, for a model's card."""
-        if isinstance(self.label, LabelColumn):
-            return f"column {self.label.name}"
-        return f"rule over {self.label.horizon_days} days"
 
     def feature_parameters(self, configured: Mapping[str, Any]) -> dict[str, Any]:
         """The keyword parameters `add_features` runs with: its defaults, overridden by `configured`.

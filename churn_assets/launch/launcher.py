@@ -3,19 +3,25 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from churn_assets.assets.results import ACTOR_TAG, REASON_TAG
+from churn_assets.assets.build import build
+from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
-from churn_assets.definitions import compose
 from churn_assets.instance import open_instance
 from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.customers.land import LandedCustomers
+from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
+from churn_assets.pipeline.scoring.score import ScoreResult
 from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from churn_assets.pipeline.training.train import TrainResult
 
 __all__ = ["Launcher", "Night"]
 
@@ -48,14 +54,14 @@ class Launcher:
         self.actor = actor
         self.chain: Chain = build_chain(settings)
         try:
-            self.definitions = compose(self.chain, settings)
+            self.definitions = build(self.chain, settings.schedule.nightly, settings.schedule.training)
         except dg.DagsterInvalidDefinitionError as error:
             raise SettingsError(f"schedule or start_date: {error}") from error
         try:
             self.instance = open_instance(settings)
         except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
-            told = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"Dagster's storage cannot be opened ({told}); see dagster.yaml and data_dir") from error
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
         """The days that were asked for, the source's latest where none were.
@@ -107,13 +113,15 @@ class Launcher:
                 f"choose a day before {self._today()}"
             )
 
-    def train(self, as_of: dt.date) -> Mapping[str, Any]:
-        """Run the training of a day; the metadata of `churn_model`.
+    def train(self, as_of: dt.date) -> "TrainResult":
+        """Run the training of a day.
 
         Raises:
             RunError: the run failed.
         """
-        return self._run("training", as_of, ["churn_model"])["churn_model"]
+        from churn_assets.pipeline.training.train import TrainResult  # noqa: PLC0415  # loads all of scikit-learn
+
+        return self._run("training", as_of, ["churn_model"]).last(TrainResult)
 
     def first_champion(self, as_of: dt.date) -> str:
         """Train the first model and promote it; the configured fallback where none can be trained or passes.
@@ -121,12 +129,13 @@ class Launcher:
         Raises:
             RunError: neither is possible.
         """
-        told = self.train(as_of)
-        wanted: dict[str, Any] = {"as_of": as_of.isoformat(), "reason": told["fallback"]}
-        if not told["fallback"] and not (told["missed"] and self.chain.gates.fallback == "rules"):
-            wanted = {"model_version": told["model_version"], "reason": "the first model, which passed its gates"}
-        config = {"ops": {"champion": {"config": wanted}}}
-        return str(self._run("training", as_of, ["champion"], config)["champion"]["model_version"])
+        trained = self.train(as_of)
+        wanted: dict[str, Any] = {"as_of": as_of.isoformat(), "reason": trained.fallback}
+        if not trained.fallback and not (trained.missed and self.chain.gates.fallback == "rules"):
+            version = trained.card.model_version
+            wanted = {"model_version": version, "reason": "the first model, which passed its gates"}
+        self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": wanted}}})
+        return self.chain.registry.champion()
 
     def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True) -> Night:
         """Run the nightly chain of a day.
@@ -140,22 +149,22 @@ class Launcher:
             RunError: the run failed; nothing was published by the step that did.
         """
         started = dt.datetime.now(dt.UTC)
-        wanted = {"accept_shift": bool(accept_shift), "publish": publish}
-        config = {"ops": {"churn_scores": {"config": wanted}}}
-        told = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
+        config = {"ops": {"churn_scores": {"config": {"accept_shift": bool(accept_shift), "publish": publish}}}}
+        results = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
+        scores = results.last(ScoreResult)
         return Night(
             snapshot_date=day,
-            raw=told["raw_customers"]["dagster/partition_row_count"],
-            valid=told["customers"]["dagster/partition_row_count"],
-            quarantined=told["quarantined_customers"]["dagster/partition_row_count"],
-            scored=told["churn_scores"]["dagster/partition_row_count"],
-            high_risk=told["churn_scores"]["high_risk"],
-            mean_probability=told["churn_scores"]["mean_probability"],
-            model_version=told["churn_scores"]["model_version"],
-            models=told["churn_scores"]["models"],
-            score_version=told["churn_scores"]["version"],
-            published=publish,
-            accepted_shift=told["churn_scores"].get("accepted_shift", []),
+            raw=results.last(LandedCustomers).rows,
+            valid=results.last(ValidCustomers).rows,
+            quarantined=results.last(QuarantinedCustomers).rows,
+            scored=scores.rows,
+            high_risk=scores.audit.tiers["high"],
+            mean_probability=scores.audit.mean_probability,
+            model_version=scores.card.model_version,
+            models=scores.audit.models,
+            score_version=scores.published.version,
+            published=scores.is_published,
+            accepted_shift=scores.accepted_shift,
             seconds=round((dt.datetime.now(dt.UTC) - started).total_seconds(), 3),
         )
 
@@ -166,8 +175,13 @@ class Launcher:
         assets: list[str] | None = None,
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> dict[str, dict[str, Any]]:
-        """The metadata of every asset that the run materialized for `day`, by asset."""
+    ) -> RunResults:
+        """What the stages of the run gave.
+
+        Raises:
+            RunError: a step failed, with its sentence.
+        """
+        results = RunResults()
         try:
             result = self.definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
@@ -175,40 +189,27 @@ class Launcher:
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
                 tags={ACTOR_TAG: self.actor, **(tags or {})},
+                resources={"results": results},
                 raise_on_error=False,
             )
         except SQLAlchemyError as error:
             raise RunError(f"Dagster's storage failed during the run ({str(error).splitlines()[0]})") from error
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
-        told: dict[str, dict[str, Any]] = {}
-        for event in result.all_events:
-            seen = _seen(event)
-            if seen is not None and seen.partition in {day.isoformat(), None}:
-                told[seen.asset_key.to_user_string()] = {name: value.value for name, value in seen.metadata.items()}
-        return told
+        return results
 
     def _today(self) -> dt.date:
         return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
-
-
-def _seen(event: dg.DagsterEvent) -> dg.AssetMaterialization | dg.AssetObservation | None:
-    """What an asset told of itself: of a partition it made, or of one that was not to be published."""
-    if event.is_step_materialization:
-        return event.step_materialization_data.materialization
-    if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION:
-        return event.asset_observation_data.asset_observation
-    return None
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:
     """The sentence of the step that failed, or the last line of what it met unexpectedly."""
     for event in result.all_events:
         if event.is_step_failure:
-            told = event.step_failure_data
-            if told.user_failure_data and told.user_failure_data.description:
-                return str(told.user_failure_data.description)
-            error = told.error
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return str(failure.user_failure_data.description)
+            error = failure.error
             if error and error.cls_name == "DagsterExecutionInterruptedError":
                 return f"{event.step_key}: interrupted; nothing more was published"
             cause = error.cause if error and error.cause else error

@@ -1,4 +1,7 @@
-"""What every asset works with, composed once from the settings; no asset looks anything up itself."""
+"""What every stage works with, composed once from the settings, and what a stage gives.
+
+Belongs here: the chain's parts and the types that all stages share. What a stage does stands in its own module.
+"""
 
 import datetime as dt
 import logging
@@ -18,8 +21,9 @@ from churn_assets.storage.source.files import Source
 from churn_assets.storage.tables.commits import Commit, CommitKind
 from churn_assets.storage.tables.monitoring import Monitoring
 from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import Published
 
-__all__ = ["Chain", "RunContext", "installed_libraries", "logger"]
+__all__ = ["Chain", "RunContext", "StageResult", "installed_libraries", "logger"]
 
 LIBRARIES = ("churn-assets", "joblib", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
@@ -97,14 +101,29 @@ def installed_libraries() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class StageResult:
+    """A partition version that a stage made current; each stage adds what it knows of it."""
+
+    table: Table
+    day: dt.date
+    published: Published
+    rows: int
+
+
+@dataclass(frozen=True)
 class RunContext:
-    """Who is at work, with which code, for the commits' metadata."""
+    """Who is at work, with which code, for the commits' metadata; and what was made on the way to something else.
+
+    `landed` holds the partitions of a history that training found missing, in the order in which they were made,
+    also where the work fails later.
+    """
 
     actor: str
     run_id: str = ""
     reason: str = ""
     code_revision: str = ""
+    landed: list[StageResult] = field(default_factory=list)
 
     def commit(self, kind: CommitKind, model_version: str = "", **details: Any) -> Commit:
-        """The metadata of a commit made by this work."""
+        """The metadata of a commit made by this run."""
         return Commit(kind, self.actor, self.reason, self.run_id, model_version, self.code_revision, details)

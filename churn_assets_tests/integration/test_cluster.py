@@ -103,9 +103,9 @@ def test_audit_that_fails_in_a_worker_comes_through(evening: Evening, cluster: L
     columns["customer_id"][3] = "c99999"
     broken = customers_of(evening.chain.profile, columns)
     path = write_part(tmp_path, 0, broken.schema, "customer_id", [broken])
-    [contestant] = evening.scoring(evening.fitted).contestants
-    files = (*contestant.files[:5], path, *contestant.files[6:])
-    scoring = replace(evening.scoring(evening.fitted), contestants=(replace(contestant, files=files),))
+    [given] = evening.scoring(evening.fitted).inputs
+    files = (*given.files[:5], path, *given.files[6:])
+    scoring = replace(evening.scoring(evening.fitted), inputs=(replace(given, files=files),))
     told = []
 
     for name, engine in (("here", LocalEngine()), ("there", engine_at(cluster.scheduler_address, evening))):

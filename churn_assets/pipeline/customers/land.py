@@ -1,70 +1,78 @@
-"""The stage `customers`, its first half: land the source as it is.
+"""Land the source's snapshot of a day as it is, an immutable copy in the order of its ids: `raw_customers`.
 
-Belongs here: `raw_customers`. How a source's cells become typed stands in `core.landing`, how its
-files are read in `storage.source`.
+How a source's cells become typed stands in `core.customers.landing`, how its files are read in `storage.source`.
 """
 
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain as chain_of
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pyarrow as pa
 
-from churn_assets.assets.metadata import column_schema, partition_metadata
-from churn_assets.assets.results import StageResult, materialized, run_context
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch
 from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema
-from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.storage.source.files import SourceBatch, SourceFile, chunks
 from churn_assets.storage.source.sorting import sorted_by_id
 from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part
 from churn_assets.storage.tables.versions import Staged
 
-__all__ = ["OWNERS", "land_customers", "raw_asset"]
-
-OWNERS = ["team:customer-data"]
+__all__ = ["LandedCustomers", "LandedFile", "land_customers"]
 
 
-def land_customers(chain: Chain, day: dt.date, work: RunContext) -> StageResult:
+@dataclass(frozen=True)
+class LandedFile:
+    """A file of the source as it was read; its path starts at the data folder where it lies below it."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LandedCustomers(StageResult):
+    """A landed snapshot: `batch_id` names the content of its files, `unknown_columns` were not landed."""
+
+    batch_id: str
+    files: tuple[LandedFile, ...]
+    unknown_columns: tuple[str, ...]
+
+
+def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustomers:
     """Land an immutable copy of the source's snapshot of `day`.
 
     Raises:
         SourceMissing, SourceFault: nothing was landed.
     """
     expected = chain.raw.current(day)
-    files = chain.source.files(day)
-    staged, landed = _stage(chain, day, files)
+    sources = chain.source.files(day)
+    staged, landed = _stage(chain, day, sources)
     try:
-        _audit(chain, day, files, landed, staged)
+        _audit(chain, day, sources, landed, staged)
     except RunError:
         chain.raw.discard(staged)
         raise
-    unknown = sorted(landed.unknown)
+    unknown = tuple(sorted(landed.unknown))
     if unknown:
         logger.warning("%s: columns the profile does not know were not landed: %s", day, ", ".join(unknown))
-    told: list[dict[str, Any]] = [
-        {"path": _below(file.path, chain.layout.data_dir), "bytes": file.size, "sha256": landed.digests[file.path]}
-        for file in files
-    ]
-    batch_id = hashlib.sha256("".join(file["sha256"] for file in told).encode()).hexdigest()[:12]
-    details: dict[str, Any] = {"batch_id": batch_id, "files": told, "unknown_columns": unknown}
-    published = chain.raw.publish(staged, expected, work.commit("land", **details))
+    data_dir = chain.layout.data_dir
+    files = tuple(LandedFile(_below(each.path, data_dir), each.size, landed.digests[each.path]) for each in sources)
+    batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]
+    details: dict[str, Any] = {"batch_id": batch_id, "files": [asdict(file) for file in files]}
+    published = chain.raw.publish(staged, expected, run.commit("land", **details, unknown_columns=list(unknown)))
     logger.debug("%s raw_customers: %d rows landed", day, landed.rows)
-    metadata = partition_metadata(chain.raw, published, landed.rows, **details)
-    metadata["dagster/column_schema"] = column_schema(raw_schema(chain.profile))
-    return StageResult("raw_customers", published, landed.rows, metadata)
+    return LandedCustomers(chain.raw, day, published, landed.rows, batch_id, files, unknown)
 
 
-def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_Landed", staged: Staged) -> None:
+def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_LandingCounts", staged: Staged) -> None:
     named = ", ".join(str(file.path) for file in files)
     if chain.source.files(day) != files:
         raise SourceFault(f"{named} changed while it was read; run {day} again")
@@ -77,7 +85,7 @@ def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_Landed
 
 
 @dataclass
-class _Landed:
+class _LandingCounts:
     """What was seen of rows on their way, and the digests of files."""
 
     rows: int = 0
@@ -85,21 +93,21 @@ class _Landed:
     ids: IdOrder = field(default_factory=IdOrder)
     digests: dict[Path, str] = field(default_factory=dict)
 
-    def add(self, more: "_Landed") -> None:
+    def add(self, more: "_LandingCounts") -> None:
         self.rows += more.rows
         self.unknown |= more.unknown
         self.digests |= more.digests
         self.ids.follow(more.ids)
 
 
-def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, _Landed]:
+def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, _LandingCounts]:
     """The rows in the order of their ids: as they come where they are in order, else sorted."""
     schema, key = raw_schema(chain.profile), chain.profile.id_column
     categories = categorical_columns(chain.profile)
-    landed = _Landed()
+    landed = _LandingCounts()
 
-    def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> _Landed:
-        here = _Landed()
+    def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> _LandingCounts:
+        here = _LandingCounts()
         rows = list(_in_order(_cast(chain, day, part, here), key, here))
         write_part(folder, number, as_filled(schema, rows), key, rows)
         return here
@@ -113,7 +121,7 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
     try:
         return chain.raw.stage(day, schema, land_all), landed
     except OutOfOrder:
-        landed = _Landed()
+        landed = _LandingCounts()
     for file in files:
         landed.add(_digest(file))
     arrived = _cast(chain, day, chain.source.batches(files), landed)
@@ -121,7 +129,7 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
         return chain.raw.write(day, schema, key, sorted_by_id(arrived, schema, key, folder)), landed
 
 
-def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _Landed) -> Iterator[pa.Table]:
+def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _LandingCounts) -> Iterator[pa.Table]:
     """Rows of the source in the profile's types."""
     schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
     checked: set[Path] = set()
@@ -133,35 +141,17 @@ def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _L
         yield land_batch(batch, schema, day, str(path), categories)
 
 
-def _in_order(batches: Iterable[pa.Table], key: str, landed: _Landed) -> Iterator[pa.Table]:
+def _in_order(batches: Iterable[pa.Table], key: str, landed: "_LandingCounts") -> Iterator[pa.Table]:
     for batch in batches:
         landed.ids.watch(id_texts(batch.column(key)).combine_chunks())
         yield batch
 
 
-def _digest(file: SourceFile) -> _Landed:
+def _digest(file: SourceFile) -> _LandingCounts:
     with file.path.open("rb") as content:
-        return _Landed(digests={file.path: hashlib.file_digest(content, "sha256").hexdigest()})
+        return _LandingCounts(digests={file.path: hashlib.file_digest(content, "sha256").hexdigest()})
 
 
 def _below(path: Path, folder: Path) -> str:
     """The path from `folder`, where it lies below it: the record survives a move of the whole installation."""
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-
-
-def raw_asset(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`raw_customers`."""
-
-    @dg.asset(
-        partitions_def=partitions,
-        group_name="customers",
-        kinds={"delta", "parquet"},
-        owners=OWNERS,
-        description="An immutable copy of the source's snapshot of the day, sorted by id, with its files' digests.",
-        metadata={"dagster/column_schema": column_schema(raw_schema(chain.profile))},
-    )
-    def raw_customers(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        day = dt.date.fromisoformat(context.partition_key)
-        return materialized(lambda: land_customers(chain, day, run_context(context, chain)))
-
-    return raw_customers

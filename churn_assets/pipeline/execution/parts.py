@@ -63,7 +63,7 @@ class ScoringJob:
 
     day: dt.date
     profile: Profile
-    contestants: tuple[ModelInput, ...]
+    inputs: tuple[ModelInput, ...]
     canary_share: float
     decisions: Decisions
     audit: ScoreAudit
@@ -75,10 +75,10 @@ class ScoringJob:
         With a canary both models score the whole block: the champion's rows are then the same to
         the bit as without one.
         """
-        given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.contestants]
+        given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.inputs]
         for block in zip(*given, strict=True):
             ids = id_texts(block[0].column(self.profile.id_column).combine_chunks())
-            models = [each.model for each in self.contestants]
+            models = [each.model for each in self.inputs]
             scored = [model.score(self.profile, rows, self.day) for model, rows in zip(models, block, strict=True)]
             versions = [model.card.model_version for model in models]
             if len(models) == 1:

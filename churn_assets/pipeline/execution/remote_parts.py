@@ -86,12 +86,11 @@ def scoring_tasks(
         libraries: the packages whose versions a worker must have as they are here.
     """
     with threadpool_limits(1):
-        contestants = [each.model for each in scoring.contestants]
-        proof = _proof(scoring.profile, contestants, models, libraries)
+        inputs = [each.model for each in scoring.inputs]
+        proof = _proof(scoring.profile, inputs, models, libraries)
     for part in parts:
         entries = [
-            TaskInput(each.model.card.model_version, each.files[part], each.is_customers)
-            for each in scoring.contestants
+            TaskInput(each.model.card.model_version, each.files[part], each.is_customers) for each in scoring.inputs
         ]
         yield ScoringTask(
             part=part,
@@ -150,7 +149,7 @@ def _scoring(shard: ScoringTask) -> ScoringJob:
     return ScoringJob(
         day=shard.day,
         profile=profile,
-        contestants=tuple(
+        inputs=tuple(
             ModelInput(model, (entry.file,), entry.is_customers)
             for model, entry in zip(models, shard.entries, strict=True)
         ),

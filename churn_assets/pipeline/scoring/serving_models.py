@@ -1,30 +1,23 @@
-"""Which models score a day, and what they are given: shared by the published and the challenger's scores."""
+"""Which models score a day, opened and proven, and what each of them reads: resolved once, and passed on."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.model import Model
-from churn_assets.core.scoring.rows import ScoreAudit
-from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, installed_libraries, logger
-from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob
+from churn_assets.pipeline.execution.parts import ModelInput
 from churn_assets.pipeline.features import is_fresh
-from churn_assets.pipeline.scoring.progress import told
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.tables.commits import Event, version_before
-from churn_assets.storage.tables.table import Table
-from churn_assets.storage.tables.versions import PartitionVersion, Staged
+from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["ServingModels", "champion_and_canary", "features_version", "open_model", "rows_for", "stage_scores"]
+__all__ = ["ResolvedInput", "ServingModels", "champion_and_canary", "open_model", "resolve_input", "rows_for"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +32,30 @@ class ServingModels:
     def models(self) -> list[Model]:
         """Whoever scores."""
         return [model for model in (self.model, self.canary_model) if model is not None]
+
+
+@dataclass(frozen=True)
+class ResolvedInput:
+    """A model and what it reads: `features`, or where that is None what is computed of `customers`.
+
+    `feature_code_changed` says that today's feature code is not what the model was trained with.
+    """
+
+    model: Model
+    customers: PartitionVersion
+    features: PartitionVersion | None
+    feature_code_changed: bool = False
+
+    @property
+    def features_version(self) -> str:
+        """The version of `customer_features` that is read, empty for none."""
+        return self.features.version if self.features else ""
+
+    @property
+    def files(self) -> ModelInput:
+        """The same as files, for whoever works on parts."""
+        read = self.customers if self.features is None else self.features
+        return ModelInput(self.model, read.files, is_customers=self.features is None)
 
 
 def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> ServingModels:
@@ -81,47 +98,6 @@ def open_model(chain: Chain, version: str) -> Model:
     return model
 
 
-def stage_scores(  # who scores whom, and for what
-    chain: Chain,
-    table: Table,
-    serving: ServingModels,
-    customers: PartitionVersion,
-    edges: tuple[float, ...],
-    *,
-    for_app: bool = False,
-) -> tuple[Staged, ScoreAudit, dict[str, Any]]:
-    """Score every customer of a day and write the rows where no reader looks, audited row by row.
-
-    Where they are `for_app`, an engine may make pieces of the app's lookup as it goes.
-
-    Returns:
-        The files, what the audit saw (probabilities counted between `edges`), and what was read.
-
-    Raises:
-        AuditFailed: the rows are not fit to be read; nothing is left behind.
-        RunError: the engine could not do it; likewise.
-    """
-    made_from = features_version(chain, customers, serving.model.card)
-    audit = ScoreAudit(f"{table.name} {customers.day}", edges)
-    scoring = ScoringJob(
-        day=customers.day,
-        profile=chain.profile,
-        contestants=tuple(_contestant(chain, customers, model) for model in serving.models),
-        canary_share=serving.canary.share if serving.canary else 0.0,
-        decisions=chain.decisions,
-        audit=audit.empty_copy(),
-        is_for_app=for_app,
-    )
-
-    def score_all(folder: Path) -> None:
-        with closing(chain.engine.score(scoring, folder, customers.parts)) as scored:
-            for one in told(scored, str(customers.day), len(customers.parts)):
-                audit.join(one)
-        audit.finish(customers.rows)
-
-    return table.stage(customers.day, SCORES, score_all), audit, made_from
-
-
 def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> str:
     if wanted is None:
         return chain.registry.champion()
@@ -133,27 +109,22 @@ def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Ev
     return wanted
 
 
-def features_version(chain: Chain, customers: PartitionVersion, card: ModelCard) -> dict[str, Any]:
-    """The `customer_features` that the model can read; none where its own are computed from `customers`."""
+def resolve_input(chain: Chain, customers: PartitionVersion, model: Model) -> ResolvedInput:
+    """What the model reads: the current `customer_features` where they are its own, made of these customers."""
+    card = model.card
     if card.is_rules:
-        return {"features_version": "", "feature_code_changed": False}
+        return ResolvedInput(model, customers, None)
     newest = next(chain.features.backwards(customers.day), None)
     if newest is not None and is_fresh(newest, customers.version, card.feature_digest):
-        return {"features_version": newest.version, "feature_code_changed": False}
+        return ResolvedInput(model, customers, chain.features.version(customers.day, newest.version))
     changed = chain.profile.feature_digest(card.feature_parameters) != card.feature_digest
     if changed:
         logger.warning("%s: the feature code has changed since model %s was trained", customers.day, card.model_version)
-    return {"features_version": "", "feature_code_changed": changed}
+    return ResolvedInput(model, customers, None, feature_code_changed=changed)
 
 
 def rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:
     """What the model is given: customers for rules, else its features, read or computed."""
-    given = _contestant(chain, customers, Model(None, card))
+    given = resolve_input(chain, customers, Model(None, card)).files
     for part in customers.parts:
         yield from given.batches(chain.profile, customers.day, part)
-
-
-def _contestant(chain: Chain, customers: PartitionVersion, model: Model) -> ModelInput:
-    if version := features_version(chain, customers, model.card)["features_version"]:
-        return ModelInput(model, chain.features.version(customers.day, version).files, is_customers=False)
-    return ModelInput(model, customers.files, is_customers=True)

@@ -1,4 +1,4 @@
-"""What a model is judged beside: the scores that were really published then, the champion's recipe, the rules."""
+"""What a model is held against: the scores that were really published then, the champion's recipe, the rules."""
 
 import datetime as dt
 from contextlib import suppress
@@ -15,17 +15,11 @@ from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.evaluation.metrics import compare
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.model import apply_rules, predict, predict_in_blocks
-from churn_assets.core.profile import LabelColumn
 from churn_assets.core.training.fitting import fit
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.training.training_data import (
-    Holdout,
-    TrainingData,
-    TrainingPlan,
-    load_training_data,
-    sampled_rows,
-)
+from churn_assets.pipeline.training.training_data import Holdout, TrainingData, TrainingPlan, load_training_data
 from churn_assets.storage.tables.ledger import Row
+from churn_assets.storage.tables.sampling import sampled_rows
 
 __all__ = ["Baseline", "compare_with_baseline", "compare_with_rules", "find_baseline", "record_evaluation"]
 
@@ -38,18 +32,16 @@ class Baseline:
     version: str
 
 
-def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
-    """The scores published on the backtest's day by a model that knew no more; else the champion's recipe.
+def find_baseline(chain: Chain, day: dt.date) -> Baseline | None:
+    """The scores published on the backtest's `day` by a model that knew no more; else the champion's recipe.
 
     None where there is neither, or where the champion's recipe is the one in force.
     """
-    if backtest is None:
-        return None
-    if not isinstance(chain.profile.label, LabelColumn):
-        for event in chain.scores.backwards(backtest):
+    if chain.profile.label.is_dated:
+        for event in chain.scores.backwards(day):
             if not event.commit.details.get("hindsight", True):
                 with suppress(UnknownVersion):  # vacuumed since
-                    chain.scores.version(backtest, event.version)
+                    chain.scores.version(day, event.version)
                     return Baseline("published", event.version)
     with suppress(ChurnError):  # no champion, or one whose folder cannot be read
         champion = chain.registry.models.card(chain.registry.champion())
@@ -60,59 +52,51 @@ def find_baseline(chain: Chain, backtest: dt.date | None) -> Baseline | None:
 
 
 def compare_with_baseline(
-    chain: Chain,
-    plan: TrainingPlan,
-    material: TrainingData,
-    baseline: Baseline | None,
-    probability: NDArray[np.float64],
+    chain: Chain, plan: TrainingPlan, data: TrainingData, baseline: Baseline | None, probability: NDArray[np.float64]
 ) -> tuple[Comparison | None, str]:
-    """`probability` of the hold-out (n) beside the baseline's, on the customers that both know.
+    """`probability` of the hold-out (n) against the baseline's, on the customers that both know.
 
     Returns:
         The comparison, or why there is none: no comparison can fail a training.
     """
-    if baseline is None or plan.backtest is None:
+    if baseline is None:
         champion = "the champion's recipe is the same" if chain.registry.has_champion() else "nothing"
         return None, f"nothing to compare with: that day was not scored, and {champion}"
     try:
         if baseline.kind == "champion":
             champion_card = chain.registry.models.card(baseline.version)
-            other = _champion_then(chain, plan, material, champion_card)
-            told = compare("champion", baseline.version, material.holdout.rows.churned, probability, other)
+            other = _champion_then(chain, plan, data, champion_card)
+            comparison = compare("champion", baseline.version, data.holdout.rows.churned, probability, other)
         else:
-            told = _beside_published(chain, plan, material.holdout, baseline.version, probability)
+            comparison = _with_published(chain, plan, data.holdout, baseline.version, probability)
     except ChurnError as error:
         logger.warning("churn_model: not compared with %s %s: %s", baseline.kind, baseline.version, error)
         return None, f"not compared with {baseline.kind} {baseline.version}: {error}"
-    return told, ""
+    return comparison, ""
 
 
-def _beside_published(
+def _with_published(
     chain: Chain, plan: TrainingPlan, holdout: Holdout, version: str, probability: NDArray[np.float64]
 ) -> Comparison:
-    if plan.backtest is None:
-        raise ValueError("scores are published of a day")
-    then = chain.scores.version(plan.backtest, version)
+    then = chain.scores.version(plan.day, version)
     scores = sampled_rows(then, "customer_id", plan.sample_rate, ["customer_id", "churn_probability"])
     both, known = rows_of(holdout.rows.ids, scores)
     published = known.column("churn_probability").to_numpy()
     return compare("published", version, holdout.rows.churned[both], probability[both], published)
 
 
-def _champion_then(
-    chain: Chain, plan: TrainingPlan, material: TrainingData, champion: ModelCard
-) -> NDArray[np.float64]:
+def _champion_then(chain: Chain, plan: TrainingPlan, data: TrainingData, champion: ModelCard) -> NDArray[np.float64]:
     """What the champion's recipe, trained as of the backtest's day, gives the hold-out.
 
     It learns from the days at hand that lie in its own window, with its own feature parameters.
     """
     if chain.profile.feature_digest(champion.feature_parameters) != chain.feature_digest:
-        material = load_training_data(chain, plan, champion.feature_parameters)
-    rows = material.judged
+        data = load_training_data(chain, plan, champion.feature_parameters)
+    rows = data.judged
     oldest = rows.days.max() - np.timedelta64(champion.chosen.window_days, "D")
     columns = tuple(name for name in champion.feature_columns if name in chain.profile.feature_columns)
     pipeline = fit(rows.keep(rows.days >= oldest), champion.chosen, columns)
-    return predict_in_blocks(lambda block: predict(pipeline, block, columns), material.holdout.rows.features)
+    return predict_in_blocks(lambda block: predict(pipeline, block, columns), data.holdout.rows.features)
 
 
 def compare_with_rules(
@@ -129,8 +113,8 @@ def record_evaluation(chain: Chain, card: ModelCard, evidence: Evidence) -> None
     """Keep how the model was judged; an evaluation beside the same probabilities is not kept twice."""
     gates = judge(evidence, chain.gates)
     missed = [gate.finding for gate in gates if not gate.passed]
-    metrics, beside = evidence.metrics, evidence.comparison
-    published = beside if beside and beside.kind == "published" else None
+    metrics, comparison = evidence.metrics, evidence.comparison
+    published = comparison if comparison and comparison.kind == "published" else None
     row: Row = {
         "evaluated_at": dt.datetime.now(dt.UTC),
         "model_version": card.model_version,
@@ -145,16 +129,16 @@ def record_evaluation(chain: Chain, card: ModelCard, evidence: Evidence) -> None
         "published_roc_auc": published.roc_auc if published else None,
         "passed": not missed,
         "missed": "; ".join(missed),
-        "compared_with": beside.kind if beside else None,
-        "compared_version": beside.version if beside else None,
-        "roc_auc_difference": beside.difference if beside else None,
-        "difference_low": beside.interval.low if beside else None,
-        "difference_high": beside.interval.high if beside else None,
+        "compared_with": comparison.kind if comparison else None,
+        "compared_version": comparison.version if comparison else None,
+        "roc_auc_difference": comparison.difference if comparison else None,
+        "difference_low": comparison.interval.low if comparison else None,
+        "difference_high": comparison.interval.high if comparison else None,
         "evidence": evidence.model_dump_json(),
     }
     chain.registry.evaluations.append(lambda rows: None if _is_there(rows, row) else row)
 
 
 def _is_there(rows: list[Row], row: Row) -> bool:
-    said = [each for each in rows if each["model_version"] == row["model_version"]]
-    return bool(said) and said[-1]["evidence"] == row["evidence"]
+    recorded = [each for each in rows if each["model_version"] == row["model_version"]]
+    return bool(recorded) and recorded[-1]["evidence"] == row["evidence"]

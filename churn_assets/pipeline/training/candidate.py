@@ -20,14 +20,20 @@ from churn_assets.core.models.card import CandidateResult
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
-from churn_assets.core.profile import LabelColumn, LabelRule
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers
 from churn_assets.core.training.fitting import fit
 from churn_assets.core.training.selection import choose
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.scoring.serving_models import rows_for
 from churn_assets.pipeline.training.baselines import Baseline, compare_with_baseline, compare_with_rules
-from churn_assets.pipeline.training.training_data import Holdout, TrainingPlan, load_holdout, load_training_data
+from churn_assets.pipeline.training.training_data import (
+    Holdout,
+    RulesPlan,
+    TrainingData,
+    TrainingPlan,
+    load_holdout,
+    load_training_data,
+)
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["CandidateModel", "freeze", "rules_candidate", "train_candidate"]
@@ -67,61 +73,76 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
     Raises:
         TrainingImpossible: too few outcomes.
     """
-    if plan.backtest is None:
-        raise ValueError("a trained model has a backtest")
-    material = load_training_data(chain, plan)
-    logger.info("churn_model: backtest on %s, trained on %d days", plan.backtest, len(plan.judged))
-    columns, holdout = chain.profile.feature_columns, material.holdout
-    chosen, selection = chain.recipe, ONE_RECIPE
-    leaderboard: tuple[CandidateResult, ...] = ()
-    if chain.recipe.candidates:
-        label = chain.profile.label
-        horizon = label.horizon_days if isinstance(label, LabelRule) else None
-        chosen, selection, leaderboard = choose(material.judged, holdout.rows, chain.recipe, columns, horizon)
-        logger.info("churn_model: %s leads %d contenders", chosen.estimator, len(leaderboard))
-    judged = fit(material.judged, chosen, columns)
+    data = load_training_data(chain, plan)
+    logger.info("churn_model: backtest on %s, trained on %d days", plan.day, len(plan.judged))
+    columns, holdout = chain.profile.feature_columns, data.holdout
+    chosen, selection, leaderboard = _chosen(chain, data)
+    judged = fit(data.judged, chosen, columns)
     probability = predict_in_blocks(lambda block: predict(judged, block, columns), holdout.rows.features)
     shown = to_model_frame(holdout.rows.features, columns)
-    strongest, reached = strongest_feature(
-        to_model_frame(material.judged.features, columns), material.judged.churned, shown, holdout.rows.churned
+    return CandidateModel(
+        pipeline=fit(data.served, chosen, columns) if chain.profile.label.is_dated else judged,
+        chosen=chosen,
+        selection=selection,
+        evidence=_evidence(chain, plan, data, baseline, chosen, probability),
+        churned=holdout.rows.churned,
+        probability=probability,
+        leaderboard=leaderboard,
+        train_rows=len(data.served.churned),
+        train_churners=int(data.served.churned.sum()),
+        left_out=data.left_out,
+        importance=permutation_importances(judged, shown, holdout.rows.churned, chosen.seed),
+        features=feature_histograms(to_model_frame(data.served.features, columns)),
     )
-    comparison, uncompared = compare_with_baseline(chain, plan, material, baseline, probability)
-    evidence = Evidence(
+
+
+def _chosen(chain: Chain, data: TrainingData) -> tuple[Recipe, str, tuple[CandidateResult, ...]]:
+    """The recipe that is trained, how it was selected, and the candidates it was selected from."""
+    if not chain.recipe.candidates:
+        return chain.recipe, ONE_RECIPE, ()
+    horizon_days = chain.profile.label.horizon.days or None
+    columns = chain.profile.feature_columns
+    chosen, selection, leaderboard = choose(data.judged, data.holdout.rows, chain.recipe, columns, horizon_days)
+    logger.info("churn_model: %s leads %d candidates", chosen.estimator, len(leaderboard))
+    return chosen, selection, leaderboard
+
+
+def _evidence(  # all that a gate looks at
+    chain: Chain,
+    plan: TrainingPlan,
+    data: TrainingData,
+    baseline: Baseline | None,
+    chosen: Recipe,
+    probability: NDArray[np.float64],
+) -> Evidence:
+    columns, holdout = chain.profile.feature_columns, data.holdout
+    strongest, roc_auc = strongest_feature(
+        to_model_frame(data.judged.features, columns),
+        data.judged.churned,
+        to_model_frame(holdout.rows.features, columns),
+        holdout.rows.churned,
+    )
+    comparison, uncompared = compare_with_baseline(chain, plan, data, baseline, probability)
+    return Evidence(
         undersampled=chosen.undersamples,
         metrics=measure(holdout.rows.churned, probability),
         slices=_slices(chain, holdout, probability),
         strongest_feature=strongest,
-        strongest_roc_auc=reached,
+        strongest_roc_auc=roc_auc,
         comparison=comparison,
         uncompared=uncompared,
         high_above=chain.decisions.high_above,
-        rules=compare_with_rules(chain, plan.backtest, holdout, probability),
-    )
-    in_sample = isinstance(chain.profile.label, LabelColumn)
-    return CandidateModel(
-        pipeline=judged if in_sample else fit(material.served, chosen, columns),
-        chosen=chosen,
-        selection=selection,
-        evidence=evidence,
-        churned=holdout.rows.churned,
-        probability=probability,
-        leaderboard=leaderboard,
-        train_rows=len(material.served.churned),
-        train_churners=int(material.served.churned.sum()),
-        left_out=material.left_out,
-        importance=permutation_importances(judged, shown, holdout.rows.churned, chosen.seed),
-        features=feature_histograms(to_model_frame(material.served.features, columns)),
+        rules=compare_with_rules(chain, plan.day, holdout, probability),
     )
 
 
-def rules_candidate(chain: Chain, plan: TrainingPlan) -> CandidateModel:
+def rules_candidate(chain: Chain, plan: RulesPlan) -> CandidateModel:
     """The profile's rules as a model, judged where outcomes are known."""
     chosen = chain.recipe.chosen("rules", {})
-    holdout = load_holdout(chain, plan)
-    if holdout is None or plan.backtest is None:
+    if plan.outcomes is None:
         nothing = np.empty(0)
         return CandidateModel(None, chosen, RULES, Evidence(is_rules=True), nothing.astype(bool), nothing)
-    day = plan.backtest
+    day, holdout = plan.outcomes.day, load_holdout(chain, plan.outcomes)
     probability = predict_in_blocks(lambda block: apply_rules(chain.profile, block, day), holdout.customers)
     evidence = Evidence(
         is_rules=True,
@@ -132,7 +153,9 @@ def rules_candidate(chain: Chain, plan: TrainingPlan) -> CandidateModel:
     return CandidateModel(None, chosen, RULES, evidence, holdout.rows.churned, probability)
 
 
-def freeze(chain: Chain, model: Model, made: CandidateModel, customers: PartitionVersion) -> tuple[pa.Table, Reference]:
+def freeze(
+    chain: Chain, model: Model, candidate: CandidateModel, customers: PartitionVersion
+) -> tuple[pa.Table, Reference]:
     """The golden rows and the reference histograms of a model, by the customers of the day it was made as of."""
     kept: pa.Table | None = None
     for batch in customers.batches():
@@ -140,7 +163,7 @@ def freeze(chain: Chain, model: Model, made: CandidateModel, customers: Partitio
     golden = freeze_golden(model, chain.profile, kept, customers.day)
     rows = rows_for(chain, customers, model.card)
     given = [predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch) for batch in rows]
-    return golden, Reference(features=made.features or {}, scores=histogram_of_numbers(np.concatenate(given)))
+    return golden, Reference(features=candidate.features or {}, scores=histogram_of_numbers(np.concatenate(given)))
 
 
 def _slices(chain: Chain, holdout: Holdout, probability: NDArray[np.float64]) -> tuple[Slice, ...]:

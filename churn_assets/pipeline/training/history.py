@@ -1,9 +1,8 @@
 """The history that training needs, landed on the way: only what is missing or stale is made."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from churn_assets.assets.results import StageResult
 from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers, validation_inputs
@@ -13,7 +12,6 @@ from churn_assets.storage.tables.commits import Event
 __all__ = ["available_days", "land_history"]
 
 LOGGED_EVERY = 10
-Report = Callable[[StageResult, dt.date], None]
 
 
 def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
@@ -22,28 +20,28 @@ def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
     return {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
 
 
-def land_history(
-    chain: Chain, days: set[dt.date], with_features: set[dt.date], work: RunContext, report: Report
-) -> None:
-    """See that every one of `days` has valid customers, and those of `with_features` fresh features."""
+def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], run: RunContext) -> None:
+    """See that every one of `days` has valid customers, and those of `with_features` fresh features.
+
+    What is made is kept in `run.landed`.
+    """
     landed, validated = chain.raw.newest(days), chain.customers.newest(days)
     featurized = chain.features.newest(with_features)
     for count, day in enumerate(sorted(days), start=1):
         if day in landed:
             raw_version = landed[day].version
         else:
-            raw = land_customers(chain, day, work)
-            report(raw, day)
+            raw = land_customers(chain, day, run)
+            run.landed.append(raw)
             raw_version = raw.published.version
         if day in validated and _is_made_of(validated[day], validation_inputs(chain, raw_version)):
             version = validated[day].version
         else:
-            made = validate_customers(chain, day, work)
-            report(made.valid, day)
-            report(made.quarantined, day)
-            version = made.valid.published.version
+            valid, quarantined = validate_customers(chain, day, run)
+            run.landed.extend([valid, quarantined])
+            version = valid.published.version
         if day in with_features and not is_fresh(featurized.get(day), version, chain.feature_digest):
-            report(featurize_customers(chain, day, work), day)
+            run.landed.append(featurize_customers(chain, day, run))
         if count % LOGGED_EVERY == 0 or count == len(days):
             logger.info("history: %d of the %d days that training looks at are there", count, len(days))
 

@@ -6,6 +6,7 @@ Whoever imports this loads scikit-learn, which takes a second and 80 MiB: only t
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from churn_assets.core.errors import ChurnError, TrainingImpossible
 from churn_assets.core.evaluation.evidence import Gate
@@ -18,12 +19,10 @@ from churn_assets.core.models.golden import with_kernel
 from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
-from churn_assets.core.profile import LabelColumn
 from churn_assets.pipeline.chain import Chain, RunContext, installed_libraries, logger
 from churn_assets.pipeline.training.baselines import Baseline, find_baseline, record_evaluation
 from churn_assets.pipeline.training.candidate import CandidateModel, freeze, rules_candidate, train_candidate
-from churn_assets.pipeline.training.history import Report
-from churn_assets.pipeline.training.training_data import TrainingPlan, plan_rules, plan_training
+from churn_assets.pipeline.training.training_data import RulesPlan, TrainingPlan, plan_rules, plan_training
 from churn_assets.storage.models.store import ModelFiles
 
 __all__ = ["TrainResult", "train_model", "train_or_fall_back", "with_rules"]
@@ -31,15 +30,25 @@ __all__ = ["TrainResult", "train_model", "train_or_fall_back", "with_rules"]
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A model's card, how it stands to the gates, and whether it was made just now."""
+    """A model's card, how it stands to the gates, and whether it was made just now.
+
+    `published_roc_auc` is that of the scores really published on the backtest's day; `fallback` says why the rules
+    took the place of a trained model, empty where they did not.
+    """
 
     card: ModelCard
     gates: tuple[Gate, ...]
     created: bool
     published_roc_auc: float | None
+    fallback: str = ""
+
+    @property
+    def missed(self) -> list[str]:
+        """The gates that were missed, in words."""
+        return [gate.finding for gate in self.gates if not gate.passed]
 
 
-def train_model(chain: Chain, as_of: dt.date, work: RunContext, report: Report) -> TrainResult:
+def train_model(chain: Chain, as_of: dt.date, run: RunContext) -> TrainResult:
     """Train the recipe as of `as_of`, unless the same data, code and configuration made that version before.
 
     It is judged anew where what it must not fall behind has changed since: then only the record grows.
@@ -47,41 +56,46 @@ def train_model(chain: Chain, as_of: dt.date, work: RunContext, report: Report) 
     Args:
         chain: the chain.
         as_of: nothing that was not known at the end of this day is learnt from.
-        work: who trains.
-        report: told of each partition that is landed on the way.
+        run: who trains; its `landed` gains the partitions that are landed on the way.
 
     Raises:
         TrainingImpossible: too little history, or too few outcomes.
     """
-    rules = chain.recipe.is_rules
-    plan = (plan_rules if rules else plan_training)(chain, as_of, work, report)
-    version = model_version(
+    plan = plan_rules(chain, as_of, run) if chain.recipe.is_rules else plan_training(chain, as_of, run)
+    version = _version(chain, as_of, plan)
+    baseline = find_baseline(chain, plan.day) if isinstance(plan, TrainingPlan) else None
+    created = version not in chain.registry.models.versions()
+    if not created:
+        logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
+        if _is_judged(chain, version, baseline):
+            return _result(chain, chain.registry.models.card(version), created=False)
+    if isinstance(plan, TrainingPlan):
+        candidate = train_candidate(chain, plan, baseline)
+    else:
+        candidate = rules_candidate(chain, plan)
+    card = _card(chain, as_of, plan, candidate, version)
+    record_evaluation(chain, card, candidate.evidence)
+    card = _keep(chain, card, candidate, plan) if created else chain.registry.models.card(version)
+    quality = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
+    logger.info("%s churn_model: %s, %s", as_of, version, quality)
+    return _result(chain, card, created=created)
+
+
+def _version(chain: Chain, as_of: dt.date, plan: TrainingPlan | RulesPlan) -> str:
+    return model_version(
         as_of,
         profile_digest=f"{chain.profile.name} {chain.profile.source_digest}",
         feature_digest=chain.feature_digest,
-        label=chain.profile.label_text,
+        label=chain.profile.label.text,
         recipe=chain.recipe,
         inputs=plan.inputs,
         libraries=installed_libraries(),
         sample_rate=plan.sample_rate,
     )
-    baseline = None if rules else find_baseline(chain, plan.backtest)
-    created = version not in chain.registry.models.versions()
-    if not created:
-        logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
-        if _is_judged(chain, version, baseline):
-            return _trained(chain, chain.registry.models.card(version), created=False)
-    made = rules_candidate(chain, plan) if rules else train_candidate(chain, plan, baseline)
-    card = _card(chain, as_of, plan, made, version)
-    record_evaluation(chain, card, made.evidence)
-    card = _keep(chain, card, made, plan) if created else chain.registry.models.card(version)
-    told = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
-    logger.info("%s churn_model: %s, %s", as_of, version, told)
-    return _trained(chain, card, created=created)
 
 
 def _is_judged(chain: Chain, version: str, baseline: Baseline | None) -> bool:
-    """Whether the newest evaluation stands: by these thresholds, and beside what a model must not fall behind now."""
+    """Whether the newest evaluation stands: by these thresholds, and against what a model must not fall behind now."""
     evidence, last = chain.registry.evidence_of(version), chain.registry.last_evaluation(version)
     if evidence is None or last is None or evidence.high_above not in {None, chain.decisions.high_above}:
         return False
@@ -89,23 +103,25 @@ def _is_judged(chain: Chain, version: str, baseline: Baseline | None) -> bool:
     return baseline is None or compared == (baseline.kind, baseline.version)
 
 
-def _trained(chain: Chain, card: ModelCard, *, created: bool) -> TrainResult:
+def _result(chain: Chain, card: ModelCard, *, created: bool) -> TrainResult:
     judged = chain.registry.last_evaluation(card.model_version)
     gates = tuple(chain.registry.gates_of(card.model_version))
     return TrainResult(card, gates, created, judged["published_roc_auc"] if judged else None)
 
 
-def _keep(chain: Chain, card: ModelCard, made: CandidateModel, plan: TrainingPlan) -> ModelCard:
+def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: TrainingPlan | RulesPlan) -> ModelCard:
     """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
-    model = Model(made.pipeline, card)
-    golden, reference = freeze(chain, model, made, as_of)
+    model = Model(candidate.pipeline, card)
+    golden, reference = freeze(chain, model, candidate, as_of)
     proven, why = with_kernel(model, chain.profile, golden, installed_libraries())
     card = card.model_copy(update={"kernel": EXACT if proven.kernel else why})
-    figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
+    figure = card_figure(candidate.churned, candidate.probability, card.importance) if len(candidate.churned) else b""
     champion, changes = _since_champion(chain, card)
-    page = card_page(card, judge(made.evidence, chain.gates), champion, changes, picture=bool(figure))
-    return chain.registry.models.save(made.pipeline, card, ModelFiles(golden, reference, page, figure, proven.kernel))
+    page = card_page(card, judge(candidate.evidence, chain.gates), champion, changes, picture=bool(figure))
+    return chain.registry.models.save(
+        candidate.pipeline, card, ModelFiles(golden, reference, page, figure, proven.kernel)
+    )
 
 
 def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
@@ -116,41 +132,49 @@ def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
     return champion.model_version, changes_between(champion, card)
 
 
-def _card(chain: Chain, as_of: dt.date, plan: TrainingPlan, made: CandidateModel, version: str) -> ModelCard:
-    in_sample = isinstance(chain.profile.label, LabelColumn) and made.pipeline is not None
+def _card(
+    chain: Chain, as_of: dt.date, plan: TrainingPlan | RulesPlan, candidate: CandidateModel, version: str
+) -> ModelCard:
     card = ModelCard(
         model_version=version,
         trained_as_of=as_of,
         profile=chain.profile.name,
         profile_digest=chain.profile.source_digest,
         recipe=chain.recipe,
-        chosen=made.chosen,
-        selection=made.selection,
-        leaderboard=made.leaderboard,
+        chosen=candidate.chosen,
+        selection=candidate.selection,
+        leaderboard=candidate.leaderboard,
         feature_columns=chain.profile.feature_columns,
         feature_parameters=dict(chain.parameters),
         feature_digest=chain.feature_digest,
-        label=chain.profile.label_text,
-        training_dates=plan.served,
-        backtest_date=plan.backtest,
-        backtest_training_dates=plan.judged,
-        skipped_dates=plan.skipped,
+        label=chain.profile.label.text,
+        **_days(plan),
         inputs=plan.inputs,
         libraries=installed_libraries(),
         code_revision=chain.code_revision,
-        train_rows=made.train_rows,
-        train_churners=made.train_churners,
-        left_out_rows=made.left_out,
-        metrics=made.evidence.metrics,
-        intervals=made.intervals(),
-        slices=made.evidence.slices,
-        importance=made.importance or {},
-        in_sample=in_sample,
+        train_rows=candidate.train_rows,
+        train_churners=candidate.train_churners,
+        left_out_rows=candidate.left_out,
+        metrics=candidate.evidence.metrics,
+        intervals=candidate.intervals(),
+        slices=candidate.evidence.slices,
+        importance=candidate.importance or {},
+        in_sample=not chain.profile.label.is_dated and candidate.pipeline is not None,
         limitations=(),
         files={},
         sample_rate=plan.sample_rate,
     )
     return card.model_copy(update={"limitations": limitations_of(card)})
+
+
+def _days(plan: TrainingPlan | RulesPlan) -> dict[str, Any]:
+    """What a card says of the days that a model was trained and judged on."""
+    if isinstance(plan, RulesPlan):
+        backtest = plan.outcomes.day if plan.outcomes else None
+        days: tuple[Any, ...] = ((), backtest, (), ())
+    else:
+        days = (plan.served, plan.day, plan.judged, plan.skipped)
+    return dict(zip(("training_dates", "backtest_date", "backtest_training_dates", "skipped_dates"), days, strict=True))
 
 
 def with_rules(chain: Chain) -> Chain:
@@ -160,12 +184,12 @@ def with_rules(chain: Chain) -> Chain:
     return dataclasses.replace(chain, recipe=recipe)
 
 
-def train_or_fall_back(chain: Chain, as_of: dt.date, work: RunContext, report: Report) -> tuple[TrainResult, str]:
-    """A trained model; where the history allows none and a fallback is configured, the rules, and why."""
+def train_or_fall_back(chain: Chain, as_of: dt.date, run: RunContext) -> TrainResult:
+    """A trained model; where the history allows none and a fallback is configured, the rules."""
     try:
-        return train_model(chain, as_of, work, report), ""
+        return train_model(chain, as_of, run)
     except TrainingImpossible as error:
         if chain.gates.fallback == "none":
             raise
         logger.warning("%s churn_model: the rules take its place: %s", as_of, error)
-        return train_model(with_rules(chain), as_of, work, report), str(error)
+        return dataclasses.replace(train_model(with_rules(chain), as_of, run), fallback=str(error))

@@ -13,64 +13,95 @@ from churn_assets.assets.training import training_assets
 from churn_assets.core.evaluation.evidence import Evidence, Gate
 from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.options import GateBounds, Recipe
+from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.core.scoring.shift import Finding
+from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
+from churn_assets.pipeline.scoring.score import ScoreResult
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import Published
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.factories import made_up_metrics
+from churn_assets_tests.storage_factories import make_card
+
+DAY = dt.date(2026, 11, 1)
 
 
-def _scored(*findings: Finding, scored: int = 10, **told: Any) -> dict[str, dg.AssetCheckResult]:
+def _scored(
+    folder: Path, *findings: Finding, scored: int = 10, hindsight: bool = False, fallback: bool = False
+) -> dict[str, dg.AssetCheckResult]:
     """The results of ten valid customers, by the name of their check."""
-    given = {"model_version": "20261101-3f9a1c2b", "hindsight": False, "fallback": False} | told
-    return {str(result.check_name): result for result in score_results(10, scored, given, findings)}
+    scores = ScoreResult(
+        Table(folder / "churn_scores"),
+        DAY,
+        Published("0123456789abcdef", changed=True),
+        scored,
+        card=make_card(),
+        audit=ScoreAudit("churn_scores"),
+        valid_rows=10,
+        findings=findings,
+        details={"hindsight": hindsight},
+        is_published=True,
+        is_fallback=fallback,
+    )
+    return {str(result.check_name): result for result in score_results(scores)}
 
 
-def test_conserved_rows_within_the_share_pass() -> None:
+def _split(folder: Path, raw: int, valid: int, quarantined: int) -> tuple[ValidCustomers, QuarantinedCustomers]:
+    """A day of which so many rows were told apart."""
+    table, published = Table(folder / "customers"), Published("0123456789abcdef", changed=True)
+    return (
+        ValidCustomers(table, DAY, published, valid, "raw", raw),
+        QuarantinedCustomers(table, DAY, published, quarantined, "raw", ()),
+    )
+
+
+def test_conserved_rows_within_the_share_pass(tmp_path: Path) -> None:
     """A day whose rows are all accounted for, and few of them broken, passes both checks."""
-    results = customer_results(100, 97, 3, max_share=0.05)
+    results = customer_results(*_split(tmp_path, 100, 97, 3), max_share=0.05)
 
     assert [result.passed for result in results] == [True, True]
 
 
-def test_lost_rows_fail_their_check() -> None:
+def test_lost_rows_fail_their_check(tmp_path: Path) -> None:
     """A row that is neither valid nor quarantined is shown, with the counts."""
-    conserved, _ = customer_results(100, 96, 3, max_share=0.05)
+    conserved, _ = customer_results(*_split(tmp_path, 100, 96, 3), max_share=0.05)
 
     assert not conserved.passed
     assert conserved.metadata["raw"].value == 100
 
 
-def test_ordinary_scores_pass_every_check() -> None:
+def test_ordinary_scores_pass_every_check(tmp_path: Path) -> None:
     """Every check of the scores has its result, and an ordinary day passes all of them."""
-    results = _scored(Finding("max_psi", 0.1, 0.25, "population stability index 0.100 to the last day"))
+    results = _scored(tmp_path, Finding("max_psi", 0.1, 0.25, "population stability index 0.100 to the last day"))
 
     assert list(results) == [spec.name for spec in SCORE_CHECKS]
     assert all(result.passed for result in results.values())
 
 
-def test_missing_score_fails_its_check() -> None:
+def test_missing_score_fails_its_check(tmp_path: Path) -> None:
     """A valid customer without a score is an error, with the counts."""
-    conserved = _scored(scored=9)["rows_conserved"]
+    conserved = _scored(tmp_path, scored=9)["rows_conserved"]
 
     assert (conserved.passed, conserved.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert (conserved.metadata["valid"].value, conserved.metadata["scored"].value) == (10, 9)
 
 
 @pytest.mark.parametrize(("key", "check"), [("hindsight", "no_hindsight"), ("fallback", "no_fallback")])
-def test_hindsight_and_fallback_are_warnings_and_no_errors(key: str, check: str) -> None:
+def test_hindsight_and_fallback_are_warnings_and_no_errors(key: str, check: str, tmp_path: Path) -> None:
     """An old day scored by a newer model, or by rules for want of a model, is allowed, and said with the model."""
-    results = _scored(**{key: True})
+    results = _scored(tmp_path, hindsight=key == "hindsight", fallback=key == "fallback")
 
-    told = results.pop(check)
-    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert told.metadata["model_version"].value == "20261101-3f9a1c2b"
+    shown = results.pop(check)
+    assert (shown.passed, shown.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert shown.metadata["model_version"].value == make_card().model_version
     assert all(result.passed for result in results.values())
 
 
-def test_an_accepted_shift_is_a_warning_with_its_figures() -> None:
+def test_an_accepted_shift_is_a_warning_with_its_figures(tmp_path: Path) -> None:
     """A shift that a person accepted is shown, each figure beside its bound."""
     findings = [Finding("max_mean_change", 0.2, 0.1, "mean moved"), Finding("max_psi", 0.1, 0.25, "index")]
 
-    shift = _scored(*findings)["no_shift"]
+    shift = _scored(tmp_path, *findings)["no_shift"]
 
     assert (shift.passed, shift.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert shift.metadata["mean moved"].value == "0.2000, at most 0.1000"

@@ -153,9 +153,9 @@ def test_lists_become_tuples() -> None:
 
 def test_label_in_a_word() -> None:
     """A card says what the label is."""
-    assert MEMBERS.label_text == "rule over 30 days"
+    assert MEMBERS.label.text == "rule over 30 days"
     assert (
-        profile_of(Visitors, label=LabelColumn("churned"), feature_columns=("visits",)).label_text == "column churned"
+        profile_of(Visitors, label=LabelColumn("churned"), feature_columns=("visits",)).label.text == "column churned"
     )
 
 

@@ -4,16 +4,19 @@ import dataclasses
 import datetime as dt
 import hashlib
 import shutil
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from churn_assets.assets.results import StageResult
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.options import Decisions, Recipe
 from churn_assets.pipeline.chain import Chain, RunContext
+from churn_assets.pipeline.execution.engine import LocalEngine
+from churn_assets.pipeline.execution.parts import ScoringJob
 from churn_assets.pipeline.features import featurize_customers
-from churn_assets.pipeline.scoring.score import ScoreConfig, score_customers
+from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
 from churn_assets.pipeline.training.train import train_model
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.scores.published import PublishedScores
@@ -23,11 +26,7 @@ from churn_assets_tests.factories import MEMBERS
 from churn_assets_tests.storage_factories import evaluation, make_evidence, recording
 
 AS_OF = dt.date(2026, 4, 30)
-WORK = RunContext("tester", run_id="run-1", code_revision="0123abc")
-
-
-def ignore(made: StageResult, day: dt.date) -> None:
-    """Take note of nothing."""
+RUN = RunContext("tester", run_id="run-1", code_revision="0123abc")
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +36,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     for back in range(91):
         export(folder, AS_OF - dt.timedelta(days=back), customers=60 + back // 5)
     chain = chain_over(folder)
-    model = train_model(chain, AS_OF, WORK, ignore).card
+    model = train_model(chain, AS_OF, RUN).card
     chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
-    featurize_customers(chain, AS_OF, WORK)
-    score_customers(chain, AS_OF, ScoreConfig(), WORK)
+    featurize_customers(chain, AS_OF, RUN)
+    score_customers(chain, AS_OF, ScoreOptions(), RUN)
     other = chain_over(folder, decisions=Decisions(medium_above=0, high_above=0))
-    score_customers(other, AS_OF, ScoreConfig(), WORK)
+    score_customers(other, AS_OF, ScoreOptions(), RUN)
     return chain
 
 
@@ -76,10 +75,10 @@ def test_a_score_of_the_canary_leads_to_the_canary(scored: Chain, tmp_path: Path
     """Beside the champion's customers, those of the canary's share are traced to the model that scored them."""
     shutil.copytree(scored.layout.data_dir, tmp_path, dirs_exist_ok=True)
     chain = chain_over(tmp_path, recipe=Recipe(estimator="logistic_regression", window_days=14))
-    canary = train_model(chain, AS_OF, WORK, ignore).card.model_version
+    canary = train_model(chain, AS_OF, RUN).card.model_version
     chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
     chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
-    score_customers(chain, AS_OF, ScoreConfig(), WORK)
+    score_customers(chain, AS_OF, ScoreOptions(), RUN)
     rows = PublishedScores(chain.layout).day(AS_OF).read(["customer_id", "model_version"]).to_pylist()
     model_of = {row["customer_id"]: row["model_version"] for row in rows}
 
@@ -89,14 +88,44 @@ def test_a_score_of_the_canary_leads_to_the_canary(scored: Chain, tmp_path: Path
     assert told == model_of
 
 
+class FeaturizingEngine(LocalEngine):
+    """An engine during whose work somebody else makes the day's features anew, with other parameters."""
+
+    def __init__(self, other: Chain) -> None:
+        self.other = other
+
+    def score(self, job: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[Any, None, None]:
+        """As ever, after the features were replaced."""
+        featurize_customers(self.other, AS_OF, RunContext("somebody else"))
+        yield from super().score(job, folder, parts)
+
+
+def test_features_that_are_replaced_meanwhile_are_not_the_ones_that_were_read(scored: Chain, tmp_path: Path) -> None:
+    """The commit names the features that the scores were computed from, for the champion and for the canary alike."""
+    shutil.copytree(scored.layout.data_dir, tmp_path, dirs_exist_ok=True)
+    chain = chain_over(tmp_path, recipe=Recipe(estimator="logistic_regression", window_days=14))
+    champion, canary = chain.registry.champion(), train_model(chain, AS_OF, RUN).card.model_version
+    chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
+    chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
+    read = chain.features.current(AS_OF)
+    busy = dataclasses.replace(chain, engine=FeaturizingEngine(chain_over(tmp_path, parameters={"few_visits": 7})))
+
+    score_customers(busy, AS_OF, ScoreOptions(), RUN)
+
+    details = next(chain.scores.backwards(AS_OF)).commit.details
+    assert chain.features.current(AS_OF) != read
+    assert details["features_version"] == read
+    assert details["features_versions"] == {champion: read, canary: read}
+
+
 def test_a_score_of_rules_leads_to_the_customer_s_row(tmp_path: Path) -> None:
     """Rules read no features: their score is traced to the rules and to the rows that they looked at."""
     export(tmp_path, AS_OF)
     profile = dataclasses.replace(MEMBERS, rules=lambda members: members["visits"] / 10)
     chain = chain_over(tmp_path, profile=profile, recipe=Recipe(estimator="rules"))
-    rules = train_model(chain, AS_OF, WORK, ignore).card.model_version
+    rules = train_model(chain, AS_OF, RUN).card.model_version
     chain.registry.promote(rules, actor="tester", reason="the first")
-    score_customers(chain, AS_OF, ScoreConfig(), WORK)
+    score_customers(chain, AS_OF, ScoreOptions(), RUN)
 
     told = trace_score(chain.layout, "c00003", AS_OF)
 

@@ -3,7 +3,6 @@
 import datetime as dt
 from pathlib import Path
 
-from churn_assets.assets.results import StageResult
 from churn_assets.core.profile import Profile
 from churn_assets.pipeline.chain import RunContext
 from churn_assets.pipeline.training.training_data import plan_training
@@ -12,11 +11,7 @@ from churn_assets_tests.factories import MEMBERS
 
 AS_OF = dt.date(2026, 4, 30)
 HORIZON = dt.timedelta(days=30)
-WORK = RunContext("tester")
-
-
-def ignore(made: StageResult, day: dt.date) -> None:
-    """Take note of nothing."""
+RUN = RunContext("tester")
 
 
 def edited(profile: Profile) -> Profile:
@@ -29,10 +24,10 @@ def test_an_edit_that_changes_no_feature_does_not_keep_training_out(tmp_path: Pa
     """Features with the same bytes are recorded as made by the new code: no version is new, training goes on."""
     for back in range(91):
         export(tmp_path, AS_OF - dt.timedelta(days=back))
-    before = plan_training(chain_over(tmp_path), AS_OF, WORK, ignore)
+    before = plan_training(chain_over(tmp_path), AS_OF, RUN)
     changed = chain_over(tmp_path, profile=edited(MEMBERS))
 
-    after = plan_training(changed, AS_OF, WORK, ignore)
+    after = plan_training(changed, AS_OF, RUN)
 
     assert after.inputs == before.inputs
     [newest] = {event.commit.details["feature_digest"] for event in changed.features.history(AS_OF - HORIZON)[-1:]}

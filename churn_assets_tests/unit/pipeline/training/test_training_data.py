@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from churn_assets.assets.results import StageResult
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.options import Recipe
 from churn_assets.core.training.sampling import in_sample
@@ -19,11 +18,7 @@ from churn_assets_tests.chains import chain_over, export
 
 AS_OF = dt.date(2026, 4, 30)
 HORIZON = dt.timedelta(days=30)
-WORK = RunContext("tester")
-
-
-def ignore(made: StageResult, day: dt.date) -> None:
-    """Take note of nothing."""
+RUN = RunContext("tester")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +40,7 @@ def daily(daily_once: Path, tmp_path: Path) -> Path:
 def landed(daily_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, and the history of a training as of that day has landed; only to be read."""
     folder = Path(shutil.copytree(daily_once, tmp_path_factory.mktemp("landed") / "daily"))
-    plan_training(chain_over(folder), AS_OF, WORK, ignore)
+    plan_training(chain_over(folder), AS_OF, RUN)
     return folder
 
 
@@ -54,7 +49,7 @@ def test_no_partition_after_the_training_day_is_read(daily: Path) -> None:
     export(daily, AS_OF + dt.timedelta(days=1))
     chain = chain_over(daily)
 
-    plan = plan_training(chain, AS_OF, WORK, ignore)
+    plan = plan_training(chain, AS_OF, RUN)
 
     assert max(entry.snapshot_date for entry in plan.inputs) == AS_OF
     assert max(plan.served) + HORIZON == AS_OF
@@ -62,10 +57,10 @@ def test_no_partition_after_the_training_day_is_read(daily: Path) -> None:
 
 def test_the_backtest_knows_no_more_than_its_own_day(landed: Path) -> None:
     """The labels of the days that train the backtest's model were known on the backtest's day."""
-    plan = plan_training(chain_over(landed), AS_OF, WORK, ignore)
+    plan = plan_training(chain_over(landed), AS_OF, RUN)
 
-    assert plan.backtest == AS_OF - HORIZON
-    assert all(day + HORIZON <= plan.backtest for day in plan.judged)
+    assert plan.day == AS_OF - HORIZON
+    assert all(day + HORIZON <= plan.day for day in plan.judged)
 
 
 def test_days_without_a_source_are_skipped_and_listed(daily: Path) -> None:
@@ -73,7 +68,7 @@ def test_days_without_a_source_are_skipped_and_listed(daily: Path) -> None:
     missing = AS_OF - HORIZON - dt.timedelta(days=7)
     (daily / "source" / f"snapshot_date={missing}" / "members.parquet").unlink()
 
-    plan = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+    plan = plan_training(chain_over(daily), AS_OF, RUN)
 
     assert missing in plan.skipped
     assert missing not in plan.served
@@ -84,26 +79,27 @@ def test_too_short_a_history_is_told(daily: Path) -> None:
     early = AS_OF - dt.timedelta(days=60)
 
     with pytest.raises(TrainingImpossible, match="twice the horizon of 30 days"):
-        plan_training(chain_over(daily), early, WORK, ignore)
+        plan_training(chain_over(daily), early, RUN)
 
 
 def test_history_lands_once(daily: Path) -> None:
     """What has landed for one training is not made again for the next."""
     chain = chain_over(daily)
-    made: list[tuple[str, dt.date]] = []
-    plan_training(chain, AS_OF, WORK, ignore)
+    first, second = RunContext("tester"), RunContext("tester")
+    plan_training(chain, AS_OF, first)
 
-    plan_training(chain, AS_OF, WORK, lambda each, day: made.append((each.asset, day)))
+    plan_training(chain, AS_OF, second)
 
-    assert made == []
+    assert first.landed
+    assert not second.landed
 
 
 def test_features_of_other_parameters_are_made_again(daily: Path) -> None:
     """Training never mixes feature digests: stale features get a new version, and the old ones stay."""
-    before = plan_training(chain_over(daily), AS_OF, WORK, ignore)
+    before = plan_training(chain_over(daily), AS_OF, RUN)
     changed = chain_over(daily, parameters={"few_visits": 5})
 
-    after = plan_training(changed, AS_OF, WORK, ignore)
+    after = plan_training(changed, AS_OF, RUN)
 
     digests = {
         event.commit.details["feature_digest"] for event in changed.features.newest(changed.features.days()).values()
@@ -123,44 +119,44 @@ def test_who_is_gone_has_churned_and_who_is_quarantined_later_is_left_out(tmp_pa
         else:
             export(tmp_path, day, customers=39, visits=["-1", *["1"] * 38])
     chain = chain_over(tmp_path)
-    plan = plan_training(chain, AS_OF, WORK, ignore)
+    plan = plan_training(chain, AS_OF, RUN)
 
-    material = load_training_data(chain, plan)
+    data = load_training_data(chain, plan)
 
-    ids = material.holdout.rows.ids.to_pylist()
-    churned = [name for name, gone in zip(ids, material.holdout.rows.churned, strict=True) if gone]
+    ids = data.holdout.rows.ids.to_pylist()
+    churned = [name for name, gone in zip(ids, data.holdout.rows.churned, strict=True) if gone]
     assert churned == ["c00039"]
     assert "c00000" not in ids
-    assert material.left_out == 1
-    assert material.holdout.customers.column("customer_id").to_pylist() == ids
+    assert data.left_out == 1
+    assert data.holdout.customers.column("customer_id").to_pylist() == ids
 
 
 def test_rows_stand_for_the_days_they_were_taken_from(landed: Path) -> None:
     """Each labelled row tells its day: those of the backtest are all of its day, those of a training of its weeks."""
     chain = chain_over(landed)
-    plan = plan_training(chain, AS_OF, WORK, ignore)
+    plan = plan_training(chain, AS_OF, RUN)
 
-    material = load_training_data(chain, plan)
+    data = load_training_data(chain, plan)
 
-    assert set(material.holdout.rows.days.tolist()) == {plan.backtest}
-    assert set(material.served.days.tolist()) == set(plan.served)
-    assert set(material.judged.days.tolist()) == set(plan.judged)
-    assert len(material.judged.days) == len(material.judged.churned) == material.judged.features.num_rows
+    assert set(data.holdout.rows.days.tolist()) == {plan.day}
+    assert set(data.served.days.tolist()) == set(plan.served)
+    assert set(data.judged.days.tolist()) == set(plan.judged)
+    assert len(data.judged.days) == len(data.judged.churned) == data.judged.features.num_rows
 
 
 @pytest.fixture
 def sampled(landed: Path) -> Chain:
     """The same members with a bound of half of their labelled rows."""
-    everything = plan_training(chain_over(landed), AS_OF, WORK, ignore)
-    days = {everything.backtest, *everything.served, *everything.judged}
+    everything = plan_training(chain_over(landed), AS_OF, RUN)
+    days = {everything.day, *everything.served, *everything.judged}
     return chain_over(landed, recipe=Recipe(window_days=14, max_rows=20 * len(days)))
 
 
 def test_a_long_history_is_sampled_by_customer(sampled: Chain) -> None:
     """Beyond the bound the same customers are read on every day, with the outcomes and features that are theirs."""
-    plan = plan_training(sampled, AS_OF, WORK, ignore)
+    plan = plan_training(sampled, AS_OF, RUN)
 
-    material = load_training_data(sampled, plan)
+    data = load_training_data(sampled, plan)
     all_of_them = load_training_data(sampled, replace(plan, sample_rate=1.0))
 
     assert plan.sample_rate == 0.5
@@ -168,7 +164,7 @@ def test_a_long_history_is_sampled_by_customer(sampled: Chain) -> None:
     taken = in_sample(ids, 0.5)
     assert 0 < taken.sum() < len(ids)
     for part, whole in zip(
-        (material.served, material.judged, material.holdout.rows),
+        (data.served, data.judged, data.holdout.rows),
         (all_of_them.served, all_of_them.judged, all_of_them.holdout.rows),
         strict=True,
     ):
@@ -176,12 +172,12 @@ def test_a_long_history_is_sampled_by_customer(sampled: Chain) -> None:
         assert part.features.to_pylist() == whole.features.filter(pa.array(kept)).to_pylist()
         assert part.churned.tolist() == whole.churned[kept].tolist()
         assert part.days.tolist() == whole.days[kept].tolist()
-    assert material.holdout.customers.column("customer_id").to_pylist() == ids.filter(pa.array(taken)).to_pylist()
+    assert data.holdout.customers.column("customer_id").to_pylist() == ids.filter(pa.array(taken)).to_pylist()
 
 
 def test_other_feature_parameters_are_sampled_alike(sampled: Chain) -> None:
     """Where features are computed anew, it is for the same customers."""
-    plan = plan_training(sampled, AS_OF, WORK, ignore)
+    plan = plan_training(sampled, AS_OF, RUN)
 
     stored, computed = load_training_data(sampled, plan), load_training_data(sampled, plan, {"few_visits": 5})
 
@@ -208,7 +204,7 @@ def test_a_short_history_is_not_sampled(landed: Path, max_rows: int | None) -> N
     """A bound that is not reached leaves nobody out."""
     chain = chain_over(landed, recipe=Recipe(window_days=14, max_rows=max_rows))
 
-    plan = plan_training(chain, AS_OF, WORK, ignore)
+    plan = plan_training(chain, AS_OF, RUN)
 
     assert plan.sample_rate == 1
 
@@ -222,11 +218,11 @@ def test_days_before_the_first_partition_do_not_exist(daily: Path) -> None:
     assert found == {AS_OF, AS_OF - dt.timedelta(days=10)}
 
 
-def test_every_partition_that_lands_is_reported(daily: Path) -> None:
-    """What training makes on the way is told, partition by partition, for the UI."""
-    made: list[tuple[str, dt.date]] = []
+def test_every_partition_that_lands_is_kept_in_the_run(daily: Path) -> None:
+    """What training makes on the way is kept, partition by partition, for the UI."""
+    run = RunContext("tester")
 
-    land_history(chain_over(daily), {AS_OF}, {AS_OF}, WORK, lambda each, day: made.append((each.asset, day)))
+    land_history(chain_over(daily), {AS_OF}, {AS_OF}, run)
 
     names = ["raw_customers", "customers", "quarantined_customers", "customer_features"]
-    assert made == [(name, AS_OF) for name in names]
+    assert [(result.table.name, result.day) for result in run.landed] == [(name, AS_OF) for name in names]

@@ -4,31 +4,31 @@ import logging
 
 import pytest
 
-from churn_assets.pipeline.scoring.progress import told
+from churn_assets.pipeline.scoring.stage import logged_progress
 
 
 def lines(total: int, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What is told of `total` parts, which all come."""
+    """What is logged of `total` parts, which all come."""
     with caplog.at_level(logging.INFO, logger="churn_assets"):
-        assert list(told(range(total), "2026-07-01", total)) == list(range(total))
+        assert list(logged_progress(range(total), "2026-07-01", total)) == list(range(total))
     return [record.getMessage() for record in caplog.records]
 
 
 @pytest.mark.parametrize(("total", "count"), [(0, 0), (1, 1), (3, 3), (10, 10), (20, 10), (1908, 10)])
-def test_each_tenth_is_told_once(total: int, count: int, caplog: pytest.LogCaptureFixture) -> None:
-    """However many parts there are, the log gets ten lines at most, and the last part is told."""
+def test_each_tenth_is_logged_once(total: int, count: int, caplog: pytest.LogCaptureFixture) -> None:
+    """However many parts there are, the log gets ten lines at most, and the last part is logged."""
     found = lines(total, caplog)
 
     assert len(found) == count
     assert found[-1:] == [f"2026-07-01: {total} of {total} parts scored"] * (total > 0)
 
 
-def test_slow_work_is_told_between_the_tenths(
+def test_slow_work_is_logged_between_the_tenths(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a tenth takes longer than half a minute, so much is told as was done meanwhile."""
+    """Where a tenth takes longer than half a minute, so much is logged as was done meanwhile."""
     clock = iter(range(0, 100_000, 12))
-    monkeypatch.setattr("churn_assets.pipeline.scoring.progress.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("churn_assets.pipeline.scoring.stage.time.monotonic", lambda: float(next(clock)))
 
     found = lines(100, caplog)
 

@@ -1,0 +1,40 @@
+"""The definitions of a chain, put together in one place: by the code location, by the command line, by tests."""
+
+import dagster as dg
+
+from churn_assets.assets.customers import customer_assets
+from churn_assets.assets.features import feature_assets
+from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
+from churn_assets.assets.monitoring import quality_assets
+from churn_assets.assets.partitions import snapshot_dates
+from churn_assets.assets.results import run_results
+from churn_assets.assets.scoring import challenger_assets, scoring_assets
+from churn_assets.assets.training import promotion_assets, training_assets
+from churn_assets.pipeline.chain import Chain
+
+__all__ = ["build"]
+
+
+def build(chain: Chain, nightly_cron: str, training_cron: str) -> dg.Definitions:
+    """Assets, jobs and schedules of a chain; the crons are in its time zone."""
+    partitions = snapshot_dates(chain.start_date, chain.timezone)
+    nightly = nightly_job()
+    training = training_job()
+    return dg.Definitions(
+        assets=[
+            *customer_assets(chain, partitions),
+            *feature_assets(chain, partitions),
+            *training_assets(chain, partitions),
+            *promotion_assets(chain),
+            *scoring_assets(chain, partitions),
+            *challenger_assets(chain, partitions),
+            *quality_assets(chain, partitions),
+        ],
+        jobs=[nightly, training],
+        schedules=[
+            nightly_schedule(nightly, nightly_cron, chain.timezone),
+            training_schedule(training, training_cron, chain.timezone),
+        ],
+        resources={"results": run_results},
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,96 @@
+"""A day scored into files that no reader sees yet, audited row by row: to be published, or in the shadow."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.table_schemas import SCORES
+from churn_assets.pipeline.chain import Chain, logger
+from churn_assets.pipeline.execution.parts import ScoringJob
+from churn_assets.pipeline.scoring.serving_models import ResolvedInput
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.versions import Staged
+
+__all__ = ["StagedScores", "logged_progress", "stage_scores"]
+
+QUIET_SECONDS = 30.0
+
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True)
+class StagedScores:
+    """Files of scores, what the audit saw of them, and what they were computed from."""
+
+    staged: Staged
+    audit: ScoreAudit
+    inputs: tuple[ResolvedInput, ...]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the commit says of the inputs: those of the first model."""
+        first = self.inputs[0]
+        return {
+            "features_version": first.features_version,
+            "feature_code_changed": first.feature_code_changed,
+            "customers_version": first.customers.version,
+        }
+
+
+def stage_scores(
+    chain: Chain,
+    table: Table,
+    inputs: Sequence[ResolvedInput],
+    edges: tuple[float, ...],
+    *,
+    canary_share: float = 0.0,
+    for_app: bool = False,
+) -> StagedScores:
+    """Score every customer of a day and write the rows where no reader looks.
+
+    Args:
+        chain: the chain.
+        table: whose version is staged.
+        inputs: who scores, by what; the second one is the canary.
+        edges: between which the audit counts probabilities.
+        canary_share: of the customers, whom the canary scores.
+        for_app: whether an engine may make segments of the app's lookup as it goes.
+
+    Raises:
+        AuditFailed: the rows are not fit to be read; nothing is left behind.
+        RunError: the engine could not do it; likewise.
+    """
+    customers = inputs[0].customers
+    audit = ScoreAudit(f"{table.name} {customers.day}", edges)
+    job = ScoringJob(
+        day=customers.day,
+        profile=chain.profile,
+        inputs=tuple(each.files for each in inputs),
+        canary_share=canary_share,
+        decisions=chain.decisions,
+        audit=audit.empty_copy(),
+        is_for_app=for_app,
+    )
+
+    def score_all(folder: Path) -> None:
+        with closing(chain.engine.score(job, folder, customers.parts)) as scored:
+            for part_audit in logged_progress(scored, str(customers.day), len(customers.parts)):
+                audit.join(part_audit)
+        audit.finish(customers.rows)
+
+    return StagedScores(table.stage(customers.day, SCORES, score_all), audit, tuple(inputs))
+
+
+def logged_progress(parts: Iterable[Done], where: str, total: int) -> Iterator[Done]:
+    """`parts` as they come, logged at each tenth of `total`, and every half minute of a slow one."""
+    last = time.monotonic()
+    for done, part in enumerate(parts, 1):
+        now = time.monotonic()
+        if done * 10 // total > (done - 1) * 10 // total or now - last >= QUIET_SECONDS:
+            logger.info("%s: %d of %d parts scored", where, done, total)
+            last = now
+        yield part
