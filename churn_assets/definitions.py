@@ -3,6 +3,7 @@
 import dagster as dg
 
 from churn_assets.assets.build import build
+from churn_assets.assets.results import RunResults
 from churn_assets.composition import build_chain
 from churn_assets.settings import Settings, load_settings
 
@@ -11,7 +12,7 @@ __all__ = ["build_definitions", "defs"]
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Assets, jobs and schedules for `settings`."""
-    return build(build_chain(settings), settings.schedule.nightly, settings.schedule.training)
+    return build(build_chain(settings), settings.schedule.nightly, settings.schedule.training, RunResults())
 
 
 @dg.definitions

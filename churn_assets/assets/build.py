@@ -7,7 +7,7 @@ from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
 from churn_assets.assets.monitoring import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
-from churn_assets.assets.results import run_results
+from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, scoring_assets
 from churn_assets.assets.training import promotion_assets, training_assets
 from churn_assets.pipeline.chain import Chain
@@ -15,8 +15,15 @@ from churn_assets.pipeline.chain import Chain
 __all__ = ["build"]
 
 
-def build(chain: Chain, nightly_cron: str, training_cron: str) -> dg.Definitions:
-    """Assets, jobs and schedules of a chain; the crons are in its time zone."""
+def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResults) -> dg.Definitions:
+    """Assets, jobs and schedules of a chain.
+
+    Args:
+        chain: the chain.
+        nightly_cron: when a night runs, in the chain's time zone.
+        training_cron: when a model is trained, likewise.
+        results: takes what the stages of this process's runs give.
+    """
     partitions = snapshot_dates(chain.start_date, chain.timezone)
     nightly = nightly_job()
     training = training_job()
@@ -35,6 +42,6 @@ def build(chain: Chain, nightly_cron: str, training_cron: str) -> dg.Definitions
             nightly_schedule(nightly, nightly_cron, chain.timezone),
             training_schedule(training, training_cron, chain.timezone),
         ],
-        resources={"results": run_results},
+        resources={"results": results},
         executor=dg.in_process_executor,
     )

@@ -21,7 +21,6 @@ __all__ = [
     "materialized",
     "record",
     "run_context",
-    "run_results",
 ]
 
 ACTOR_TAG = "churn_assets/actor"
@@ -31,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class RunResults:
-    """What the stages of one run gave: whoever starts the run in its own process reads them when it has ended."""
+    """What the stages of a run gave: whoever starts runs in its own process reads them when one has ended."""
 
     def __init__(self) -> None:
         self._results: list[object] = []
@@ -40,15 +39,13 @@ class RunResults:
         """Keep what a stage gave."""
         self._results.append(result)
 
+    def clear(self) -> None:
+        """Forget the runs before."""
+        self._results.clear()
+
     def last(self, kind: type[Result]) -> Result:
         """The newest result of a kind; that a successful run holds it is its assets' promise."""
         return next(each for each in reversed(self._results) if isinstance(each, kind))
-
-
-@dg.resource(description="What the stages of the run gave, for whoever started it in its own process.")
-def run_results(_: dg.InitResourceContext) -> RunResults:
-    """The results of a run that nobody waits for."""
-    return RunResults()
 
 
 def record(context: dg.AssetExecutionContext, *results: object) -> None:

@@ -52,9 +52,10 @@ class Launcher:
 
     def __init__(self, settings: Settings, actor: str) -> None:
         self.actor = actor
+        self._results = RunResults()
         self.chain: Chain = build_chain(settings)
         try:
-            self.definitions = build(self.chain, settings.schedule.nightly, settings.schedule.training)
+            self.definitions = build(self.chain, settings.schedule.nightly, settings.schedule.training, self._results)
         except dg.DagsterInvalidDefinitionError as error:
             raise SettingsError(f"schedule or start_date: {error}") from error
         try:
@@ -181,7 +182,7 @@ class Launcher:
         Raises:
             RunError: a step failed, with its sentence.
         """
-        results = RunResults()
+        self._results.clear()
         try:
             result = self.definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
@@ -189,14 +190,13 @@ class Launcher:
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
                 tags={ACTOR_TAG: self.actor, **(tags or {})},
-                resources={"results": results},
                 raise_on_error=False,
             )
         except SQLAlchemyError as error:
             raise RunError(f"Dagster's storage failed during the run ({str(error).splitlines()[0]})") from error
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
-        return results
+        return self._results
 
     def _today(self) -> dt.date:
         return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
