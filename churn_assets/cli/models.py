@@ -126,7 +126,7 @@ def canary(
     settings = load_settings()
     registry = open_registry(settings)
     wanted = None if version is None else Canary(version, share)
-    told = registry.set_canary(wanted, actor=current_user(), reason=reason if off else required_reason(reason)) or {}
+    told = registry.set_canary(wanted, actor=current_user(), reason=required_reason(reason)) or {}
     announce_champion(settings, registry)
     if json:
         output.print_json(told)

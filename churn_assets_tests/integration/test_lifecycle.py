@@ -207,14 +207,25 @@ def test_canary_is_taken_back_and_recorded(challenged: Installation) -> None:
     who = models(challenged)
     challenged.run("canary", who["challenger"], "--reason", "see it live")
 
-    off = challenged.run("canary", "--off", "--json")
+    off = challenged.run("canary", "--off", "--reason", "seen enough", "--json")
     night = challenged.run("run", "--date", str(NIGHT), "--json").json[0]
-    again = challenged.run("canary", "--off").error(2)
+    again = challenged.run("canary", "--off", "--reason", "seen enough").error(2)
 
     assert off.json["model_version"] is None
     assert night["models"] == {who["champion"]: night["scored"]}
     assert [row["model_version"] for row in table(challenged, "canaries")] == [who["challenger"], None]
     assert "no canary" in again
+
+
+def test_a_promotion_from_the_launchpad_needs_a_reason(challenged: Installation) -> None:
+    """Dagster's own way records no promotion that nobody gave a reason for, and says what is missing."""
+    who = models(challenged)
+
+    result = challenged.materialize(NIGHT, "champion", job="training", champion={"model_version": who["challenger"]})
+
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert "no reason was given" in str(failure.step_failure_data.user_failure_data)
+    assert models(challenged) == who
 
 
 def test_pinned_model_ignores_the_canary(challenged: Installation) -> None:
@@ -237,6 +248,7 @@ def test_pinned_model_ignores_the_canary(challenged: Installation) -> None:
         (["CHAMPION", "--reason", "x"], "champion"),
         (["CHALLENGER", "--share", "1.0", "--reason", "x"], "--share"),
         (["CHALLENGER"], "--reason"),
+        (["--off"], "--reason"),
         (["CHALLENGER", "--off"], "--off"),
     ],
 )

@@ -172,9 +172,10 @@ class Registry:
 
         Raises:
             UnknownVersion: no such version.
-            InputError: it missed its gates, is champion, or there is no canary to take back.
+            InputError: it missed its gates, is champion, there is no canary to take back, or nobody says why.
             RunError: somebody else set the canary at the same time.
         """
+        _require_reason(reason)
         seen = len(self.canaries.rows())
         if canary is None and self.canary() is None:
             raise InputError("there is no canary to take back")
@@ -242,9 +243,10 @@ class Registry:
 
         Raises:
             UnknownVersion: no such version.
-            InputError: it missed its gates, or is champion already.
+            InputError: it missed its gates, is champion already, or nobody says why.
             RunError: somebody else promoted a model at the same time.
         """
+        _require_reason(reason)
         self._serviceable(version)
         missed = self.missed(version)
         if missed and not force:
@@ -272,6 +274,15 @@ class Registry:
             }
 
         return self.promotions.append(record)
+
+
+def _require_reason(reason: str) -> None:
+    """The record says why: nothing is recorded without, whoever asks."""
+    if not reason.strip():
+        raise InputError(
+            "no reason was given: say why, for whoever reads the record, with --reason or as `reason` in the "
+            "run's config"
+        )
 
 
 def _missed(version: str, evidence: dict[str, Evidence], bounds: GateBounds) -> list[str]:

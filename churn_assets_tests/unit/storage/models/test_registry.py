@@ -188,6 +188,20 @@ def test_the_champion_cannot_be_promoted_again(registry: Registry) -> None:
     assert len(registry.promotions.rows()) == 1
 
 
+@pytest.mark.parametrize("reason", ["", " ", "\n\t"])
+def test_nothing_is_recorded_without_a_reason(registry: Registry, reason: str) -> None:
+    """Whoever asks, a promotion and a canary are recorded with a reason or not at all."""
+    registry.promote(NEW, actor="ana", reason="the first")
+
+    with pytest.raises(InputError, match="no reason was given"):
+        registry.promote(OLD, actor="ana", reason=reason)
+    with pytest.raises(InputError, match="no reason was given"):
+        registry.set_canary(Canary(OLD, 0.1), actor="ana", reason=reason)
+
+    assert registry.champion() == NEW
+    assert not registry.canaries.rows()
+
+
 def test_an_unknown_version_cannot_be_promoted(registry: Registry) -> None:
     """A version that is not there is refused, forced or not, and nothing is recorded."""
     with pytest.raises(UnknownVersion, match="20270101-00000000"):
