@@ -3,6 +3,7 @@
 Belongs here: what every asset does with a result or a failure. What is shown of a table stands in `metadata`.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -43,9 +44,13 @@ class RunResults:
         """Forget the runs before."""
         self._results.clear()
 
+    def all(self, kind: type[Result]) -> list[Result]:
+        """Every result of a kind, in the order in which they were given."""
+        return [each for each in self._results if isinstance(each, kind)]
+
     def last(self, kind: type[Result]) -> Result:
         """The newest result of a kind; that a successful run holds it is its assets' promise."""
-        return next(each for each in reversed(self._results) if isinstance(each, kind))
+        return self.all(kind)[-1]
 
 
 def record(context: dg.AssetExecutionContext, *results: object) -> None:
@@ -58,7 +63,15 @@ def run_context(context: dg.AssetExecutionContext, chain: Chain) -> RunContext:
     """Who runs this, by the run's tags: a person's name, the schedule's, or `dagster`; and with which code."""
     tags = context.run.tags
     actor = tags.get(ACTOR_TAG) or tags.get("user") or tags.get("dagster/schedule_name") or "dagster"
-    return RunContext(actor, context.run.run_id, tags.get(REASON_TAG, ""), chain.code_revision)
+    return RunContext(actor, context.run.run_id, tags.get(REASON_TAG, ""), chain.code_revision, _began(context))
+
+
+def _began(context: dg.AssetExecutionContext) -> dt.datetime:
+    """When the run began, by Dagster's record of it."""
+    run = context.instance.get_run_record_by_id(context.run.run_id)
+    if run is None:
+        return dt.datetime.now(dt.UTC)
+    return dt.datetime.fromtimestamp(run.start_time, dt.UTC) if run.start_time else run.create_timestamp
 
 
 @contextmanager

@@ -35,12 +35,14 @@ class PromotionConfig(dg.Config):
     """What to promote.
 
     Where nothing is named and there is no champion, or only the fallback: the newest model that passed
-    its gates; else the configured fallback, as of `as_of`, the run's partition where null.
+    its gates; else the configured fallback, as of `as_of`, the run's partition where null. Where it is to be the
+    `first`, a champion that is there already stays.
     """
 
     model_version: str | None = None
     reason: str = ""
     force: bool = False
+    first: bool = False
     as_of: str | None = None
 
 
@@ -91,7 +93,9 @@ def promotion_assets(chain: Chain) -> list[dg.AssetsDefinition]:
         named = config.as_of or context.run.tags.get("dagster/partition")
         as_of = dt.date.fromisoformat(named) if named else None
         with _history_events(context, chain) as run:
-            promote(chain, PromotionRequest(config.model_version, config.reason, config.force, as_of), run)
+            promote(
+                chain, PromotionRequest(config.model_version, config.reason, config.force, config.first, as_of), run
+            )
         metadata = promotion_metadata(chain.registry)
         return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(metadata["model_version"]))
 

@@ -134,7 +134,7 @@ class Launcher:
         wanted: dict[str, Any] = {"as_of": as_of.isoformat(), "reason": trained.fallback}
         if not trained.fallback and not (trained.missed and self.chain.gates.fallback == "rules"):
             version = trained.card.model_version
-            wanted = {"model_version": version, "reason": "the first model, which passed its gates"}
+            wanted = {"model_version": version, "reason": "the first model, which passed its gates", "first": True}
         self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": wanted}}})
         return self.chain.registry.champion()
 
@@ -193,10 +193,21 @@ class Launcher:
                 raise_on_error=False,
             )
         except SQLAlchemyError as error:
-            raise RunError(f"Dagster's storage failed during the run ({str(error).splitlines()[0]})") from error
+            raise RunError(
+                f"Dagster's storage failed during the run ({str(error).splitlines()[0]}){self._in_force()}"
+            ) from error
         if not result.success:
-            raise RunError(f"{_failure(result)} (Dagster run {result.run_id})")
+            raise RunError(f"{_failure(result)} (Dagster run {result.run_id}){self._in_force()}")
         return self._results
+
+    def _in_force(self) -> str:
+        """What a run that failed had published before: its scores are read, whatever Dagster's record says."""
+        return "".join(
+            f"; the scores of {scores.day}, version {scores.published.version}, had been published before that and are "
+            f"in force: `churn-assets rollback --date {scores.day} --reason TEXT` takes them back"
+            for scores in self._results.all(ScoreResult)
+            if scores.is_published
+        )
 
     def _today(self) -> dt.date:
         return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()

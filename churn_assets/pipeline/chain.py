@@ -114,14 +114,15 @@ class StageResult:
 class RunContext:
     """Who is at work, with which code, for the commits' metadata; and what was made on the way to something else.
 
-    `landed` holds the partitions of a history that training found missing, in the order in which they were made,
-    also where the work fails later.
+    What a person decides after the run `began` stands. `landed` holds the partitions of a history that training found
+    missing, in the order in which they were made, also where the work fails later.
     """
 
     actor: str
     run_id: str = ""
     reason: str = ""
     code_revision: str = ""
+    began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     landed: list[StageResult] = field(default_factory=list)
 
     def commit(self, kind: CommitKind, model_version: str = "", **details: Any) -> Commit:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churn_assets.core.arrow.batches import ordered_map
-from churn_assets.core.errors import AuditFailed
+from churn_assets.core.errors import AuditFailed, PartitionConflict
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.rows import ScoreAudit
 from churn_assets.core.scoring.shift import Finding, audit_shift
@@ -77,6 +77,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     """
     expected = chain.scores.current(day)
     events = chain.scores.history(day)
+    _refuse_after_rollback(day, events, run)
     serving = champion_and_canary(chain, day, options.model_version, events)
     card = serving.model.card
     fallback = card.is_rules and not chain.recipe.is_rules
@@ -197,6 +198,21 @@ def _accepted_before(events: Sequence[Event]) -> list[str]:
     """What a person accepted of the scores that are current."""
     accepted: list[str] = events[-1].commit.details.get("accepted_shift", []) if events else []
     return accepted
+
+
+def _refuse_after_rollback(day: dt.date, events: Sequence[Event], run: RunContext) -> None:
+    """A rollback that was made since the run began is a person's word on the day, and stands.
+
+    Raises:
+        PartitionConflict: there is one.
+    """
+    if not events or events[-1].commit.kind != "rollback" or events[-1].published_at <= run.began:
+        return
+    rollback = events[-1]
+    raise PartitionConflict(
+        f"churn_scores {day}: {rollback.commit.actor} rolled it back to version {rollback.version} "
+        f"({rollback.commit.reason}) after this run began; nothing was published: run the day again to score it anew"
+    )
 
 
 def _warn_of_rollback(day: dt.date, events: Sequence[Event], published: Published) -> None:

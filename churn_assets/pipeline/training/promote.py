@@ -18,12 +18,14 @@ class PromotionRequest:
     """What to promote.
 
     Where nothing is named and there is no champion, or only the fallback: the newest model that passed
-    its gates; else the configured fallback, as of `as_of`.
+    its gates; else the configured fallback, as of `as_of`. Where it is to be the `first`, a champion that is there
+    already stays.
     """
 
     model_version: str | None = None
     reason: str = ""
     force: bool = False
+    first: bool = False
     as_of: dt.date | None = None
 
 
@@ -37,7 +39,9 @@ def promote(chain: Chain, request: PromotionRequest, run: RunContext) -> None:
     registry = chain.registry
     if request.model_version:
         reason = request.reason or run.reason
-        registry.promote(request.model_version, actor=run.actor, reason=reason, force=request.force)
+        registry.promote(
+            request.model_version, actor=run.actor, reason=reason, force=request.force, first=request.first
+        )
         return
     if registry.has_champion() and not _fallback_serves(registry):
         return
