@@ -56,7 +56,6 @@ def test_a_run_that_fails_after_its_publish_says_what_is_in_force(
     retrained: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the disk is full when Dagster is to be told, the run failed and its scores are read: both are said."""
-
     monkeypatch.setattr(score_assets, "materialized", Mock(side_effect=NO_ROOM))
 
     failed = retrained.run("run", "--date", str(NIGHTS[0])).error(1)
@@ -69,7 +68,6 @@ def test_a_run_that_fails_before_its_publish_claims_nothing(
     retrained: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing was published, nothing is said to be in force."""
-
     monkeypatch.setattr(score_assets, "score_customers", Mock(side_effect=NO_ROOM))
 
     failed = retrained.run("run", "--date", str(NIGHTS[0])).error(1)
