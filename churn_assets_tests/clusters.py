@@ -22,10 +22,9 @@ from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.execution.engine import Engine
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob
 from churn_assets.pipeline.scoring.serving_models import resolve_input
-from churn_assets.pipeline.scoring.stage import stage_scores
+from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage.tables import parquet
-from churn_assets.storage.tables.versions import Staged
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.factories import customers_of, member_columns
 from churn_assets_tests.storage_factories import make_card, make_kept
@@ -97,13 +96,12 @@ class Evening:
         for path in (self.folder / "profiles" / "calls").iterdir():
             path.unlink()
 
-    def stage(self, engine: Engine, *models: Model, for_app: bool = False) -> tuple[Staged, ScoreAudit]:
+    def stage(self, engine: Engine, *models: Model, for_app: bool = False) -> StagedScores:
         """Score the day by the first model, or by both, a quarter of the customers by the second."""
         chain = dataclasses.replace(self.chain, engine=engine)
         customers = chain.customers.version(DAY)
         inputs = [resolve_input(chain, customers, model) for model in models]
-        scores = stage_scores(chain, chain.scores, inputs, (0.2, 0.4), canary_share=0.25, for_app=for_app)
-        return scores.staged, scores.audit
+        return stage_scores(chain, chain.scores, inputs, (0.2, 0.4), canary_share=0.25, for_app=for_app)
 
     def scoring(self, *models: Model) -> ScoringJob:
         """The day as it is given to an engine."""

@@ -10,6 +10,7 @@ ChurnError                  a sentence for a person: what, where, what to do
     ├── SourceFault         a source file that cannot be read as customers
     ├── AuditFailed         data that may not be published
     ├── PartitionConflict   somebody else published the partition in the meantime
+    ├── DamagedVersion      files of a version that are not what was written
     ├── SchemaChanged       a table's columns differ from what would be written
     ├── PartitionMissing    an upstream partition that was never published
     ├── TrainingImpossible  not enough history or labels for an honest model
@@ -21,6 +22,7 @@ ChurnError                  a sentence for a person: what, where, what to do
 __all__ = [
     "AuditFailed",
     "ChurnError",
+    "DamagedVersion",
     "InputError",
     "LookupFault",
     "ModelFault",
@@ -76,6 +78,10 @@ class AuditFailed(RunError):
 
 class PartitionConflict(RunError):
     """The partition was published by somebody else since the work on it began."""
+
+
+class DamagedVersion(RunError):
+    """A file of a partition version is missing, or does not hold what was written."""
 
 
 class SchemaChanged(RunError):

@@ -1,12 +1,29 @@
 """The only place that spells paths below `data_dir`."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
-__all__ = ["Layout", "lookup_folder", "part_name", "partition_folder", "segments_folder", "version_folder"]
+__all__ = [
+    "Layout",
+    "PartFile",
+    "lookup_folder",
+    "part_file",
+    "part_name",
+    "partition_folder",
+    "record_file",
+    "segments_folder",
+    "version_folder",
+]
+
+PART_PATH = re.compile(
+    rf"{SNAPSHOT_DATE}=(?P<day>\d{{4}}-\d\d-\d\d)/(?P<version>\w+)/part-(?P<number>\d+)\.parquet", re.ASCII
+)
+RECORD_PATH = re.compile(r"\w[\w.-]*\.parquet", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -46,8 +63,52 @@ def lookup_folder(day: dt.date, version: str) -> str:
 
 
 def segments_folder(folder: Path) -> Path:
-    """Where the pieces of a lookup lie while its scores are written in `folder`."""
+    """Where the segments of a lookup lie while its scores are written in `folder`."""
     return folder / "lookup"
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """A file of a partition version, and how many rows its table's log says that it holds."""
+
+    day: dt.date
+    version: str
+    number: int
+    path: Path
+    rows: int
+
+
+def part_file(root: Path, path: str, rows: int) -> PartFile:
+    """The file that an entry of a table's log names: `snapshot_date=2026-11-01/<version>/part-0.parquet`, and no other.
+
+    Raises:
+        RunError: the path leaves the table, or is that of no version.
+    """
+    found = PART_PATH.fullmatch(path)
+    try:
+        day = dt.date.fromisoformat(found["day"]) if found else None
+    except ValueError:
+        day = None
+    if found is None or day is None:
+        raise RunError(
+            f"{root}: its log names {path!r}, which is no file of a version of this table; nothing was read: restore "
+            "_delta_log from a backup"
+        )
+    return PartFile(day, found["version"], int(found["number"]), root / path, rows)
+
+
+def record_file(root: Path, path: str) -> Path:
+    """The file that an entry of a ledger's log names: one beside the log, and no other.
+
+    Raises:
+        RunError: the path leaves the ledger.
+    """
+    if not RECORD_PATH.fullmatch(path):
+        raise RunError(
+            f"{root}: its log names {path!r}, which is no file of this record; nothing was read: restore _delta_log "
+            "from a backup"
+        )
+    return root / path
 
 
 def part_name(number: int) -> str:

@@ -66,19 +66,20 @@ def test_cluster_gives_the_bytes_of_one_machine(
 ) -> None:
     """Parts scored by other processes make the version that this process makes, with a canary too."""
     models = [evening.fitted, evening.rules] if canary else [evening.fitted]
-    here, seen_here = evening.stage(LocalEngine(), *models)
+    here = evening.stage(LocalEngine(), *models)
 
-    there, seen_there = evening.stage(engine_at(cluster.scheduler_address, evening), *models)
+    there = evening.stage(engine_at(cluster.scheduler_address, evening), *models)
 
-    assert there.version == here.version
-    assert sorted(path.name for path in there.folder.iterdir()) == sorted(path.name for path in here.folder.iterdir())
-    assert (seen_there.summary(), seen_there.models) == (seen_here.summary(), seen_here.models)
-    assert len(seen_there.models) == len(models)
+    assert there.staged.version == here.staged.version
+    names = [sorted(path.name for path in each.staged.folder.iterdir()) for each in (there, here)]
+    assert names[0] == names[1]
+    assert (there.audit.summary(), there.audit.models) == (here.audit.summary(), here.audit.models)
+    assert len(there.audit.models) == len(models)
 
 
 def test_killed_worker_costs_its_shard_only(evening: Evening, cluster: LocalCluster) -> None:
     """A worker killed at work: its part is scored once more, every other one once, and the bytes are the same."""
-    here, _ = evening.stage(LocalEngine(), evening.rules)
+    here = evening.stage(LocalEngine(), evening.rules).staged
     evening.forget_calls()
     evening.hold.touch()
 
@@ -88,10 +89,10 @@ def test_killed_worker_costs_its_shard_only(evening: Evening, cluster: LocalClus
         victims_part, victim = at_work[0]
         os.kill(victim, signal.SIGKILL)
         evening.hold.unlink()
-        there, seen = staging.result(PATIENCE)
+        scores = staging.result(PATIENCE)
 
-    assert there.version == here.version
-    assert seen.rows == evening.chain.customers.version(there.day).rows
+    assert scores.staged.version == here.version
+    assert scores.audit.rows == evening.chain.customers.version(here.day).rows
     scored = [part for part, _ in evening.calls()]
     assert len(scored) == PARTS + 1
     assert scored.count(victims_part) == 2

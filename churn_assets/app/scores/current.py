@@ -15,7 +15,7 @@ from churn_assets.core.errors import LookupFault
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.lookup.cache import LookupCache
-from churn_assets.storage.tables.catalog import Catalog, CatalogReader, PublishedDay
+from churn_assets.storage.tables.delta_log import Catalog, DeltaLog, PublishedDay
 
 __all__ = ["CurrentScores", "ServedState"]
 
@@ -48,7 +48,7 @@ class CurrentScores:
         self.trouble = ""
         self._timezone = timezone
         root = layout.table("churn_scores")
-        self._reader = CatalogReader(root)
+        self._log = DeltaLog(root)
         self._newest = LookupCache(root, keep=2)
         self._others = LookupCache(root)  # apart, so that an old day being made anew holds up no swap
         self._pool = ThreadPoolExecutor(1, "churn-follow")
@@ -59,7 +59,7 @@ class CurrentScores:
         Raises:
             ChurnError: the table or the lookup cannot be read; what was in force stays.
         """
-        catalog = self._reader.read()
+        catalog = self._log.refresh().catalog()
         before = self.in_force
         if catalog is not before.catalog:
             started = time.perf_counter()

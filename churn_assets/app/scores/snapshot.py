@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 from zoneinfo import ZoneInfo
 
 from churn_assets.storage.lookup.reader import Lookup, LookupHit
-from churn_assets.storage.tables.catalog import PublishedDay
+from churn_assets.storage.tables.delta_log import PublishedDay
 
 __all__ = ["ScoreSnapshot", "end_of"]
 

@@ -9,10 +9,9 @@ import pyarrow.compute as pc
 
 from churn_assets.core.arrow.conversion import rows_of
 from churn_assets.core.scoring.drift import histogram_of_numbers, population_stability_index
+from churn_assets.core.scoring.histogram import TWENTIETHS, counts_between
 
 __all__ = ["compare_scores", "largest_changes", "matched"]
-
-TWENTIETHS = tuple(edge / 20 for edge in range(1, 20))
 
 
 def matched(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -44,8 +43,8 @@ def compare_scores(before: pa.Table, after: pa.Table) -> dict[str, Any]:
         "tier_changed": _changed(then, now, "risk_tier"),
         "action_changed": _changed(then, now, "action"),
         "mean_shift": float(second.mean() - first.mean()) if len(first) else 0.0,
-        "histogram_before": _twentieths(first),
-        "histogram_after": _twentieths(second),
+        "histogram_before": counts_between(first, TWENTIETHS).tolist(),
+        "histogram_after": counts_between(second, TWENTIETHS).tolist(),
     }
 
 
@@ -88,8 +87,3 @@ def _rank_correlation(first: "np.ndarray[Any, Any]", second: "np.ndarray[Any, An
     if not len(first) or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(np.corrcoef(pd.Series(first).rank(), pd.Series(second).rank())[0, 1])
-
-
-def _twentieths(probability: "np.ndarray[Any, Any]") -> list[int]:
-    counted = np.bincount(np.searchsorted(TWENTIETHS, probability, side="right"), minlength=len(TWENTIETHS) + 1)
-    return [int(count) for count in counted]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.options import Decisions
+from churn_assets.core.scoring.histogram import counts_between
 from churn_assets.core.scoring.shift import ScoreSummary
 from churn_assets.core.table_schemas import SCORES
 
@@ -112,8 +113,7 @@ class ScoreAudit:
         for column, counts in (("risk_tier", self.tiers), ("model_version", self.models)):
             for value, rows in _counted(batch.column(column)).items():
                 counts[value] = counts.get(value, 0) + rows
-        reaching = [int(np.count_nonzero(probability >= edge)) for edge in self.edges]
-        here = -np.diff(np.array([len(probability), *reaching, 0]))
+        here = counts_between(probability, self.edges)
         self.counts = here if self.counts is None else self.counts + here
         self.rows += batch.num_rows
         self.probability_sum += float(probability.sum())

@@ -1,4 +1,4 @@
-"""Scoring on a Dask cluster: one shard a part, so that a killed worker costs the shards that it held.
+"""Scoring on a Dask cluster: one task a part, so that a killed worker costs the tasks that it held.
 
 Workers deliver files into an inbox beside the folder that will be published; from there this process
 moves one file a part into it. No worker ever knows the published folder, so none can touch it, however
@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.core.errors import ChurnError, RunError
-from churn_assets.core.scoring.rows import ScoreAudit
-from churn_assets.pipeline.execution.parts import ScoringJob
+from churn_assets.pipeline.execution.parts import PartResult, ScoringJob
 from churn_assets.pipeline.execution.remote_parts import TaskResult, run_task, scoring_tasks
 from churn_assets.storage.layout import part_name
 
@@ -31,7 +30,7 @@ PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 5.0
 AHEAD = 4  # parts submitted for each thread of the cluster, so that none waits for this process
 LEAST_AHEAD = 32  # also where there are no workers yet: a cluster that grows by itself looks at what waits
-RETRIES = 2  # of a shard that met something unexpected, such as a file system that was away for a moment
+RETRIES = 2  # of a task that met something unexpected, such as a file system that was away for a moment
 
 logger = logging.getLogger(__name__)
 
@@ -62,28 +61,28 @@ class DaskEngine:
         self.connect_seconds = connect_seconds
         self.patience_seconds = patience_seconds
 
-    def score(self, scoring: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
+    def score(self, job: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[PartResult, None, None]:
         """As `Engine`.
 
         Raises:
             RunError: the cluster cannot be reached, was lost, has no workers, or some that differ from this process.
         """
         with _inbox(folder) as inbox, self._connected() as client:
-            shards = scoring_tasks(scoring, parts, inbox, self.models, self.libraries)
+            tasks = scoring_tasks(job, parts, inbox, self.models, self.libraries)
             waiting: dict[Future[Any], int] = {}
-            audits: dict[int, ScoreAudit] = {}
+            results: dict[int, PartResult] = {}
             for part in parts:
-                while part not in audits:
-                    room = self._ahead(client) - len(waiting) - len(audits)
-                    for shard in islice(shards, max(room, 0)):
-                        key = (f"score_shard-{folder.name}", shard.part)
-                        waiting[client.submit(run_task, shard, key=key, pure=False, retries=RETRIES)] = shard.part
+                while part not in results:
+                    room = self._ahead(client) - len(waiting) - len(results)
+                    for task in islice(tasks, max(room, 0)):
+                        key = (f"score_part-{folder.name}", task.part)
+                        waiting[client.submit(run_task, task, key=key, pure=False, retries=RETRIES)] = task.part
                     for future in self._finished(client, list(waiting)):
                         number = waiting.pop(future)
-                        delivery = self._delivery(future, number)
-                        delivery.file.rename(folder / part_name(number))
-                        audits[number] = delivery.audit
-                yield audits.pop(part)
+                        result = self._result_of(future, number)
+                        result.file.rename(folder / part_name(number))
+                        results[number] = PartResult(result.audit)
+                yield results.pop(part)
 
     @contextmanager
     def _connected(self) -> Iterator["Client"]:
@@ -111,10 +110,10 @@ class DaskEngine:
         if client.status != "running":  # it lost the scheduler, and what it had submitted with it
             raise self._lost()
         try:
-            told: dict[str, int] = client.nthreads()
+            threads: dict[str, int] = client.nthreads()
         except (OSError, CancelledError) as error:
             raise self._lost() from error
-        return told
+        return threads
 
     def _finished(self, client: "Client", futures: list["Future[Any]"]) -> list["Future[Any]"]:
         """Those that are done, at least one; as long as there are workers this may take its time."""
@@ -142,8 +141,8 @@ class DaskEngine:
                     "nothing was published: start some, and run the day again"
                 )
 
-    def _delivery(self, future: "Future[Any]", part: int) -> TaskResult:
-        """What came of a shard.
+    def _result_of(self, future: "Future[Any]", part: int) -> TaskResult:
+        """What came of a task.
 
         Raises:
             ChurnError: what the worker raised, as itself; RunError where it was nothing of ours.
@@ -151,7 +150,7 @@ class DaskEngine:
         from distributed import KilledWorker  # noqa: PLC0415  # as above
 
         try:
-            told: TaskResult | ChurnError = future.result()
+            result: TaskResult | ChurnError = future.result()
         except KilledWorker as error:
             raise RunError(
                 f"part {part}: {error.allowed_failures + 1} workers died of it, the last one "
@@ -163,9 +162,9 @@ class DaskEngine:
             raise self._failed(part, error) from error
         except Exception as error:
             raise self._failed(part, error) from error
-        if isinstance(told, ChurnError):
-            raise told
-        return told
+        if isinstance(result, ChurnError):
+            raise result
+        return result
 
     def _failed(self, part: int, error: Exception) -> RunError:
         return RunError(

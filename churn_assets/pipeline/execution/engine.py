@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Protocol
 
 from churn_assets.core.arrow.batches import ordered_map
-from churn_assets.core.scoring.rows import ScoreAudit
-from churn_assets.pipeline.execution.parts import ScoringJob, score_part
+from churn_assets.pipeline.execution.parts import PartResult, ScoringJob, score_part
 
 __all__ = ["Engine", "LocalEngine"]
 
 
 class Engine(Protocol):
-    """Whoever scores parts; a part that was scored lies in the folder, whole, before its audit is given."""
+    """Whoever scores parts; a part that was scored lies in the folder, whole, before its result is given."""
 
-    def score(self, scoring: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
-        """Write the scores of `parts` below `folder`; what an audit saw of each, in their order.
+    def score(self, job: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[PartResult, None, None]:
+        """Write the scores of `parts` below `folder`; what came of each, in their order.
 
         Raises:
             AuditFailed, ModelFault, ProfileError: as `score_part`.
@@ -27,6 +26,6 @@ class Engine(Protocol):
 class LocalEngine:
     """A thread a core, in this process."""
 
-    def score(self, scoring: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[ScoreAudit, None, None]:
+    def score(self, job: ScoringJob, folder: Path, parts: Sequence[int]) -> Generator[PartResult, None, None]:
         """As `Engine`."""
-        yield from ordered_map(partial(score_part, scoring, folder), parts)
+        yield from ordered_map(partial(score_part, job, folder), parts)

@@ -24,10 +24,10 @@ from churn_assets.core.scoring.canary import in_canary
 from churn_assets.core.scoring.rows import ScoreAudit, score_rows
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import part_name, segments_folder
-from churn_assets.storage.lookup.segments import write_segment
+from churn_assets.storage.lookup.writer import LookupSegment, write_segment
 from churn_assets.storage.tables.parquet import read_batches, write_part
 
-__all__ = ["ModelInput", "ScoringJob", "score_part"]
+__all__ = ["ModelInput", "PartResult", "ScoringJob", "score_part"]
 
 FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that larger batches would only take memory
 
@@ -56,9 +56,9 @@ class ModelInput:
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """How a day is scored: by its first contestant, and for `canary_share` of the customers by its second.
+    """How a day is scored: by its first input, and for `canary_share` of the customers by its second.
 
-    Where it `is_for_app`, a piece of the app's lookup is made of each part, beside it.
+    Where it `is_for_app`, a segment of the app's lookup is made of each part.
     """
 
     day: dt.date
@@ -89,21 +89,28 @@ class ScoringJob:
             yield score_rows(ids, np.where(tried, scored[1], scored[0]), each_version, self.decisions)
 
 
-def score_part(scoring: ScoringJob, folder: Path, part: int) -> ScoreAudit:
-    """Write the scores of a part below `folder`, read them back, and tell what an audit saw of them.
+@dataclass(frozen=True)
+class PartResult:
+    """What an audit saw of the scores of a part, and the segment of the app's lookup that was made of them, if any."""
+
+    audit: ScoreAudit
+    segment: LookupSegment | None = None
+
+
+def score_part(job: ScoringJob, folder: Path, part: int) -> PartResult:
+    """Write the scores of a part below `folder`, and read them back.
 
     Raises:
         AuditFailed: a row is not fit to be read.
         ModelFault, ProfileError: a model cannot score the part.
     """
-    write_part(folder, part, SCORES, "customer_id", scoring.blocks(part))
-    audit = scoring.audit.empty_copy()
+    write_part(folder, part, SCORES, "customer_id", job.blocks(part))
+    audit = job.audit.empty_copy()
     audited = _audited(folder / part_name(part), audit)
-    if scoring.is_for_app:
-        write_segment(segments_folder(folder), part, audited)
-    else:
-        deque(audited, maxlen=0)
-    return audit
+    if job.is_for_app:
+        return PartResult(audit, write_segment(segments_folder(folder), part, audited))
+    deque(audited, maxlen=0)
+    return PartResult(audit)
 
 
 def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+import churn_assets
 from churn_assets.core.errors import ChurnError, RunError
 from churn_assets.core.models.golden import golden_digest
 from churn_assets.core.models.model import Model
@@ -31,14 +32,14 @@ from churn_assets.storage.layout import part_name
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.models.store import ModelStore
 
-__all__ = ["ScoringTask", "TaskResult", "run_task", "scoring_tasks"]
+__all__ = ["ScoringTask", "TaskResult", "digest_code", "run_task", "scoring_tasks"]
 
 LISTED = 12  # of a digest, in a sentence
 
 
 @dataclass(frozen=True)
 class TaskInput:
-    """A contestant by its name, and the one file of it that the shard is about."""
+    """A model by its name, and the one file of it that the task is about."""
 
     model_version: str
     file: Path
@@ -56,7 +57,7 @@ class ScoringTask:
     inbox: Path
     models: Path
     profile: str
-    entries: tuple[TaskInput, ...]
+    inputs: tuple[TaskInput, ...]
     day: dt.date
     canary_share: float
     decisions: Decisions
@@ -74,88 +75,84 @@ class TaskResult:
 
 
 def scoring_tasks(
-    scoring: ScoringJob, parts: Iterable[int], inbox: Path, models: Path, libraries: tuple[str, ...]
+    job: ScoringJob, parts: Iterable[int], inbox: Path, models: Path, libraries: tuple[str, ...]
 ) -> Iterator[ScoringTask]:
-    """`parts` of `scoring` as shards that deliver below `inbox`.
+    """`parts` of `job` as tasks whose files come to lie below `inbox`.
 
     Args:
-        scoring: what is to be done.
+        job: what is to be done.
         parts: the numbers of its parts.
         inbox: a folder that every worker sees; the caller removes it in the end.
         models: where the model versions lie.
         libraries: the packages whose versions a worker must have as they are here.
     """
     with threadpool_limits(1):
-        inputs = [each.model for each in scoring.inputs]
-        proof = _proof(scoring.profile, inputs, models, libraries)
+        proof = _proof(job.profile, [each.model for each in job.inputs], models, libraries)
     for part in parts:
-        entries = [
-            TaskInput(each.model.card.model_version, each.files[part], each.is_customers) for each in scoring.inputs
-        ]
+        inputs = [TaskInput(each.model.card.model_version, each.files[part], each.is_customers) for each in job.inputs]
         yield ScoringTask(
             part=part,
             inbox=inbox,
             models=models,
-            profile=scoring.profile.name,
-            entries=tuple(entries),
-            day=scoring.day,
-            canary_share=scoring.canary_share,
-            decisions=scoring.decisions,
-            audit=scoring.audit.empty_copy(),
+            profile=job.profile.name,
+            inputs=tuple(inputs),
+            day=job.day,
+            canary_share=job.canary_share,
+            decisions=job.decisions,
+            audit=job.audit.empty_copy(),
             libraries=libraries,
             proof=proof,
         )
 
 
-def run_task(shard: ScoringTask) -> TaskResult | ChurnError:
-    """Score a shard into a new folder below its inbox.
+def run_task(task: ScoringTask) -> TaskResult | ChurnError:
+    """Score a task into a new folder below its inbox.
 
     A failure that another attempt would only repeat is given, not raised.
     """
     threadpool_limits(1)  # for good: numeric threads of a worker's process would compete with its other tasks
-    attempt = shard.inbox / uuid.uuid4().hex
+    attempt = task.inbox / uuid.uuid4().hex
     try:
-        scoring = _scoring(shard)
+        job = _job(task)
         attempt.mkdir()
-        audit = score_part(scoring, attempt, 0)
+        result = score_part(job, attempt, 0)
     except BaseException as error:
         shutil.rmtree(attempt, ignore_errors=True)
         if isinstance(error, ChurnError):
             return error
         raise
-    return TaskResult(attempt / part_name(0), audit)
+    return TaskResult(attempt / part_name(0), result.audit)
 
 
-def _scoring(shard: ScoringTask) -> ScoringJob:
-    """The shard as this process scores it: of a single part.
+def _job(task: ScoringTask) -> ScoringJob:
+    """The task as this process scores it: of a single part.
 
     Raises:
         RunError: this process would not, or might not, give the same bytes.
     """
-    if not shard.inbox.is_dir():
+    if not task.inbox.is_dir():
         raise RunError(
-            f"worker on {platform.node()} does not see {shard.inbox}; nothing was published: mount the same data_dir "
+            f"worker on {platform.node()} does not see {task.inbox}; nothing was published: mount the same data_dir "
             "there, under the same path"
         )
-    profile = _profile(shard.profile)
-    versions = tuple(entry.model_version for entry in shard.entries)
-    models, proof = _opened(shard.models, shard.profile, versions, shard.libraries)
-    if differing := [name for name, wanted in shard.proof.items() if proof[name] != wanted]:
-        told = [f"{name} is {proof[name]} there and {shard.proof[name]} here" for name in differing]
+    profile = _profile(task.profile)
+    versions = tuple(each.model_version for each in task.inputs)
+    models, proof = _opened(task.models, task.profile, versions, task.libraries)
+    if differing := [name for name, wanted in task.proof.items() if proof[name] != wanted]:
+        differences = [f"{name} is {proof[name]} there and {task.proof[name]} here" for name in differing]
         raise RunError(
-            f"worker on {platform.node()} may give other scores: {', '.join(told)}; nothing was published: start "
-            "every worker anew, from the image that runs this"
+            f"worker on {platform.node()} may give other scores: {', '.join(differences)}; nothing was published: "
+            "start every worker anew, from the image that runs this"
         )
     return ScoringJob(
-        day=shard.day,
+        day=task.day,
         profile=profile,
         inputs=tuple(
-            ModelInput(model, (entry.file,), entry.is_customers)
-            for model, entry in zip(models, shard.entries, strict=True)
+            ModelInput(model, (each.file,), each.is_customers) for model, each in zip(models, task.inputs, strict=True)
         ),
-        canary_share=shard.canary_share,
-        decisions=shard.decisions,
-        audit=shard.audit,
+        canary_share=task.canary_share,
+        decisions=task.decisions,
+        audit=task.audit,
     )
 
 
@@ -178,16 +175,15 @@ def _opened(
 
 def _proof(profile: Profile, models: Iterable[Model], store: Path, libraries: Iterable[str]) -> dict[str, str]:
     """What a process's scores depend on, in words; `libraries` are looked up, all else is of this process."""
-    told = {name: _installed(name) for name in libraries}
-    told["python"] = platform.python_version()
-    told["the code of churn_assets"] = _code_digest()[:LISTED]
-    told[f"profile {profile.name}"] = profile.source_digest[:LISTED]
+    proof = {name: _installed(name) for name in libraries}
+    proof["python"] = platform.python_version()
+    proof["the code of churn_assets"] = _code_digest()[:LISTED]
+    proof[f"profile {profile.name}"] = profile.source_digest[:LISTED]
     for model in models:
         golden = ModelStore(store).golden(model.card)
-        told[f"what model {model.card.model_version} gives its golden rows"] = golden_digest(model, profile, golden)[
-            :LISTED
-        ]
-    return told
+        digest = golden_digest(model, profile, golden)
+        proof[f"what model {model.card.model_version} gives its golden rows"] = digest[:LISTED]
+    return proof
 
 
 def _installed(name: str) -> str:
@@ -200,8 +196,12 @@ def _installed(name: str) -> str:
 @cache
 def _code_digest() -> str:
     """A digest of this package's source, as this process found it when it began to work."""
+    return digest_code(Path(churn_assets.__file__).parent)
+
+
+def digest_code(root: Path) -> str:
+    """A digest of every Python file below a folder: its name and its content."""
     digest = hashlib.sha256()
-    root = Path(__file__).parent.parent
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())

@@ -15,7 +15,7 @@ from churn_assets.pipeline.scoring.serving_models import ServingModels, champion
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.storage.lookup.writer import lookup_beside
 from churn_assets.storage.tables.commits import Commit, Event
-from churn_assets.storage.tables.versions import Published, Staged
+from churn_assets.storage.tables.versions import Published
 
 __all__ = ["ScoreOptions", "ScoreResult", "score_customers"]
 
@@ -105,7 +105,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         raise
     details = _details(chain, serving, scores, options, accepted)
     commit = run.commit("score", card.model_version, **details)
-    published = _publish(chain, scores.staged, expected, commit, publish=options.publish)
+    published = _publish(chain, scores, expected, commit, publish=options.publish)
     _warn_of_rollback(day, events, published)
     logger.debug("%s churn_scores: %d rows scored by %s", day, scores.audit.rows, card.model_version)
     return ScoreResult(
@@ -145,12 +145,12 @@ def _details(
     return details | ({"accepted_shift": accepted} if accepted else {})
 
 
-def _publish(chain: Chain, staged: Staged, expected: str | None, commit: Commit, *, publish: bool) -> Published:
+def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: Commit, *, publish: bool) -> Published:
     if publish:
-        lookup_beside(chain.scores.root, staged)
-        return chain.scores.publish(staged, expected, commit)
-    chain.scores.discard(staged)
-    return Published(staged.version, changed=False)
+        lookup_beside(chain.scores.root, scores.staged, scores.segments)
+        return chain.scores.publish(scores.staged, expected, commit)
+    chain.scores.discard(scores.staged)
+    return Published(scores.staged.version, changed=False)
 
 
 def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudit | None:

@@ -12,6 +12,7 @@ from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.execution.parts import ScoringJob
 from churn_assets.pipeline.scoring.serving_models import ResolvedInput
+from churn_assets.storage.lookup.writer import LookupSegment
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import Staged
 
@@ -24,11 +25,15 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True)
 class StagedScores:
-    """Files of scores, what the audit saw of them, and what they were computed from."""
+    """Files of scores, what the audit saw of them, and what they were computed from.
+
+    `segments` of the app's lookup are there for all parts or for none.
+    """
 
     staged: Staged
     audit: ScoreAudit
     inputs: tuple[ResolvedInput, ...]
+    segments: tuple[LookupSegment, ...]
 
     @property
     def details(self) -> dict[str, Any]:
@@ -76,13 +81,17 @@ def stage_scores(
         is_for_app=for_app,
     )
 
+    segments: list[LookupSegment] = []
+
     def score_all(folder: Path) -> None:
-        with closing(chain.engine.score(job, folder, customers.parts)) as scored:
-            for part_audit in logged_progress(scored, str(customers.day), len(customers.parts)):
-                audit.join(part_audit)
+        with closing(chain.engine.score(job, folder, customers.parts)) as results:
+            for result in logged_progress(results, str(customers.day), len(customers.parts)):
+                audit.join(result.audit)
+                segments.extend([result.segment] if result.segment else [])
         audit.finish(customers.rows)
 
-    return StagedScores(table.stage(customers.day, SCORES, score_all), audit, tuple(inputs))
+    staged = table.stage(customers.day, SCORES, score_all)
+    return StagedScores(staged, audit, tuple(inputs), tuple(segments))
 
 
 def logged_progress(parts: Iterable[Done], where: str, total: int) -> Iterator[Done]:

@@ -9,9 +9,7 @@ from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
 
-import pyarrow as pa
-
-from churn_assets.core.errors import LookupFault
+from churn_assets.core.errors import DamagedVersion, LookupFault
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup.format import ScoreLabels
 from churn_assets.storage.lookup.reader import Lookup, open_lookup
@@ -21,18 +19,23 @@ from churn_assets.storage.tables.versions import PartitionVersion
 __all__ = ["LookupCache"]
 
 OPEN_AT_ONCE = 32
+Version = tuple[dt.date, str]
 logger = logging.getLogger("churn_assets.lookups")
 
 
 class LookupCache:
-    """Opens lookups, and keeps the last few open; threads may share it."""
+    """Opens lookups, and keeps the last few open; threads may share it.
+
+    Each version has a lock of its own: one that has to be made again holds up nobody who asks for another.
+    """
 
     def __init__(self, root: Path, keep: int = OPEN_AT_ONCE) -> None:
         """Below the `root` of `churn_scores`; the last `keep` stay open."""
         self.root = root
         self.keep = keep
-        self._open: OrderedDict[tuple[dt.date, str], Lookup] = OrderedDict()
-        self._lock = Lock()
+        self._open: OrderedDict[Version, Lookup] = OrderedDict()
+        self._opening: dict[Version, Lock] = {}
+        self._lock = Lock()  # of the two above, held for no longer than it takes to look
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def get(self, scores: PartitionVersion) -> Lookup:
@@ -41,16 +44,27 @@ class LookupCache:
         Raises:
             LookupFault: it could not be made.
         """
-        key = (scores.day, scores.version)
+        version = (scores.day, scores.version)
+        if (lookup := self._kept(version)) is not None:
+            return lookup
         with self._lock:
-            lookup = self._open.get(key)
-            if lookup is None:
-                lookup = self._open_or_make(scores)
-                self._open[key] = lookup
-            self._open.move_to_end(key)
-            while len(self._open) > self.keep:
-                self._open.popitem(last=False)
+            opening = self._opening.setdefault(version, Lock())
+        with opening:
+            if (lookup := self._kept(version)) is not None:  # somebody else opened it meanwhile
+                return lookup
+            lookup = self._open_or_make(scores)
+            with self._lock:
+                self._open[version] = lookup
+                self._opening.pop(version, None)
+                while len(self._open) > self.keep:
+                    self._open.popitem(last=False)
         return lookup
+
+    def _kept(self, version: Version) -> Lookup | None:
+        with self._lock:
+            if version in self._open:
+                self._open.move_to_end(version)
+            return self._open.get(version)
 
     def close(self) -> None:
         """Remove what was made where nothing else is kept."""
@@ -70,13 +84,17 @@ class LookupCache:
             return self._make(self.root / named, scores)
         except OSError as error:
             logger.warning("%s cannot be written (%s): the lookup lies in a temporary folder", self.root, error)
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="churn-lookups-", ignore_cleanup_errors=True)
-        folder = Path(self._scratch.name) / named
+        folder = self._scratch_folder() / named
         try:
             return open_lookup(folder, scores.day, scores.version)
         except LookupFault:
             return self._make_in_scratch(folder, scores)
+
+    def _scratch_folder(self) -> Path:
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryDirectory(prefix="churn-lookups-", ignore_cleanup_errors=True)
+            return Path(self._scratch.name)
 
     def _make_in_scratch(self, folder: Path, scores: PartitionVersion) -> Lookup:
         try:
@@ -88,12 +106,11 @@ class LookupCache:
         final.parent.mkdir(parents=True, exist_ok=True)
         folder = final.with_name(f".{uuid.uuid4().hex}")
         try:
+            scores.verified()  # a lookup of rot would be as well-formed as any
             parts = [scores.batches(READ, part=part, categories=ScoreLabels._fields) for part in scores.parts]
             write_lookup(folder, scores.day, scores.version, parts)
-        except pa.ArrowException as error:
-            raise LookupFault(
-                f"churn_scores {scores.day}: version {scores.version} cannot be read ({error})"
-            ) from error
+        except DamagedVersion as error:
+            raise LookupFault(str(error)) from error
         try:
             place(folder, final)
             return open_lookup(final, scores.day, scores.version)

@@ -116,12 +116,6 @@ class Lookup:
         """How many customers `at_risk` gives in all."""
         return len(self._at_risk)
 
-    def rows(self) -> Iterator[tuple[str, LookupHit]]:
-        """Every row in order."""
-        for part in self._parts:
-            for row in range(part.rows):
-                yield part.id(row).decode(), part.found(row)
-
     def _row(self, row: int) -> tuple[bytes, LookupHit]:
         part = self._parts[bisect_right(self._first_rows, row) - 1]
         return part.id(row - part.first_row), part.found(row - part.first_row)

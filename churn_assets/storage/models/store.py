@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.models.card import ModelCard, digest_of_version, sealed
-from churn_assets.storage.tables.parquet import fsync_file, fsync_folder
+from churn_assets.storage.files import fsync_file, fsync_folder
 
 if TYPE_CHECKING:
     from churn_assets.core.trees.predictor import TreeKernel

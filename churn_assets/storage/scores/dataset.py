@@ -37,7 +37,9 @@ def read_scores(data_dir: str | os.PathLike[str], snapshot_date: dt.date | str |
     return pads.dataset(
         [str(path) for path in version.files],
         schema=schema,
-        format="parquet",
+        format=pads.ParquetFileFormat(
+            default_fragment_scan_options=pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+        ),
         partitioning=pads.partitioning(pa.schema([(SNAPSHOT_DATE, pa.date32())]), flavor="hive"),
         partition_base_dir=str(scores.table.root),
     )

@@ -54,13 +54,13 @@ def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit, *, is
 
 def read_event(metadata: Mapping[str, Any]) -> Event:
     """The event that `commit_metadata` was made of."""
-    told = {each.name: metadata[each.name] for each in fields(Commit) if each.name in metadata}
+    values = {each.name: metadata[each.name] for each in fields(Commit) if each.name in metadata}
     return Event(
         day=dt.date.fromisoformat(metadata[SNAPSHOT_DATE]),
         version=metadata["version_id"],
         rows=int(metadata["rows"]),
         published_at=dt.datetime.fromisoformat(metadata["published_at"]),
-        commit=Commit(**told | {"details": json.loads(told["details"])}),
+        commit=Commit(**values | {"details": json.loads(values["details"])}),
         is_first=metadata.get("is_first") == "true",
     )
 

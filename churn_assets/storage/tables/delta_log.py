@@ -1,37 +1,67 @@
-"""A table's Delta log as it stands: which files are current, and what its commits tell, read no more than once.
+"""A table's Delta log as it stands: what is current, and what its commits tell, read no more than once.
 
 A table lives for years and gains a commit a night. So nothing here reads all of the log unless all of
-it is asked for: events are read from the newest back, kept, and only newer ones are read again.
+it is asked for: events are read from the newest back, kept, and only newer ones are read again. The score
+service asks many times a second, and hears nothing new until there is a commit.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.layout import PartFile, part_file
+from churn_assets.storage.tables.commit_files import check_commits, commit_file
 from churn_assets.storage.tables.commits import Event, read_event
+from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["Log"]
+__all__ = ["Catalog", "DeltaLog", "PublishedDay"]
 
 FIRST_READ = 32  # commits; each further read goes four times as far back
-Files = dict[dt.date, list[tuple[str, str]]]  # version and name of each
+CHECKED = 32  # of the newest commits, when a log is opened; each newer one, as it comes
 
 
-class Log:
-    """The commits of the Delta table at `root`, as they stood when it was last refreshed."""
+@dataclass(frozen=True)
+class PublishedDay:
+    """The current version of a day, the number of its rows, and when and by which model it became current."""
+
+    scores: PartitionVersion
+    rows: int
+    model_version: str
+    published_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every day that has a current version, in order, as one commit left them."""
+
+    commit: int = -1
+    days: Mapping[dt.date, PublishedDay] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> PublishedDay | None:
+        """The last day, None where nothing was ever published."""
+        return self.days[max(self.days)] if self.days else None
+
+
+class DeltaLog:
+    """The commits of the Delta table at `root`, as they stood when it was last refreshed; not for several threads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._table: DeltaTable | None = None
-        self._files: tuple[int, Files] = (-1, {})
+        self._mark: tuple[int, int] | None = None
+        self._files: tuple[int, dict[dt.date, list[PartFile]]] = (-1, {})
         self._events: dict[int, Event] = {}  # by the number of the commit
         self._read = range(0)  # the commits that were read
+        self._catalog = Catalog()
 
     @property
     def table(self) -> DeltaTable | None:
@@ -39,29 +69,97 @@ class Log:
         return self._table
 
     def refresh(self) -> Self:
-        """The log as it stands now; only what is new is read."""
-        if self._table is not None:
-            self._table.update_incremental()
-            return self
-        with suppress(TableNotFoundError):
-            self._table = DeltaTable(self.root)
+        """The log as it stands now; only what is new is read.
+
+        Raises:
+            RunError: it cannot be read, is torn, or a table that was there is gone.
+        """
+        was_there = self._table is not None
+        try:
+            self._follow()
+        except TableNotFoundError:
+            self._table = None
+            if was_there:
+                raise RunError(f"{self.root} is no longer there; restore the folder, or mount it again") from None
+        except RunError:
+            self._table = None
+            raise
+        except (DeltaError, OSError, ValueError) as error:
+            self._table = None
+            check_commits(self.root, self._newest_numbers())
+            raise RunError(f"{self.root}: its log cannot be read ({type(error).__name__}: {error})") from error
         return self
 
-    def files(self) -> Files:
-        """The files of every day's current version, in no order."""
+    def _follow(self) -> None:
+        """Open the table, or look what was committed since; another one, from a backup say, is opened anew."""
+        if self._table is None or self._stamp(self._table.version()) != self._mark:
+            self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
+            self._table = None
+            self._table = DeltaTable(self.root)
+            seen = max(-1, self._table.version() - CHECKED)
+        else:
+            seen = self._table.version()
+            self._table.update_incremental()
+        version = self._table.version()
+        check_commits(self.root, range(seen + 1, version + 1))
+        self._mark = self._stamp(version)
+
+    def _stamp(self, version: int) -> tuple[int, int] | None:
+        try:
+            status = commit_file(self.root, version).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def _newest_numbers(self) -> list[int]:
+        numbers = sorted(int(path.stem) for path in (self.root / "_delta_log").glob("*.json") if path.stem.isdecimal())
+        return numbers[-CHECKED:]
+
+    def files(self) -> Mapping[dt.date, list[PartFile]]:
+        """The files of every day's current version, in no order.
+
+        Raises:
+            RunError: an entry of the log names a file that is none of a version of this table.
+        """
         if self._table is None:
             return {}
         version = self._table.version()
         if self._files[0] != version:
-            self._files = (version, _by_day(self._table.file_uris()))  # all at once cost less than those of one day
+            files: dict[dt.date, list[PartFile]] = {}
+            actions = pa.RecordBatchReader.from_stream(self._table.get_add_actions()).read_all()  # loads no pandas
+            for action in actions.select(["path", "num_records"]).to_pylist():
+                file = part_file(self.root, action["path"], action["num_records"])
+                files.setdefault(file.day, []).append(file)
+            self._files = (version, files)
         return self._files[1]
+
+    def rows(self) -> int:
+        """How many rows all current versions hold."""
+        return sum(file.rows for files in self.files().values() for file in files)
 
     def current(self, day: dt.date) -> str | None:
         """The current version of `day`, None where it was never published."""
-        versions = {version for version, _ in self.files().get(day, [])}
+        versions = {file.version for file in self.files().get(day, [])}
         if len(versions) > 1:
             raise RunError(f"{self.root} {day}: more than one version is current: {', '.join(sorted(versions))}")
         return versions.pop() if versions else None
+
+    def catalog(self) -> Catalog:
+        """Everything that is current: the very same object as long as nothing was committed."""
+        if self._table is None:
+            self._catalog = Catalog()
+        elif self._table.version() != self._catalog.commit:
+            newest = self.newest(self.files())
+            days = {day: self._published(day, newest[day]) for day in sorted(self.files())}
+            self._catalog = Catalog(self._table.version(), days)
+        return self._catalog
+
+    def _published(self, day: dt.date, newest: Event) -> PublishedDay:
+        version = self.current(day) or ""
+        files = sorted(self.files()[day], key=lambda file: file.number)
+        scores = PartitionVersion(day, version, tuple(file.path for file in files))
+        rows = sum(file.rows for file in files)
+        return PublishedDay(scores, rows, newest.commit.model_version, newest.published_at)
 
     def backwards(self, day: dt.date) -> Iterator[Event]:
         """The commits of `day`, newest first; the log is read as far back as the caller goes, or as the day does."""
@@ -85,10 +183,6 @@ class Log:
                     if len(found) == len(wanted):
                         break
         return found
-
-    def events(self) -> list[Event]:
-        """Every commit of a partition, oldest first."""
-        return list(self._newest_first())[::-1]
 
     def _newest_first(self) -> Iterator[Event]:
         table = self._table
@@ -118,13 +212,3 @@ class Log:
         for number, commit in zip(range(table.version(), -1, -1), commits, strict=False):  # of an old log less is left
             if number in numbers and SNAPSHOT_DATE in commit:
                 self._events[number] = read_event(commit)
-
-
-def _by_day(uris: Iterable[str]) -> Files:
-    """Files by the day in `.../snapshot_date=2026-11-01/<version>/part-0.parquet`."""
-    files: Files = {}
-    for uri in uris:
-        _, partition, version, name = uri.rsplit("/", 3)
-        day = dt.date.fromisoformat(partition[len(SNAPSHOT_DATE) + 1 :])
-        files.setdefault(day, []).append((version, name))
-    return files

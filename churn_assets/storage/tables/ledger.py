@@ -11,6 +11,9 @@ from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from churn_assets.core.errors import RunError
+from churn_assets.storage.files import fsync_file
+from churn_assets.storage.layout import record_file
+from churn_assets.storage.tables.commit_files import check_commits, newest_commit, sync_commits
 
 __all__ = ["Ledger"]
 
@@ -29,11 +32,13 @@ class Ledger:
         self.schema = pa.schema([*columns, pa.field(NUMBER, pa.int64())])
 
     def rows(self) -> list[Row]:
-        """Every record, oldest first."""
-        try:
-            return self._rows(DeltaTable(self.root))
-        except TableNotFoundError:
-            return []
+        """Every record, oldest first.
+
+        Raises:
+            RunError: the log is torn, or a record cannot be read.
+        """
+        table = self._open()
+        return [] if table is None else self._rows(table)
 
     def append(self, make: Callable[[list[Row]], Row | None]) -> Row | None:
         """Record what `make` gives for the records so far; None records nothing.
@@ -44,6 +49,7 @@ class Ledger:
         for _ in range(ATTEMPTS):
             table = self._open_or_create()
             so_far = self._rows(table)
+            files, version = set(self._files(table)), table.version()
             row = make(so_far)
             if row is None:
                 return None
@@ -57,6 +63,7 @@ class Ledger:
                 )
             except CommitFailedError:
                 continue
+            self._sync(DeltaTable(self.root), version, files)
             self._tidy()
             return row
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
@@ -64,21 +71,55 @@ class Ledger:
     def _tidy(self) -> None:
         """Make one file of many: the same rows, in a commit that says that no data has changed."""
         table = DeltaTable(self.root)
-        if len(table.file_uris()) >= MANY_FILES:
-            with suppress(CommitFailedError):  # somebody else did it
-                table.optimize.compact(max_concurrent_tasks=1, commit_properties=CommitProperties(max_commit_retries=0))
+        if len(table.file_uris()) < MANY_FILES:
+            return
+        with suppress(CommitFailedError):  # somebody else did it
+            table.optimize.compact(max_concurrent_tasks=1, commit_properties=CommitProperties(max_commit_retries=0))
+            self._sync(DeltaTable(self.root), table.version() - 1, set())
+
+    def _sync(self, table: DeltaTable, seen: int, files: set[Path]) -> None:
+        """Let the commits after number `seen` survive a power cut, and the files that are not among `files`."""
+        for path in set(self._files(table)) - files:
+            fsync_file(path)
+        sync_commits(self.root, range(seen + 1, table.version() + 1))
+
+    def _open(self) -> DeltaTable | None:
+        """The table as it stands, None where nothing was ever recorded.
+
+        Raises:
+            RunError: its log is torn.
+        """
+        try:
+            table = DeltaTable(self.root)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            check_commits(self.root, [newest_commit(self.root)])
+            raise RunError(f"{self.root}: its log cannot be read ({error}); restore it from a backup") from error
+        check_commits(self.root, [table.version()])
+        return table
 
     def _open_or_create(self) -> DeltaTable:
-        with suppress(TableNotFoundError):
-            return DeltaTable(self.root)
+        if (table := self._open()) is not None:
+            return table
         with suppress(DeltaError):  # created by somebody else just now
-            return DeltaTable.create(self.root, schema=Schema.from_arrow(self.schema))
+            created = DeltaTable.create(self.root, schema=Schema.from_arrow(self.schema))
+            sync_commits(self.root, [0])
+            return created
         return DeltaTable(self.root)
+
+    def _files(self, table: DeltaTable) -> list[Path]:
+        actions = pa.RecordBatchReader.from_stream(table.get_add_actions()).read_all()  # loads no pandas
+        return [record_file(self.root, path) for path in actions.column("path").to_pylist()]
 
     def _rows(self, table: DeltaTable) -> list[Row]:
         """Read file by file: Delta's own dataset reads through Python, from threads that may outlive the process."""
-        names = [entry["path"] for entry in pa.table(table.get_add_actions()).to_pylist()]
-        parts = [pq.read_table(self.root / name, partitioning=None) for name in names]
+        try:
+            parts = [pq.read_table(path, partitioning=None) for path in self._files(table)]
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(
+                f"{self.root}: a record cannot be read ({error}); restore the folder from a backup"
+            ) from error
         recorded = pa.concat_tables([self.schema.empty_table(), *parts], promote_options="default")
         rows: list[Row] = recorded.sort_by(NUMBER).drop_columns([NUMBER]).to_pylist()
         return rows

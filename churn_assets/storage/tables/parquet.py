@@ -2,8 +2,8 @@
 
 import datetime as dt
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 
 from churn_assets.core.arrow.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.core.arrow.dictionaries import as_coded
-from churn_assets.core.errors import AuditFailed
+from churn_assets.core.errors import AuditFailed, DamagedVersion
+from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.files import fsync_file, sha256_of
 from churn_assets.storage.layout import part_name
 
 __all__ = [
     "PART_ROWS",
     "as_filled",
     "count_rows",
+    "damaged",
     "digest_files",
     "end_ids",
     "find_rows",
-    "fsync_file",
-    "fsync_folder",
+    "open_part",
     "read_batches",
     "write_part",
     "write_parts",
@@ -35,6 +37,7 @@ __all__ = [
 ROW_GROUP_ROWS = 131_072
 PART_ROWS = 524_288  # a part is what one core works on: a million customers keep two busy
 DIGEST_LENGTH = 16
+REASON_LENGTH = 200
 HEAD = 4_096  # rows among which the few words of a category are usually all met
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
@@ -125,9 +128,13 @@ def read_batches(
     Text columns named in `categories` come dictionary-encoded, as they are stored.
     """
     for path in paths:
-        with pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(categories)) as file:
+        with open_part(path, read_dictionary=list(categories)) as file:
+            seen = 0
             for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+                seen += batch.num_rows
                 yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
+            if seen != file.metadata.num_rows:
+                raise damaged(path, f"its footer tells of {file.metadata.num_rows} rows and it holds {seen}")
 
 
 def end_ids(path: Path, key: str) -> pa.Array:
@@ -135,7 +142,7 @@ def end_ids(path: Path, key: str) -> pa.Array:
 
     They are read: a footer's bounds are in the order of the type, which is not that of the rows where ids are numbers.
     """
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with open_part(path) as file:
         if not file.metadata.num_rows:
             return file.schema_arrow.empty_table().column(key).combine_chunks()
         first = next(file.iter_batches(1, row_groups=[0], columns=[key], use_threads=False))
@@ -147,11 +154,11 @@ def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[s
     """The rows whose `key` is `wanted`: only row groups that can hold it are read, and nothing heavy is loaded."""
     found: list[dict[str, Any]] = []
     for path in paths:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with open_part(path) as file:
             column = file.schema_arrow.get_field_index(key)
             for number in range(file.num_row_groups):
-                told = file.metadata.row_group(number).column(column).statistics
-                if told is None or not told.has_min_max or told.min <= wanted <= told.max:
+                bounds = file.metadata.row_group(number).column(column).statistics
+                if bounds is None or not bounds.has_min_max or bounds.min <= wanted <= bounds.max:
                     group = file.read_row_group(number)
                     keys = group.column(key).to_pylist()  # comparing in Arrow would load pandas, for one row
                     found += [_row(group, at) for at, each in enumerate(keys) if each == wanted]
@@ -170,36 +177,48 @@ def _value(cell: pa.Scalar) -> Any:
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a file holds, by its footer."""
-    return int(pq.read_metadata(path).num_rows)
+    """How many rows a file holds, by its footer.
+
+    Raises:
+        DamagedVersion: it has none.
+    """
+    with open_part(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def digest_files(paths: Iterable[Path]) -> str:
     """A digest of the files' bytes, in order: the name of a partition version."""
     digest = hashlib.sha256()
-    for one in ordered_map(_sha256, paths):
+    for one in ordered_map(sha256_of, paths):
         digest.update(one)
     return digest.hexdigest()[:DIGEST_LENGTH]
 
 
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+@contextmanager
+def open_part(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
+    """A file of a version, every page of which is held against its checksum as it is read.
 
-
-def fsync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a crash."""
-    handle = os.open(folder, os.O_RDONLY)
+    Raises:
+        DamagedVersion: it is missing, or is not what was written.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True, **options) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, error) from error
 
 
-def fsync_file(path: Path) -> None:
-    """Make the content of a file survive a crash."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def damaged(path: Path, fault: object) -> DamagedVersion:
+    """The sentence for a file of a version that cannot be read: where it lies, what is wrong, and the way back."""
+    reason = "it is missing" if isinstance(fault, FileNotFoundError) else str(fault).splitlines()[0][:REASON_LENGTH]
+    table, partition, version = (each.name for each in (path.parents[2], path.parents[1], path.parents[0]))
+    day = partition.removeprefix(f"{SNAPSHOT_DATE}=")
+    if partition == day:
+        return DamagedVersion(f"{path} cannot be read back ({reason}); nothing was published: look at the disk")
+    ways = [f"`churn-assets run --date {day}` makes it again", "or restore the file from a backup"]
+    if table == "churn_scores":
+        ways.insert(0, f"`churn-assets rollback --date {day} --reason TEXT` makes the version before it current")
+    return DamagedVersion(f"{table} {day}: {path.name} of version {version} is damaged ({reason}): {', '.join(ways)}")
 
 
 def _options(schema: pa.Schema, key: str) -> dict[str, object]:
@@ -220,4 +239,5 @@ def _options(schema: pa.Schema, key: str) -> dict[str, object]:
         "column_encoding": encoding or None,
         "write_statistics": [key],  # rows lie in its order: the bounds of any other column would exclude no group
         "write_page_index": True,
+        "write_page_checksum": True,
     }

@@ -22,10 +22,12 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import version_folder
+from churn_assets.storage.tables.commit_files import sync_commits
 from churn_assets.storage.tables.commits import Commit, Event, commit_metadata, version_before
-from churn_assets.storage.tables.delta_log import Log
-from churn_assets.storage.tables.parquet import count_rows, digest_files, fsync_folder, write_parts
+from churn_assets.storage.tables.delta_log import DeltaLog
+from churn_assets.storage.tables.parquet import count_rows, digest_files, write_parts
 from churn_assets.storage.tables.versions import PartitionVersion, Published, Staged, parts_of
 
 __all__ = ["Table"]
@@ -45,7 +47,7 @@ class Table:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.name = root.name
-        self._log = Log(root)
+        self._log = DeltaLog(root)
 
     def days(self) -> list[dt.date]:
         """The days that have a current version, in order."""
@@ -53,11 +55,7 @@ class Table:
 
     def rows(self) -> int:
         """How many rows all current partitions hold."""
-        table = self._log.refresh().table
-        if table is None:
-            return 0
-        counts = pa.table(table.get_add_actions()).column("num_records")
-        return sum(counts.to_pylist())
+        return self._log.refresh().rows()
 
     def current(self, day: dt.date) -> str | None:
         """The current version of `day`, None where it was never published."""
@@ -79,10 +77,6 @@ class Table:
                 f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
             )
         return PartitionVersion(day, chosen, tuple(files))
-
-    def events(self) -> list[Event]:
-        """Every commit of a partition, oldest first: all of the log is read, once."""
-        return self._log.refresh().events()
 
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
         """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
@@ -151,6 +145,7 @@ class Table:
                 final.rename(staged.folder.with_name(uuid.uuid4().hex))
                 staged.folder.rename(final)
         fsync_folder(final.parent)
+        fsync_folder(self.root)  # the partition's name in it: a commit names files that a power cut leaves in place
         return self._commit(staged.day, staged.version, expected, commit)
 
     def rollback(self, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
@@ -161,8 +156,10 @@ class Table:
 
         Raises:
             UnknownVersion: there is no earlier version, or `to` was never published on `day`.
+            DamagedVersion: its files are not what was published.
         """
         before, target = self.rollback_target(day, to)
+        self.version(day, target).verified()
         self._commit(day, target, before, commit)
         return before, target
 
@@ -202,6 +199,7 @@ class Table:
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
             metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
+            before = table.version()
             try:
                 table.create_write_transaction(
                     adds,
@@ -214,22 +212,23 @@ class Table:
             except CommitFailedError:  # somebody committed to the table: look again
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
                 continue
+            sync_commits(self.root, range(before + 1, self._existing().version() + 1))
             return Published(version, changed=current != version)
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
 
     def _says_the_same(self, day: dt.date, commit: Commit) -> bool:
         """Whether the newest commit of `day` names the same model and inputs as `commit` would."""
         newest = next(self._log.backwards(day)).commit
-        told = json.loads(json.dumps(commit.details, default=str))
-        return (newest.model_version, newest.details) == (commit.model_version, told)
+        details = json.loads(json.dumps(commit.details, default=str))
+        return (newest.model_version, newest.details) == (commit.model_version, details)
 
     def _add_action(self, day: dt.date, path: Path) -> AddAction:
-        told = path.stat()
+        status = path.stat()
         return AddAction(
             path=path.relative_to(self.root).as_posix(),
-            size=told.st_size,
+            size=status.st_size,
             partition_values={SNAPSHOT_DATE: day.isoformat()},
-            modification_time=int(told.st_mtime * 1000),
+            modification_time=int(status.st_mtime * 1000),
             data_change=True,
             stats=json.dumps({"numRecords": count_rows(path)}),
         )
@@ -254,6 +253,7 @@ class Table:
                 configuration=CONFIGURATION,
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
+        sync_commits(self.root, [0])
         return self._existing()
 
     def _refuse_other_columns(self, table: DeltaTable, schema: pa.Schema) -> None:

@@ -4,13 +4,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.storage.layout import part_name
-from churn_assets.storage.tables.parquet import count_rows, read_batches
+from churn_assets.storage.tables.parquet import count_rows, damaged, digest_files, open_part, read_batches
 
 __all__ = ["PartitionVersion", "Published", "Staged", "parts_of"]
 
@@ -43,9 +43,28 @@ class PartitionVersion:
         return read_batches(self.files if part is None else [self.files[part]], columns, categories)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """All its rows at once; every column may hold nulls by the table's schema, as in `batches`."""
-        rows = pq.read_table([str(path) for path in self.files], columns=columns and list(columns), partitioning=None)
-        return pa.Table.from_arrays(rows.columns, names=rows.column_names)
+        """All its rows at once; every column may hold nulls by the table's schema, as in `batches`.
+
+        Raises:
+            DamagedVersion: a file is missing, or not what was written.
+        """
+        return pa.concat_tables(self._read_part(path, columns) for path in self.files)
+
+    def verified(self) -> Self:
+        """The same, after its bytes were found to be those that its name is the digest of.
+
+        Raises:
+            DamagedVersion: they are others.
+        """
+        if (digest := digest_files(self.files)) != self.version:
+            raise damaged(self.files[0], f"its files have the digest {digest}")
+        return self
+
+    @staticmethod
+    def _read_part(path: Path, columns: Sequence[str] | None) -> pa.Table:
+        with open_part(path) as file:
+            rows = file.read(columns and list(columns))
+            return pa.Table.from_arrays(rows.columns, names=rows.column_names)
 
 
 @dataclass(frozen=True)

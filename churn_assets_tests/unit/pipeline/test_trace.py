@@ -78,7 +78,7 @@ def test_a_score_of_the_canary_leads_to_the_canary(scored: Chain, tmp_path: Path
     canary = train_model(chain, AS_OF, RUN).card.model_version
     chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
     chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
-    score_customers(chain, AS_OF, ScoreOptions(), RUN)
+    score_customers(chain, AS_OF, ScoreOptions(), RunContext("tester"))
     rows = PublishedScores(chain.layout).day(AS_OF).read(["customer_id", "model_version"]).to_pylist()
     model_of = {row["customer_id"]: row["model_version"] for row in rows}
 
@@ -110,7 +110,7 @@ def test_features_that_are_replaced_meanwhile_are_not_the_ones_that_were_read(sc
     read = chain.features.current(AS_OF)
     busy = dataclasses.replace(chain, engine=FeaturizingEngine(chain_over(tmp_path, parameters={"few_visits": 7})))
 
-    score_customers(busy, AS_OF, ScoreOptions(), RUN)
+    score_customers(busy, AS_OF, ScoreOptions(), RunContext("tester"))
 
     details = next(chain.scores.backwards(AS_OF)).commit.details
     assert chain.features.current(AS_OF) != read

@@ -40,7 +40,7 @@ def test_delivery_is_handed_on() -> None:
     """What a worker delivered comes as it is."""
     future: Any = Answered(DELIVERY)
 
-    told = engine()._delivery(future, 3)
+    told = engine()._result_of(future, 3)
 
     assert told is DELIVERY
 
@@ -51,7 +51,7 @@ def test_refusal_of_a_worker_is_raised_as_itself() -> None:
     future: Any = Answered(refusal)
 
     with pytest.raises(AuditFailed) as told:
-        engine()._delivery(future, 3)
+        engine()._result_of(future, 3)
 
     assert told.value is refusal
 
@@ -76,7 +76,7 @@ def test_everything_else_fails_the_run_in_a_sentence(error: Exception, status: s
     future: Any = Answered(error, status)
 
     with pytest.raises(RunError) as told:
-        engine()._delivery(future, 3)
+        engine()._result_of(future, 3)
 
     assert [word for word in [*words, "nothing was published"] if word not in str(told.value)] == []
     assert "\n" not in str(told.value)

@@ -22,7 +22,7 @@ def test_parts_come_in_order_and_lie_in_the_folder(tmp_path: Path, monkeypatch: 
     seen = []
 
     with closing(LocalEngine().score(evening.scoring(evening.rules), folder, range(PARTS))) as run:
-        for part, audit in enumerate(run):
+        for part, audit in enumerate(result.audit for result in run):
             seen.append((audit.first_id, audit.rows, (folder / f"part-{part}.parquet").is_file()))
 
     assert seen == [(f"c{part * PART_ROWS:05d}", PART_ROWS, True) for part in range(PARTS)]
@@ -34,12 +34,12 @@ def test_a_lookup_is_made_of_what_was_read_back(tmp_path: Path, monkeypatch: pyt
     found = []
 
     for for_app in (False, True):
-        staged, _ = evening.stage(LocalEngine(), evening.fitted, evening.rules, for_app=for_app)
+        scores = evening.stage(LocalEngine(), evening.fitted, evening.rules, for_app=for_app)
         if for_app:
-            for path in staged.folder.glob("*.parquet"):
+            for path in scores.staged.folder.glob("*.parquet"):
                 path.write_bytes(b"not to be read again")
-        lookup_beside(tmp_path, staged)
-        lookup = tmp_path / lookup_folder(staged.day, staged.version)
+        lookup_beside(tmp_path, scores.staged, scores.segments)
+        lookup = tmp_path / lookup_folder(scores.staged.day, scores.staged.version)
         found.append({path.name: path.read_bytes() for path in lookup.iterdir()})
 
     assert found[0] == found[1]
@@ -55,7 +55,7 @@ def test_only_scores_for_an_app_get_a_lookup(
     """What no app is to read has nothing beside its parts; what is discarded leaves nothing."""
     evening = an_evening(tmp_path, monkeypatch)
 
-    staged, _ = evening.stage(LocalEngine(), evening.rules, for_app=for_app)
+    staged = evening.stage(LocalEngine(), evening.rules, for_app=for_app).staged
 
     assert any(path.is_dir() for path in staged.folder.iterdir()) == for_app
     evening.chain.scores.discard(staged)

@@ -5,19 +5,24 @@ import json
 import shutil
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
 from churn_assets.core.errors import LookupFault
+from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup import cache as module
 from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.lookup.format import AT_RISK, CARD, KEYS
 from churn_assets.storage.lookup.writer import lookup_beside, write_lookup
 from churn_assets.storage.tables import parquet
+from churn_assets.storage.tables.parquet import read_batches, write_part
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.storage_factories import DAY, publish, score_rows, stage
 
@@ -184,10 +189,52 @@ def test_scores_that_cannot_be_read_are_refused(table: Table) -> None:
     shutil.rmtree(table.root / "_lookup")
     version.files[0].write_bytes(b"PAR1 no more")
 
-    with pytest.raises(LookupFault, match=r"churn_scores 2026-10-31: version \w+ cannot be read"):
+    with pytest.raises(LookupFault, match=r"churn_scores 2026-10-31: part-0.parquet of version \w+ is damaged"):
         LookupCache(table.root).get(version)
 
     assert not list((table.root / "_lookup").rglob("*.arrow"))
+
+
+def test_a_lookup_of_rot_is_never_made(table: Table) -> None:
+    """Scores whose bytes have changed, though every page of them can be read, are refused and not looked up."""
+    shutil.rmtree(table.root / "_lookup")
+    version = table.version(DAY)
+    rows = read_batches([version.files[0]])
+    other = [batch.set_column(1, "churn_probability", pa.array([0.5] * batch.num_rows)) for batch in rows]
+    write_part(version.files[0].parent, 0, SCORES, "customer_id", other)
+
+    with pytest.raises(LookupFault, match=r"is damaged \(its files have the digest"):
+        LookupCache(table.root).get(version)
+
+
+def test_a_day_that_is_made_again_holds_up_no_other(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one day's lookup is made anew, however long that takes, another day's is given; and it is made once."""
+    other = DAY + dt.timedelta(days=1)
+    publish(table, score_rows(5), other)
+    shutil.rmtree(table.root / "_lookup")
+    making, go_on = Event(), Event()
+    made: list[dt.date] = []
+
+    def slowly(folder: Path, day: dt.date, *given: Any) -> None:
+        made.append(day)
+        if day == DAY:
+            making.set()
+            assert go_on.wait(60)
+        write_lookup(folder, day, *given)
+
+    monkeypatch.setattr(module, "write_lookup", slowly)
+    lookups = LookupCache(table.root)
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(lookups.get, table.version(DAY)) for _ in range(2)]
+        assert making.wait(60)
+
+        answered = lookups.get(table.version(other))
+
+        go_on.set()
+        opened = [future.result() for future in waiting]
+    assert answered.find("c0000003") is not None
+    assert opened[0] is opened[1]
+    assert sorted(made) == [DAY, other]
 
 
 def test_an_open_lookup_stays_readable_when_its_files_are_replaced(table: Table) -> None:

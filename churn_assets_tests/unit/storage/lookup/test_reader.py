@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 from churn_assets.core.errors import InputError
 from churn_assets.core.table_schemas import SCORES
+from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup import format as lookup_files
-from churn_assets.storage.lookup import segments as segments_folder
+from churn_assets.storage.lookup import writer
+from churn_assets.storage.lookup.format import ScoreLabels
 from churn_assets.storage.lookup.reader import Cursor, Lookup, _Part, open_lookup
-from churn_assets.storage.lookup.segments import write_segment
-from churn_assets.storage.lookup.writer import write_lookup
+from churn_assets.storage.lookup.writer import READ, lookup_beside, write_lookup, write_segment
+from churn_assets.storage.tables.parquet import read_batches, write_part
+from churn_assets.storage.tables.versions import Staged
 
 DAY = dt.date(2026, 10, 31)
 VERSION = "0123456789abcdef"
@@ -88,7 +91,7 @@ def named(count: int, prefix: str) -> dict[str, Row]:
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows fill several record batches."""
     monkeypatch.setattr("churn_assets.storage.lookup.reader.CHUNK_ROWS", 64)
-    monkeypatch.setattr(segments_folder, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(writer, "CHUNK_ROWS", 64)
 
 
 @pytest.mark.usefixtures("_small_chunks")
@@ -103,7 +106,7 @@ def test_a_lookup_says_what_a_filter_of_the_table_says(
     found = {customer: told(lookup, customer) for customer in [*rows, *others]}
 
     assert found == {customer: rows.get(customer) for customer in [*rows, *others]}
-    assert [customer for customer, _ in lookup.rows()] == sorted(rows, key=str.encode)
+    assert lookup.card.rows == len(rows)
 
 
 @pytest.mark.usefixtures("_small_chunks")
@@ -204,18 +207,27 @@ def test_how_the_rows_were_cut_leaves_no_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_small_chunks")
-@pytest.mark.parametrize("made", [[], [1], [2, 0], [2, 1, 0]])
-def test_who_made_the_pieces_and_when_leaves_no_trace(tmp_path: Path, made: list[int]) -> None:
-    """Pieces that are there, made in any order and of codes, are taken; the rest is made; the bytes are the same."""
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_who_made_the_segments_and_when_leaves_no_trace(tmp_path: Path, order: list[int]) -> None:
+    """Segments made while the parts were written, in any order and of codes, give the bytes that the files give."""
     mixed: dict[str, Row] = {f"c0001{at}x": (at / 9, "high", "offer", f"m{at % 3}") for at in range(9)}
     parts = cut_at(table_of(named(200, "c") | mixed | named(30, "d")), [50, 130])
-    write_lookup(tmp_path / "all", DAY, VERSION, [[part] for part in parts])
-    for number in made:
-        write_segment(tmp_path / "some", number, [coded(parts[number])])
+    staged = [Staged(DAY, VERSION, tmp_path / name, SCORES) for name in ("read", "given")]
+    for each in staged:
+        each.folder.mkdir()
+        for number, part in enumerate(parts):
+            write_part(each.folder, number, SCORES, "customer_id", [part])
+    made = {}
+    for number in order:
+        rows = read_batches([staged[1].folder / f"part-{number}.parquet"], READ, ScoreLabels._fields, rows=7)
+        made[number] = write_segment(staged[1].folder / "lookup", number, rows)
 
-    write_lookup(tmp_path / "some", DAY, VERSION, [[] if at in made else [part] for at, part in enumerate(parts)])
+    lookup_beside(tmp_path / "one", staged[0])
+    lookup_beside(tmp_path / "other", staged[1], [made[number] for number in range(len(parts))])
 
-    assert contents(tmp_path / "some") == contents(tmp_path / "all")
+    lookups = [tmp_path / name / lookup_folder(DAY, VERSION) for name in ("one", "other")]
+    assert contents(lookups[0]) == contents(lookups[1])
+    assert open_lookup(lookups[1], DAY, VERSION).card.rows == 239
 
 
 def test_a_lookup_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
@@ -235,7 +247,7 @@ def test_a_lookup_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cuts", [[], [1], [130, 131, 300]])
 def test_no_more_than_the_highest_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: list[int]) -> None:
     """Where more are at risk than the limit, those with the highest probability stand, the first of equal ones."""
-    monkeypatch.setattr(segments_folder, "AT_RISK_LIMIT", 10)
+    monkeypatch.setattr(writer, "AT_RISK_LIMIT", 10)
     rows: dict[str, Row] = {f"c{at:04d}": (at * 37 % 101 // 5 / 20, "high", "offer", "m") for at in range(500)}
 
     lookup = lookup_of(tmp_path, *cut_at(table_of(rows), cuts))
