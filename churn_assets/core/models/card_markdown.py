@@ -72,10 +72,10 @@ def leaderboard(card: ModelCard) -> tuple[list[str], list[list[str]]]:
 
 
 def _contender(each: CandidateResult) -> list[str]:
-    told = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
+    parameters = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
     figures = [f"{figure:.4f}" for figure in (each.roc_auc, each.average_precision, each.brier)]
     backtest = [f"{each.backtest.roc_auc:.4f}", f"{each.backtest.brier:.4f}"] if each.backtest else ["", ""]
-    return ["chosen" if each.chosen else "", each.estimator, told, *figures, *backtest]
+    return ["chosen" if each.chosen else "", each.estimator, parameters, *figures, *backtest]
 
 
 def _opening(card: ModelCard) -> str:
@@ -89,8 +89,8 @@ def _opening(card: ModelCard) -> str:
 def _data(card: ModelCard) -> str:
     rows = [["Label", card.label], ["Features", ", ".join(card.feature_columns)]]
     if card.feature_parameters:
-        told = ", ".join(f"{name} {value}" for name, value in card.feature_parameters.items())
-        rows.append(["Feature parameters", told])
+        parameters = ", ".join(f"{name} {value}" for name, value in card.feature_parameters.items())
+        rows.append(["Feature parameters", parameters])
     if card.training_dates:
         first, last = min(card.training_dates), max(card.training_dates)
         share = card.train_churners / max(card.train_rows, 1)

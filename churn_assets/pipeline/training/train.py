@@ -100,12 +100,13 @@ def _keep(chain: Chain, card: ModelCard, made: CandidateModel, plan: TrainingPla
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
     model = Model(made.pipeline, card)
     golden, reference = freeze(chain, model, made, as_of)
-    proven, why = with_kernel(model, chain.profile, golden, installed_libraries())
-    card = card.model_copy(update={"kernel": EXACT if proven.kernel else why})
+    proven = with_kernel(model, chain.profile, golden)
+    card = card.model_copy(update={"kernel": EXACT if proven.model.kernel else proven.reason})
     figure = card_figure(made.churned, made.probability, card.importance) if len(made.churned) else b""
     champion, changes = _since_champion(chain, card)
     page = card_page(card, judge(made.evidence, chain.gates), champion, changes, picture=bool(figure))
-    return chain.registry.models.save(made.pipeline, card, ModelFiles(golden, reference, page, figure, proven.kernel))
+    files = ModelFiles(golden, reference, page, figure, proven.model.kernel)
+    return chain.registry.models.save(made.pipeline, card, files)
 
 
 def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
