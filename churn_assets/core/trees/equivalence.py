@@ -129,9 +129,8 @@ def _probes(kernel: CompiledKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Ta
     yield "other dictionaries", _other_dictionaries(rows)
     for name in rows.column_names:
         yield f"rows without any {name}", _replaced(few, name, pa.nulls(len(few), few.schema.field(name).type))
-        for value in (
-            () if name in texts or kernel.steps is None else FAR
-        ):  # steps refuse it, and the edges of others with it
+        far = () if name in texts or kernel.steps is None else FAR  # steps refuse such a table, and so it is alone
+        for value in far:
             yield f"rows whose {name} is {value}", _replaced(few, name, pa.array([value] * len(few)))
     yield "rows without any value", pa.table({f.name: pa.nulls(len(few), f.type) for f in few.schema})
 
