@@ -41,13 +41,15 @@ class KernelProof:
 
 
 def exact_kernel(pipeline: Any, columns: tuple[str, ...], rows: pa.Table) -> KernelProof:
-    """The kernel of a model where it is proven on these feature `rows` and on edges."""
+    """The kernel of a model where it is proven on these feature `rows` and on edges; a failure is a reason."""
     try:
         return prove(compile_kernel(pipeline, columns), pipeline, rows, columns)
     except KernelUnsupported as error:
         return KernelProof(None, str(error), error)
     except OSError as error:
         return KernelProof(None, f"numba cannot keep its machine code: {error}", error)
+    except Exception as error:  # noqa: BLE001  # whatever another scikit-learn makes of its private attributes
+        return KernelProof(None, f"it cannot be compiled and proven ({type(error).__name__}: {error})", error)
 
 
 def prove(compiled: CompiledKernel, pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> KernelProof:

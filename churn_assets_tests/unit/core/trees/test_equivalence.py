@@ -58,6 +58,18 @@ def test_unsupported_model_has_a_reason() -> None:
     assert isinstance(proof.cause, KernelUnsupported)
 
 
+def test_private_attribute_that_is_gone_is_a_reason() -> None:
+    """A scikit-learn that calls its trees by another name costs the kernel, and stops nobody who can score without."""
+    fitted = fit(labelled_rows(300, seed=1), Recipe(parameters={"max_iter": 1}), COLUMNS)
+    del fitted[-1]._predictors
+
+    proof = exact_kernel(fitted, COLUMNS, _rows())
+
+    assert proof.kernel is None
+    assert proof.reason.startswith("it cannot be compiled and proven (AttributeError: ")
+    assert isinstance(proof.cause, AttributeError)
+
+
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "gradient_boosting"])
 @pytest.mark.parametrize("side", [-np.inf, np.inf])
 def test_threshold_beside_the_right_one_is_found(estimator: Estimator, side: float) -> None:
