@@ -54,9 +54,10 @@ def main() -> None:
     recipe = Recipe(parameters={"max_iter": given.trees, "early_stopping": False})
     fitted = fit(LabelledRows(features, churned, np.full(len(churned), np.datetime64(DAY))), recipe, COLUMNS)
     started = time.thread_time()
-    kernel, why = exact_kernel(fitted, COLUMNS, features.slice(0, BLOCK_ROWS))
+    proof = exact_kernel(fitted, COLUMNS, features.slice(0, BLOCK_ROWS))
+    kernel = proof.kernel
     if kernel is None:
-        raise SystemExit(why)
+        raise SystemExit(proof.reason)
     print(f"{machine()}; numba {numba.__version__}, scikit-learn {sklearn.__version__}, numpy {np.__version__}")
     print(f"{given.trees} trees, {len(COLUMNS)} features; compiled and proven in {time.thread_time() - started:.1f} s")
     rows = features.take(np.arange(given.rows) % len(features)).combine_chunks()

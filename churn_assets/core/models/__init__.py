@@ -1,1 +1,1 @@
-"""A model version: what it is, what it gives, and how it is told to a person."""
+"""A model version: what it is, what it gives, and how a person reads of it."""

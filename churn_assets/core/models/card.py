@@ -1,4 +1,4 @@
-"""What a model version is, as its card tells it, and how its name is made."""
+"""What a model version is, as its card holds it, and how its name is made."""
 
 import datetime as dt
 import hashlib

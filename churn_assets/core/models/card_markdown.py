@@ -68,14 +68,14 @@ def _cell(value: Any) -> str:
 def leaderboard(card: ModelCard) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of the candidates, best first."""
     headings = ["", "Estimator", "Parameters", "ROC-AUC", "AP", "Brier", "Backtest ROC-AUC", "Backtest Brier"]
-    return headings, [_contender(each) for each in card.leaderboard]
+    return headings, [_candidate_row(each) for each in card.leaderboard]
 
 
-def _contender(each: CandidateResult) -> list[str]:
-    told = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
+def _candidate_row(each: CandidateResult) -> list[str]:
+    parameters = ", ".join(f"{name} {value}" for name, value in each.parameters.items()) or "defaults"
     figures = [f"{figure:.4f}" for figure in (each.roc_auc, each.average_precision, each.brier)]
     backtest = [f"{each.backtest.roc_auc:.4f}", f"{each.backtest.brier:.4f}"] if each.backtest else ["", ""]
-    return ["chosen" if each.chosen else "", each.estimator, told, *figures, *backtest]
+    return ["chosen" if each.chosen else "", each.estimator, parameters, *figures, *backtest]
 
 
 def _opening(card: ModelCard) -> str:
@@ -89,8 +89,8 @@ def _opening(card: ModelCard) -> str:
 def _data(card: ModelCard) -> str:
     rows = [["Label", card.label], ["Features", ", ".join(card.feature_columns)]]
     if card.feature_parameters:
-        told = ", ".join(f"{name} {value}" for name, value in card.feature_parameters.items())
-        rows.append(["Feature parameters", told])
+        parameters = ", ".join(f"{name} {value}" for name, value in card.feature_parameters.items())
+        rows.append(["Feature parameters", parameters])
     if card.training_dates:
         first, last = min(card.training_dates), max(card.training_dates)
         share = card.train_churners / max(card.train_rows, 1)
@@ -107,12 +107,12 @@ def _data(card: ModelCard) -> str:
     if card.sample_rate < 1:
         rows.append(["Sample", f"{card.sample_rate:.2%} of the customers, by a stable hash of their ids"])
     if card.backtest_date:
-        rows.append(["Judged on", f"outcomes of {card.backtest_date}" + _taught(card.backtest_training_dates)])
+        rows.append(["Judged on", f"outcomes of {card.backtest_date}" + _trained_on(card.backtest_training_dates)])
     rows.append(["Libraries", ", ".join(f"{name} {version}" for name, version in card.libraries.items())])
     return markdown_table(["What", ""], rows)
 
 
-def _taught(days: Sequence[Any]) -> str:
+def _trained_on(days: Sequence[Any]) -> str:
     return f", by the same recipe trained on {min(days)} to {max(days)}" if days else ""
 
 
@@ -122,10 +122,10 @@ def _quality(card: ModelCard) -> str:
         return "No outcome is known yet."
     rows = [[label, f"{getattr(metrics, name):.4f}", str(card.intervals.get(name, ""))] for label, name in FIGURES]
     rows.append(["Calibration error", f"{metrics.calibration_error:.4f}", ""])
-    return f"{_on(metrics)}\n\n" + markdown_table(["Figure", "Value", "95 % interval"], rows)
+    return f"{_judged_on(metrics)}\n\n" + markdown_table(["Figure", "Value", "95 % interval"], rows)
 
 
-def _on(metrics: Metrics) -> str:
+def _judged_on(metrics: Metrics) -> str:
     return (
         f"On {metrics.rows:,} customers, of whom {metrics.churners:,} churned ({metrics.base_rate:.1%}). "
         f"Answering that rate to everybody gives a Brier score of {metrics.base_rate_brier:.4f}."

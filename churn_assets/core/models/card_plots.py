@@ -72,8 +72,8 @@ def card_figure(churned: NDArray[np.bool_], probability: NDArray[np.float64], im
     _draw_precision(figure.add_subplot(grid[0, 1]), churned, probability)
     _draw_calibration(figure.add_subplot(grid[0, 2]), churned, probability)
     _draw_scores(figure.add_subplot(grid[1, 0]), churned, probability)
-    beside_names = grid[1, 1].subgridspec(1, 2, width_ratios=(NAME_SHARE, 1 - NAME_SHARE), wspace=0)
-    _draw_importance(figure.add_subplot(beside_names[1]), importance)
+    names_and_bars = grid[1, 1].subgridspec(1, 2, width_ratios=(NAME_SHARE, 1 - NAME_SHARE), wspace=0)
+    _draw_importance(figure.add_subplot(names_and_bars[1]), importance)
     png = BytesIO()
     # without the library's version in it; this strategy of compression gives the smallest file
     canvas.print_figure(

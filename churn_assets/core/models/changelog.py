@@ -10,37 +10,37 @@ __all__ = ["changes_between"]
 
 def changes_between(before: ModelCard, after: ModelCard) -> list[str]:
     """A sentence for each thing in which `after` differs from `before`; the data always does."""
-    told = [f"Trained as of {after.trained_as_of}, before as of {before.trained_as_of}."]
-    told += _values("Label", {"": before.label}, {"": after.label})
-    told += _features(before, after)
-    told += _values("Recipe", _recipe(before), _recipe(after))
-    told += _values("Share of the customers", {"": f"{before.sample_rate:.2%}"}, {"": f"{after.sample_rate:.2%}"})
-    told += _values("Feature parameters", before.feature_parameters, after.feature_parameters)
+    sentences = [f"Trained as of {after.trained_as_of}, before as of {before.trained_as_of}."]
+    sentences += _values("Label", {"": before.label}, {"": after.label})
+    sentences += _features(before, after)
+    sentences += _values("Recipe", _recipe(before), _recipe(after))
+    sentences += _values("Share of the customers", {"": f"{before.sample_rate:.2%}"}, {"": f"{after.sample_rate:.2%}"})
+    sentences += _values("Feature parameters", before.feature_parameters, after.feature_parameters)
     if before.profile_digest != after.profile_digest:
-        told.append(f"The code of the profile {after.profile} has changed.")
-    told += _values("Libraries", before.libraries, after.libraries)
+        sentences.append(f"The code of the profile {after.profile} has changed.")
+    sentences += _values("Libraries", before.libraries, after.libraries)
     if (before.train_rows, before.train_churners) != (after.train_rows, after.train_churners):
-        told.append(
+        sentences.append(
             f"Learnt from {after.train_rows:,} rows with {after.train_churners:,} churners, "
             f"before from {before.train_rows:,} with {before.train_churners:,}."
         )
     if before.metrics and after.metrics:
-        told.append(
+        sentences.append(
             f"Backtest ROC-AUC {after.metrics.roc_auc:.4f} on {after.backtest_date}, "
             f"before {before.metrics.roc_auc:.4f} on {before.backtest_date}."
         )
-    return told
+    return sentences
 
 
 def _features(before: ModelCard, after: ModelCard) -> list[str]:
     added = [name for name in after.feature_columns if name not in before.feature_columns]
     removed = [name for name in before.feature_columns if name not in after.feature_columns]
-    told = []
+    sentences = []
     if added:
-        told.append(f"Features added: {', '.join(added)}.")
+        sentences.append(f"Features added: {', '.join(added)}.")
     if removed:
-        told.append(f"Features removed: {', '.join(removed)}.")
-    return told
+        sentences.append(f"Features removed: {', '.join(removed)}.")
+    return sentences
 
 
 def _recipe(card: ModelCard) -> dict[str, Any]:

@@ -4,10 +4,10 @@ Before a model scores, it must give them again through the feature code and the 
 that is what tells a changed line in `add_features`, or a library whose predictions moved.
 """
 
-import dataclasses
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+import logging
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,35 @@ from churn_assets.core.models.card import EXACT, ModelCard
 from churn_assets.core.models.model import Model
 from churn_assets.core.profile import Profile
 
-__all__ = ["GOLDEN", "check_golden", "freeze_golden", "gives_golden", "golden_digest", "golden_sample", "with_kernel"]
+__all__ = [
+    "GOLDEN",
+    "ProvenModel",
+    "check_golden",
+    "freeze_golden",
+    "gives_golden",
+    "golden_digest",
+    "golden_sample",
+    "with_kernel",
+]
+
+logger = logging.getLogger("churn_assets")
 
 GOLDEN = "given by the model"  # no column of a profile
 ROWS = 200
 TOLERANCE = 1e-9  # linear algebra differs in the last digits from processor to processor
 LISTED = 5
+
+
+@dataclass(frozen=True)
+class ProvenModel:
+    """A model, with its kernel where that is proven.
+
+    `reason` is a clause that says why there is none. It is empty where there is one, where the card says
+    already that there is none, and for rules.
+    """
+
+    model: Model
+    reason: str = ""
 
 
 def golden_sample(customers: pa.Table, key: str) -> pa.Table:
@@ -37,37 +60,24 @@ def golden_sample(customers: pa.Table, key: str) -> pa.Table:
 
 
 def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.date) -> pa.Table:
-    """`customers` of `day` with what `model` gives them, as they are kept beside it."""
+    """`customers` of `day` with what `model` gives them: what its golden file holds."""
     given = model.score_customers(profile, customers, day)
-    kept = customers.append_column(GOLDEN, pa.array(given, pa.float64()))
-    return kept.replace_schema_metadata({"snapshot_date": day.isoformat()})
+    golden = customers.append_column(GOLDEN, pa.array(given, pa.float64()))
+    return golden.replace_schema_metadata({"snapshot_date": day.isoformat()})
 
 
-def with_kernel(model: Model, profile: Profile, golden: pa.Table, libraries: Mapping[str, str]) -> tuple[Model, str]:
-    """The model with its compiled kernel where it is proven, on its golden rows and their edges.
-
-    A proof holds for the libraries it was made with: under those of the card the kernel has to give the
-    golden rows again, under others it is proven anew.
-
-    Returns:
-        The model, and a clause that says why it has no kernel. There is none to say where it has one, where its
-        card says already that it has none, and of rules.
-    """
+def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel:
+    """The model with its compiled kernel where it is proven here and now, on its golden rows and their edges."""
     card = model.card
     if card.is_rules or card.kernel not in {"", EXACT}:
-        return model, ""
-    from churn_assets.core.trees.compiler import compile_kernel  # noqa: PLC0415  # as above
-    from churn_assets.core.trees.equivalence import exact_kernel, same_bits  # noqa: PLC0415  # brings scikit-learn, for models only
+        return ProvenModel(model)
+    from churn_assets.core.trees.equivalence import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
 
-    columns = card.feature_columns
     features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
-    if card.kernel == EXACT and card.libraries == libraries:
-        quick = dataclasses.replace(model, kernel=compile_kernel(model.pipeline, columns).alone)
-        day = _day_of(golden)
-        if same_bits(quick.score(profile, features, day), model.score(profile, features, day)):
-            return quick, ""
-    kernel, why = exact_kernel(model.pipeline, columns, features)
-    return dataclasses.replace(model, kernel=kernel), why
+    proof = exact_kernel(model.pipeline, card.feature_columns, features)
+    if proof.kernel is None:
+        logger.debug("model %s has no kernel: %s", card.model_version, proof.reason, exc_info=proof.cause)
+    return ProvenModel(replace(model, kernel=proof.kernel), proof.reason)
 
 
 def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str]) -> None:
@@ -102,7 +112,8 @@ def gives_golden(model: Model, profile: Profile, golden: pa.Table) -> bool:
     """Whether `model` gives its golden rows again, to the bit; where it cannot, `check_golden` can say why."""
     try:
         given = _given(model, profile, golden)
-    except Exception:  # noqa: BLE001  # whatever the code or the libraries of today make of it
+    except Exception:  # whatever the code or the libraries of today make of it
+        logger.debug("model %s cannot score its golden rows", model.card.model_version, exc_info=True)
         return False
     return bool(given.tobytes() == golden.column(GOLDEN).to_numpy().tobytes())
 
@@ -126,11 +137,11 @@ def _furthest(apart_by: NDArray[np.float64], apart: NDArray[Any]) -> list[int]:
 
 
 def _what_changed(card: ModelCard, profile: Profile, libraries: dict[str, str]) -> str:
-    told = [
+    changes = [
         f"{name} is {libraries[name]} and was {version} when it was trained"
         for name, version in card.libraries.items()
         if libraries.get(name, version) != version
     ]
     if profile.source_digest != card.profile_digest:
-        told.insert(0, f"the code of {profile.name} has changed since it was trained")
-    return " and ".join(told) or "code that the profile imports, or the machine, has changed since it was trained"
+        changes.insert(0, f"the code of {profile.name} has changed since it was trained")
+    return " and ".join(changes) or "code that the profile imports, or the machine, has changed since it was trained"

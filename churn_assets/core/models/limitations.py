@@ -1,4 +1,4 @@
-"""What a model's reader should know before trusting it, told from its card."""
+"""What a model's reader should know before trusting it, from its card."""
 
 from churn_assets.core.models.card import ModelCard
 
@@ -10,41 +10,41 @@ LISTED = 8
 
 def limitations_of(card: ModelCard) -> tuple[str, ...]:
     """A sentence for each known limitation."""
-    told = []
+    sentences = []
     if card.is_rules:
-        told.append("Rules are not trained: their probabilities are a person's, and only as calibrated as these.")
+        sentences.append("Rules are not trained: their probabilities are a person's, and only as calibrated as these.")
     if card.in_sample:
-        told.append(
+        sentences.append(
             "The export has no time: four fifths of the scored customers were trained on, so their scores are "
             "in-sample."
         )
     if card.metrics is None:
-        told.append("No outcome was known when it was made: nothing says yet how good it is.")
+        sentences.append("No outcome was known when it was made: nothing says yet how good it is.")
     elif card.backtest_date and not card.in_sample:
-        told.append(
+        sentences.append(
             f"It was judged on the outcomes of one day, {card.backtest_date}: other seasons may be harder or easier."
         )
-    told += _of_data(card)
+    sentences += _of_data(card)
     small = [f"{each.column} {each.value}" for each in card.slices if not each.is_large]
     if small:
         more = f" and {len(small) - LISTED} more" if len(small) > LISTED else ""
-        told.append(f"Groups too small to be judged: {', '.join(small[:LISTED])}{more}.")
-    return tuple(told)
+        sentences.append(f"Groups too small to be judged: {', '.join(small[:LISTED])}{more}.")
+    return tuple(sentences)
 
 
 def _of_data(card: ModelCard) -> list[str]:
-    told = []
+    sentences = []
     if card.training_dates and not card.in_sample:
         days = (max(card.training_dates) - min(card.training_dates)).days + 1
         if days < FULL_YEAR:
-            told.append(f"Its window spans {days} day{'s' if days > 1 else ''}: it has not seen a whole year.")
+            sentences.append(f"Its window spans {days} day{'s' if days > 1 else ''}: it has not seen a whole year.")
     if card.skipped_dates:
-        told.append(f"{len(card.skipped_dates)} days of its window had no source and were skipped.")
+        sentences.append(f"{len(card.skipped_dates)} days of its window had no source and were skipped.")
     if card.left_out_rows:
-        told.append(f"{card.left_out_rows:,} rows were left out: what became of those customers cannot be told.")
+        sentences.append(f"{card.left_out_rows:,} rows were left out: what became of those customers cannot be told.")
     if card.sample_rate < 1:
-        told.append(
+        sentences.append(
             f"It learnt from {card.sample_rate:.2%} of the customers, the same on every day, and was judged on these: "
             "its row counts are those of the sample, its probabilities are for everybody."
         )
-    return told
+    return sentences

@@ -39,7 +39,7 @@ class Model:
         if self.card.is_rules:
             return apply_rules(profile, rows, day)
         if self.kernel is not None:
-            return _told_as_fault(self.kernel.predict, rows, self.card.feature_columns)
+            return _score_or_fault(self.kernel.predict, rows, self.card.feature_columns)
         return predict(self.pipeline, rows, self.card.feature_columns)
 
     def score_customers(self, profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[np.float64]:
@@ -56,10 +56,10 @@ def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDAr
         probability: NDArray[np.float64] = pipeline.predict_proba(to_model_frame(rows, columns))[:, 1]
         return probability
 
-    return _told_as_fault(churning, features, columns)
+    return _score_or_fault(churning, features, columns)
 
 
-def _told_as_fault(
+def _score_or_fault(
     score: Callable[[pa.Table], NDArray[np.float64]], features: pa.Table, columns: tuple[str, ...]
 ) -> NDArray[np.float64]:
     given = features.column_names

@@ -1,6 +1,7 @@
 """Proof that a kernel gives a model's own bits: on real rows, and wherever the two could come apart."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,51 +12,62 @@ from threadpoolctl import threadpool_limits
 
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.trees.compiler import CompiledKernel, KernelUnsupported, compile_kernel
+from churn_assets.core.trees.ensemble import LEAF, Ensemble, Tree
 from churn_assets.core.trees.predictor import TreeKernel
-from churn_assets.core.trees.probes import path_rows
 
-__all__ = ["exact_kernel", "prove", "same_bits"]
+__all__ = ["KernelProof", "exact_kernel", "prove", "same_bits"]
+
+Cell = float | str | None
 
 FEW = 8
+CATEGORIES = 16
 FAR = (np.inf, -np.inf, np.finfo(np.float64).max, np.finfo(np.float64).min)
 NEAR_ZERO = (0.0, -0.0, np.finfo(np.float64).smallest_subnormal, -np.finfo(np.float64).smallest_subnormal)
 
 
-def exact_kernel(pipeline: Any, columns: tuple[str, ...], rows: pa.Table) -> tuple[TreeKernel | None, str]:
-    """The kernel of a model where it is proven on these feature `rows` and on edges, or None and a clause why not.
+@dataclass(frozen=True)
+class KernelProof:
+    """What came of proving a kernel.
 
-    The proof holds for the machine and the libraries it runs on.
+    Attributes:
+        kernel: where it is proven, for the machine and the libraries that this process runs on.
+        reason: a clause that says why there is none; empty where there is one.
+        cause: the error that is behind the reason, where one is.
     """
+
+    kernel: TreeKernel | None
+    reason: str = ""
+    cause: Exception | None = None
+
+
+def exact_kernel(pipeline: Any, columns: tuple[str, ...], rows: pa.Table) -> KernelProof:
+    """The kernel of a model where it is proven on these feature `rows` and on edges; a failure is a reason."""
     try:
-        kernel = compile_kernel(pipeline, columns)
-        why = prove(kernel, pipeline, rows, columns)
-    except KernelUnsupported as unsupported:
-        return None, str(unsupported)
+        return prove(compile_kernel(pipeline, columns), pipeline, rows, columns)
+    except KernelUnsupported as error:
+        return KernelProof(None, str(error), error)
     except OSError as error:
-        return None, f"numba cannot keep its machine code: {error}"
-    return (None, why) if why else (kernel.alone, "")
+        return KernelProof(None, f"numba cannot keep its machine code: {error}", error)
+    except Exception as error:  # noqa: BLE001  # whatever another scikit-learn makes of its private attributes
+        return KernelProof(None, f"it cannot be compiled and proven ({type(error).__name__}: {error})", error)
 
 
-def prove(kernel: CompiledKernel, pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> str:
-    """Nothing where kernel and pipeline give the same bits, or refuse the same tables; else how they differ.
+def prove(compiled: CompiledKernel, pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> KernelProof:
+    """The kernel where it and the pipeline give the same bits, and refuse the same tables; else how they differ.
 
-    They are asked for `features`, for rows on both sides of every split, for every threshold beside its
+    They are asked for `features`, for rows on both sides of every split, for every threshold and its
     neighbours, infinities, missing and unknown values, for columns of nothing but nulls, and for one
     row; and for the sums before the link. Of no rows there must be no scores.
     """
-    if len(kernel.predict(features.slice(0, 0))):
-        return "the kernel scores rows that are not there"
+    if len(compiled.predict(features.slice(0, 0))):
+        return KernelProof(None, "the kernel scores rows that are not there")
     with np.errstate(all="ignore"), threadpool_limits(1):
-        for what, table in _probes(kernel, features.select(columns)):
+        for what, table in _probes(compiled, features.select(columns)):
             expected = _outcome(lambda rows: pipeline.predict_proba(to_model_frame(rows, columns))[:, 1], table)
-            if difference := _difference(expected, _outcome(kernel.predict, table), what):
-                return difference
-        if kernel.steps is None:
-            splits = _splits(kernel, features.select(columns))
-            expected = kernel.fitted.decision_function(to_model_frame(splits, kernel.names))
-            return _difference(expected, kernel.sums(splits), "splits, summed")
-        matrix = _split_matrix(kernel, kernel.steps, features)
-        return _difference(kernel.fitted.decision_function(matrix), kernel.matrix_sums(matrix), "splits, summed")
+            if refuted := _refutation(expected, _outcome(compiled.predict, table), what):
+                return refuted
+        expected, given = _sums(compiled, features, columns)
+    return _refutation(expected, given, "splits, summed") or KernelProof(compiled.kernel)
 
 
 def same_bits(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
@@ -63,26 +75,48 @@ def same_bits(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
     return first.tobytes() == second.tobytes()
 
 
-def _difference(expected: NDArray[np.float64] | str, given: NDArray[np.float64] | str, what: str) -> str:
-    if isinstance(expected, str) or isinstance(given, str):
-        if isinstance(expected, str) and isinstance(given, str):
-            return ""
-        who = f"the model refuses ({expected})" if isinstance(expected, str) else f"the kernel refuses ({given})"
-        return f"{who} {what}, which the other scores"
+def _sums(
+    compiled: CompiledKernel, features: pa.Table, columns: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the fitted ensemble and the kernel sum up on both sides of every split."""
+    if compiled.steps is None:
+        splits = _splits(compiled, features.select(columns))
+        frame = to_model_frame(splits, compiled.names)
+        return compiled.fitted.decision_function(frame), compiled.sums(splits)
+    matrix = _split_matrix(compiled, compiled.steps, features)
+    return compiled.fitted.decision_function(matrix), compiled.matrix_sums(matrix)
+
+
+def _refutation(
+    expected: NDArray[np.float64] | Exception, given: NDArray[np.float64] | Exception, what: str
+) -> KernelProof | None:
+    """How the kernel differs from the model on what is called `what`, None where it does not."""
+    if isinstance(expected, Exception):
+        if isinstance(given, Exception):
+            return None
+        return KernelProof(
+            None, f"the model refuses ({_first_line(expected)}) {what}, which the other scores", expected
+        )
+    if isinstance(given, Exception):
+        return KernelProof(None, f"the kernel refuses ({_first_line(given)}) {what}, which the other scores", given)
     if expected.shape != given.shape:
-        return f"the model gives {len(expected)} scores of {what}, the kernel {len(given)}"
+        return KernelProof(None, f"the model gives {len(expected)} scores of {what}, the kernel {len(given)}")
     if same_bits(expected, given):
-        return ""
+        return None
     differs = expected.view(np.int64) != given.view(np.int64)
     most = np.abs(expected - given)[differs].max()
-    return f"{int(differs.sum())} of {len(given)} scores of {what} differ, by up to {most:.2g}"
+    return KernelProof(None, f"{int(differs.sum())} of {len(given)} scores of {what} differ, by up to {most:.2g}")
 
 
-def _outcome(score: Callable[[Any], NDArray[np.float64]], table: Any) -> NDArray[np.float64] | str:
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _outcome(score: Callable[[Any], NDArray[np.float64]], table: Any) -> NDArray[np.float64] | Exception:
     try:
         return np.ascontiguousarray(score(table))
     except (ValueError, TypeError) as error:
-        return str(error).partition("\n")[0]
+        return error
 
 
 def _probes(kernel: CompiledKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -97,13 +131,14 @@ def _probes(kernel: CompiledKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Ta
     yield "other dictionaries", _other_dictionaries(rows)
     for name in rows.column_names:
         yield f"rows without any {name}", _replaced(few, name, pa.nulls(len(few), few.schema.field(name).type))
-        for value in () if name in texts or kernel.steps is None else FAR:  # steps refuse it, and edges beside it
+        far = () if name in texts or kernel.steps is None else FAR  # steps refuse such a table, and so it is alone
+        for value in far:
             yield f"rows whose {name} is {value}", _replaced(few, name, pa.array([value] * len(few)))
     yield "rows without any value", pa.table({f.name: pa.nulls(len(few), f.type) for f in few.schema})
 
 
 def _edges(kernel: CompiledKernel, rows: pa.Table) -> pa.Table:
-    """Rows in which every edge of every column occurs, beside edges of the others drawn at random."""
+    """Rows in which every edge of every column occurs, with edges of the others drawn at random."""
     pools: dict[str, list[Any]] = {}
     texts = _texts(rows)
     for name in rows.column_names:
@@ -145,7 +180,7 @@ def _other_dictionaries(rows: pa.Table) -> pa.Table:
 
 def _splits(kernel: CompiledKernel, rows: pa.Table) -> pa.Table:
     """Real rows, changed so that they come to every node and lie on both sides of its split."""
-    cells = list(path_rows(kernel.ensemble, np.float64))
+    cells = list(_path_rows(kernel.ensemble, np.float64))
     real = rows.take(np.arange(max(1, len(cells))) % len(rows))
     columns = {}
     for name in rows.column_names:
@@ -160,7 +195,7 @@ def _splits(kernel: CompiledKernel, rows: pa.Table) -> pa.Table:
 
 def _split_matrix(kernel: CompiledKernel, steps: Pipeline, rows: pa.Table) -> NDArray[np.float32]:
     """The same where the trees are given the matrix that other steps make of the rows."""
-    cells = list(path_rows(kernel.ensemble, np.float32))
+    cells = list(_path_rows(kernel.ensemble, np.float32))
     real = np.asarray(steps.transform(to_model_frame(rows.slice(0, FEW), kernel.columns)))
     matrix: NDArray[np.float32] = np.resize(real, (max(1, len(cells)), real.shape[1])).astype(np.float32)
     for row, given in enumerate(cells):
@@ -173,10 +208,10 @@ def _around(kernel: CompiledKernel, feature: int) -> list[float]:
     if feature not in kernel.tables.grids:
         return []
     thresholds = kernel.tables.grids[feature].thresholds
-    return [float(value) for side in (-np.inf, 0, np.inf) for value in _beside(thresholds, side)]
+    return [float(value) for side in (-np.inf, 0, np.inf) for value in _neighbours(thresholds, side)]
 
 
-def _beside(numbers: NDArray[np.float64], side: float) -> NDArray[np.float64]:
+def _neighbours(numbers: NDArray[np.float64], side: float) -> NDArray[np.float64]:
     return np.nextafter(numbers, side) if side else numbers
 
 
@@ -191,3 +226,94 @@ def _replaced(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 def _texts(rows: pa.Table) -> list[str]:
     """The columns that are categories."""
     return [f.name for f in rows.schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """What a feature may be on the way to a node: above `low`, at most `high`, one of `codes`, or missing."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    codes: tuple[int, ...] = ()
+    missing: bool = True
+
+
+def _path_rows(ensemble: Ensemble, kind: Any) -> Iterator[dict[int, Cell]]:
+    """Cells by feature, where they matter, of rows that visit each node that can be visited.
+
+    At a threshold stand the greatest number of this `kind` (float64, float32) that goes left, and the
+    least that goes right; at categories some of them; and a missing value, which float32 is never.
+    """
+    for tree in ensemble.trees:
+        waiting: list[tuple[int, dict[int, _Allowed]]] = [(0, {})]
+        while waiting:
+            node, allowed = waiting.pop()
+            if tree.left[node] == LEAF:
+                continue
+            feature = int(tree.feature[node])
+            here = allowed.get(feature, _root(ensemble, feature, kind))
+            others = {at: _cell(ensemble, at, given, kind) for at, given in allowed.items() if at != feature}
+            yield from ({**others, feature: cell} for cell in _split(ensemble, tree, node, here, kind))
+            left, right = _sides(ensemble, tree, node, here, kind)
+            for child, side in ((tree.left[node], left), (tree.right[node], right)):
+                if side.missing or side.codes or _lowest(side, kind) <= side.high:
+                    waiting.append((int(child), {**allowed, feature: side}))
+
+
+def _root(ensemble: Ensemble, feature: int, kind: Any) -> _Allowed:
+    codes = tuple(range(len(ensemble.categories.get(feature, ()))))
+    return _Allowed(np.inf if codes else -np.inf, np.inf, codes, missing=kind is np.float64)
+
+
+def _sides(ensemble: Ensemble, tree: Tree, node: int, here: _Allowed, kind: Any) -> tuple[_Allowed, _Allowed]:
+    """What may go left of the node, and right."""
+    missing_left = bool(tree.missing_left[node])
+    left, right = (
+        replace(here, missing=here.missing and missing_left),
+        replace(here, missing=here.missing and not missing_left),
+    )
+    if int(tree.feature[node]) in ensemble.categories:
+        goes_right = tree.goes_right[node]
+        return (
+            replace(left, codes=tuple(code for code in here.codes if not goes_right[code])),
+            replace(right, codes=tuple(code for code in here.codes if goes_right[code])),
+        )
+    bound = _at_most(tree.threshold[node], kind)
+    return replace(left, high=min(here.high, bound)), replace(right, low=max(here.low, bound))
+
+
+def _split(ensemble: Ensemble, tree: Tree, node: int, here: _Allowed, kind: Any) -> list[Cell]:
+    """Cells on both sides of the node's split that may come to it."""
+    cells: list[Cell] = [None] if here.missing else []
+    feature = int(tree.feature[node])
+    if feature in ensemble.categories:
+        first = node % max(1, len(here.codes))
+        some = (here.codes[first:] + here.codes[:first])[:CATEGORIES]
+        return cells + [ensemble.categories[feature][code] for code in some]
+    bound = _at_most(tree.threshold[node], kind)
+    both = (bound, float(np.nextafter(kind(bound), kind(np.inf))))
+    return cells + [number for number in both if _lowest(here, kind) <= number <= here.high]
+
+
+def _cell(ensemble: Ensemble, feature: int, allowed: _Allowed, kind: Any) -> Cell:
+    """Something that is allowed: on the bound, where there is one."""
+    if allowed.codes:
+        return ensemble.categories[feature][allowed.codes[0]]
+    lowest = _lowest(allowed, kind)
+    if lowest > allowed.high or feature in ensemble.categories:
+        return None
+    if allowed.high < np.inf:
+        return allowed.high
+    return lowest if allowed.low > -np.inf else 0.0
+
+
+def _lowest(allowed: _Allowed, kind: Any) -> float:
+    if allowed.low == np.inf:
+        return np.nan
+    return -np.inf if allowed.low == -np.inf else float(np.nextafter(kind(allowed.low), kind(np.inf)))
+
+
+def _at_most(threshold: float, kind: Any) -> float:
+    """The greatest number of a kind that is not above a threshold."""
+    near = kind(threshold)
+    return float(near if near <= threshold else np.nextafter(near, kind(-np.inf)))

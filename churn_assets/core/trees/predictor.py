@@ -11,49 +11,84 @@ from scipy.special import expit
 
 from churn_assets.core.arrow.batches import BLOCK_ROWS
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.trees.packing import Tables
+from churn_assets.core.trees.ensemble import Tables
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from churn_assets.core.balance import BalancedClassifier
-
-__all__ = ["Link", "TreeKernel"]
+__all__ = ["IsotonicCalibration", "Link", "SigmoidCalibration", "TreeKernel"]
 
 BARELY_ABOVE_ONE = 1e-5
 
 
 @dataclass(frozen=True)
-class Link:
-    """From the sum of the trees to a probability: scikit-learn's own objects, in the order of the fitted chain.
+class SigmoidCalibration:
+    """Platt's sigmoid by its two numbers, with the arithmetic of scikit-learn's own."""
 
-    `loss` is None where it is the logistic one: its inverse is a function that needs no scikit-learn.
+    slope: float
+    intercept: float
+
+    def __call__(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What it makes of each, (n)."""
+        calibrated: NDArray[np.float64] = expit(-(self.slope * given + self.intercept))
+        return calibrated
+
+
+@dataclass(frozen=True)
+class IsotonicCalibration:
+    """Lines between points of rising `inputs`, (t), and their `outputs`, (t), constant beyond: IsotonicRegression."""
+
+    inputs: NDArray[np.float64]
+    outputs: NDArray[np.float64]
+
+    def __call__(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What it makes of each, (n).
+
+        Raises:
+            ValueError: one is infinite or no number, which scikit-learn refuses too.
+        """
+        if not np.isfinite(given).all():
+            raise ValueError("the isotonic calibration is given a number that is infinite, or none")
+        return np.interp(given, self.inputs, self.outputs)
+
+
+@dataclass(frozen=True)
+class Link:
+    """From the sum of the trees to a probability, in the order of the fitted chain.
+
+    Attributes:
+        loss: scikit-learn's own, whose inverse link is asked; None where it is the logistic one.
+        odds_factor: by which balanced classes multiplied the odds; None where they were not balanced.
+        calibration: the last step; without balanced classes it is given the sums themselves.
     """
 
     loss: Any
-    balance: "BalancedClassifier | None"
-    calibrator: Any
+    odds_factor: float | None
+    calibration: SigmoidCalibration | IsotonicCalibration | None
 
     def __call__(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability of churn of each, (n)."""
-        if self.calibrator is not None and self.balance is None:
-            return self._calibrated(sums)
+        if self.calibration is not None and self.odds_factor is None:
+            return self._calibrated(self.calibration, sums)
         probability: NDArray[np.float64] = expit(sums) if self.loss is None else self.loss.predict_proba(sums)[:, 1]
-        if self.balance is None:
+        if self.odds_factor is None:
             return probability
-        probability = self.balance.at_real_frequency(probability)
-        return probability if self.calibrator is None else self._calibrated(probability)
+        probability = probability / (probability + self.odds_factor * (1 - probability))  # as BalancedClassifier
+        return probability if self.calibration is None else self._calibrated(self.calibration, probability)
 
-    def _calibrated(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+    @staticmethod
+    def _calibrated(
+        calibration: SigmoidCalibration | IsotonicCalibration, given: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """What CalibratedClassifierCV makes of one calibrator: it begins at zero, and cuts what is barely above one."""
-        probability: NDArray[np.float64] = 0.0 + self.calibrator.predict(given)
+        probability: NDArray[np.float64] = 0.0 + calibration(given)
         probability[(probability > 1.0) & (probability <= 1.0 + BARELY_ABOVE_ONE)] = 1.0
         return probability
 
 
 @dataclass(frozen=True)
 class TreeKernel:
-    """A fitted model's trees as tables; any thread may predict. It can be kept beside the model, and needs it no more.
+    """A fitted model's trees as tables; any thread may predict, and needs the model no more.
 
     Attributes:
         columns: the features of the model, in its order.

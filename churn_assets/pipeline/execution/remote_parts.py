@@ -169,7 +169,7 @@ def _opened(
     """The models, whose artefacts are what their cards say, and this process's side of the proof."""
     store = ModelStore(models)
     installed = {name: _installed(name) for name in libraries} | {"python": platform.python_version()}
-    opened = tuple(open_proven(store, store.card(each), _profile(profile), installed)[0] for each in versions)
+    opened = tuple(open_proven(store, store.card(each), _profile(profile), installed).model for each in versions)
     return opened, _proof(_profile(profile), opened, models, libraries)
 
 

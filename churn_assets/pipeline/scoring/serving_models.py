@@ -92,10 +92,10 @@ def open_model(chain: Chain, version: str) -> Model:
             f"model {version} was trained for profile {card.profile}, the chain runs {chain.profile.name}; "
             "train and promote a model for it"
         )
-    model, why = open_proven(store, card, chain.profile, installed_libraries())
-    if why:
-        logger.warning("model %s is scored by scikit-learn itself, at a tenth of the speed: %s", version, why)
-    return model
+    proven = open_proven(store, card, chain.profile, installed_libraries())
+    if proven.reason:
+        logger.warning("model %s is scored by scikit-learn itself, at a tenth of the speed: %s", version, proven.reason)
+    return proven.model
 
 
 def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> str:

@@ -114,14 +114,13 @@ def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: Traini
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
     model = Model(candidate.pipeline, card)
     golden, reference = freeze(chain, model, candidate, as_of)
-    proven, why = with_kernel(model, chain.profile, golden, installed_libraries())
-    card = card.model_copy(update={"kernel": EXACT if proven.kernel else why})
+    proven = with_kernel(model, chain.profile, golden)
+    card = card.model_copy(update={"kernel": EXACT if proven.model.kernel else proven.reason})
     figure = card_figure(candidate.churned, candidate.probability, card.importance) if len(candidate.churned) else b""
     champion, changes = _since_champion(chain, card)
     page = card_page(card, judge(candidate.evidence, chain.gates), champion, changes, picture=bool(figure))
-    return chain.registry.models.save(
-        candidate.pipeline, card, ModelFiles(golden, reference, page, figure, proven.kernel)
-    )
+    files = ModelFiles(golden, reference, page, figure, proven.model.kernel)
+    return chain.registry.models.save(candidate.pipeline, card, files)
 
 
 def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:

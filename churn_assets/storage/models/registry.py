@@ -110,7 +110,7 @@ class Registry:
         champion = _champion(promotions)
         once = {row["to_version"] for row in promotions}
         evidence = self._evidence()
-        told = []
+        models = []
         for version in self.models.versions():
             try:
                 card = self.models.card(version)
@@ -122,8 +122,8 @@ class Registry:
             status: Status = "rejected" if missed else "challenger"
             if version in once:
                 status = "champion" if version == champion else "retired"
-            told.append(Registered(card, status, missed))
-        return told
+            models.append(Registered(card, status, missed))
+        return models
 
     def missed(self, version: str) -> list[str]:
         """What a model misses of the gates in force, in words."""
@@ -208,11 +208,11 @@ class Registry:
 
     def _evidence(self) -> dict[str, Evidence]:
         """The newest evidence of each version; what another release wrote, and this cannot read, is none."""
-        told: dict[str, Evidence] = {}
+        newest: dict[str, Evidence] = {}
         for row in self.evaluations.rows():
             with suppress(ValidationError):
-                told[row["model_version"]] = Evidence.model_validate_json(row["evidence"] or "")
-        return told
+                newest[row["model_version"]] = Evidence.model_validate_json(row["evidence"] or "")
+        return newest
 
     def newest_as_of(self, day: dt.date) -> str:
         """The newest version that was trained as of `day` or before and was not rejected.

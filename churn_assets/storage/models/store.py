@@ -1,6 +1,7 @@
 """Model versions as immutable folders, of which nothing is used unless its digest is the one in the card."""
 
 import hashlib
+import logging
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelFiles", "ModelStore"]
 
+logger = logging.getLogger("churn_assets")
+
 ARTEFACT = "model.joblib"
-KERNEL = "kernel.joblib"
+KERNEL = "kernel.npz"
 GOLDEN = "golden.parquet"
 REFERENCE = "reference.json"
 CARD = "card.json"
@@ -33,7 +36,7 @@ REMEDY = "restore the folder from a backup, or promote another version"
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What is kept of a model beside its artefact.
+    """What a model's folder holds with its artefact and card.
 
     `figure` is a PNG, empty where there is nothing to draw; `kernel` is None where none was proven.
     """
@@ -104,20 +107,28 @@ class ModelStore:
             ) from error
 
     def kernel(self, card: ModelCard) -> "TreeKernel | None":
-        """The kernel that was proven for a model when it was made, None where there is none.
+        """The kernel that was proven for a model when it was made, None where there is none that can be used.
 
-        It holds for the libraries that the card names, and is not to be opened under others.
+        It holds for the libraries that the card names, and is not to be opened under others. A kernel of an
+        earlier revision, which was a pickle, is none.
 
         Raises:
-            ModelFault: it, or the artefact it was compiled from, is missing or not the one the card was written for.
+            ModelFault: it is not the one the card was written for, or the artefact it was compiled from is
+                missing or not that one.
         """
         if KERNEL not in card.files:
             return None
         self._checked(card, ARTEFACT)
-        import joblib  # noqa: PLC0415  # as above
+        from churn_assets.core.trees.serialization import KernelUnreadable, kernel_from_npz  # noqa: PLC0415  # as above
 
-        kernel: TreeKernel = joblib.load(self._checked(card, KERNEL))
-        return kernel
+        path = self.root / card.model_version / KERNEL
+        try:
+            _check_digest(path, card)
+            return kernel_from_npz(path.read_bytes())
+        except (OSError, KernelUnreadable) as error:
+            logger.warning("%s is not used, the kernel is compiled and proven anew: %s", path, error)
+            logger.debug("%s", path, exc_info=True)
+            return None
 
     def golden(self, card: ModelCard) -> pa.Table:
         """The golden rows of a model.
@@ -148,11 +159,11 @@ class ModelStore:
         card = self.card(version)
         return self._checked(card, FIGURE).read_bytes() if FIGURE in card.files else b""
 
-    def save(self, pipeline: Any, card: ModelCard, kept: ModelFiles) -> ModelCard:
+    def save(self, pipeline: Any, card: ModelCard, files: ModelFiles) -> ModelCard:
         """Keep a new version; one that is there already stays as it is.
 
         Returns:
-            The card as it is kept, with the digests of its files.
+            The card as it is stored, with the digests of its files.
         """
         final = self.root / card.model_version
         if final.exists():
@@ -163,13 +174,13 @@ class ModelStore:
             import joblib  # noqa: PLC0415  # as above
 
             joblib.dump(pipeline, folder / ARTEFACT)
-            if kept.kernel is not None:
-                joblib.dump(kept.kernel, folder / KERNEL)
-        pq.write_table(kept.golden, folder / GOLDEN)
-        (folder / REFERENCE).write_text(kept.reference.model_dump_json(indent=2) + "\n")
-        (folder / PAGE).write_text(kept.page)
-        if kept.figure:
-            (folder / FIGURE).write_bytes(kept.figure)
+        if files.kernel is not None:
+            _write_kernel(files.kernel, folder / KERNEL)
+        pq.write_table(files.golden, folder / GOLDEN)
+        (folder / REFERENCE).write_text(files.reference.model_dump_json(indent=2) + "\n")
+        (folder / PAGE).write_text(files.page)
+        if files.figure:
+            (folder / FIGURE).write_bytes(files.figure)
         digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
         written = sealed(card.model_copy(update={"files": digests}))
         (folder / CARD).write_text(written.model_dump_json(indent=2) + "\n")
@@ -199,12 +210,25 @@ class ModelStore:
         path = self.root / card.model_version / name
         if not path.is_file():
             raise ModelFault(f"{path} is missing: {REMEDY}")
-        told = card.files.get(name, "nothing")
-        if (digest := _sha256(path)) != told:
-            raise ModelFault(
-                f"{path} has SHA-256 {digest[:12]}..., its card says {told[:12]}...; it was not loaded: {REMEDY}"
-            )
+        _check_digest(path, card)
         return path
+
+
+def _check_digest(path: Path, card: ModelCard) -> None:
+    expected = card.files.get(path.name, "nothing")
+    if (digest := _sha256(path)) != expected:
+        raise ModelFault(
+            f"{path} has SHA-256 {digest[:12]}..., its card says {expected[:12]}...; it was not loaded: {REMEDY}"
+        )
+
+
+def _write_kernel(kernel: "TreeKernel", path: Path) -> None:
+    """Write what opens without a pickle; a kernel that cannot is compiled whenever its model is opened."""
+    from churn_assets.core.trees.serialization import kernel_to_npz  # noqa: PLC0415  # cards are read without it
+
+    npz = kernel_to_npz(kernel)
+    if npz is not None:
+        path.write_bytes(npz)
 
 
 def _sha256(path: Path) -> str:

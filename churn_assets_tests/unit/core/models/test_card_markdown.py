@@ -54,8 +54,8 @@ PICTURE = re.compile(r"!\[[^\]]*\]\((?P<where>[^)]*)\)")
 
 
 def _page(*, champion: str = "", picture: bool = True, **changes: Any) -> str:
-    told = ["Recipe: seed 42 -> 43.", "Libraries: numpy 2 -> 3."] if champion else []
-    return card_page(made_up_card(**changes), GATES, champion, told, picture=picture)
+    changes_listed = ["Recipe: seed 42 -> 43.", "Libraries: numpy 2 -> 3."] if champion else []
+    return card_page(made_up_card(**changes), GATES, champion, changes_listed, picture=picture)
 
 
 def _section(page: str, heading: str) -> str:
@@ -111,16 +111,16 @@ def test_data_of_a_trained_model() -> None:
     days = (dt.date(2026, 1, 1), dt.date(2025, 12, 25))
     page = _page(training_dates=days, train_rows=12345, train_churners=1111, feature_parameters={"few_visits": 3})
 
-    told = dict(_cells(_section(page, "Data"))[2:])
+    data = dict(_cells(_section(page, "Data"))[2:])
 
-    assert told["Label"] == "rule over 30 days"
-    assert told["Features"] == "spend, active, plan"
-    assert told["Feature parameters"] == "few_visits 3"
-    assert told["Learnt from"] == "2 days, 2025-12-25 to 2026-01-01"
-    assert told["Rows"] == "12,345, of which 1,111 churned (9.0%)"
-    assert told["Balance, calibration"] == "none, none"
-    assert told["Judged on"].startswith("outcomes of 2026-01-01, by the same recipe trained on 2025-12-02")
-    assert told["Libraries"] == "numpy 2"
+    assert data["Label"] == "rule over 30 days"
+    assert data["Features"] == "spend, active, plan"
+    assert data["Feature parameters"] == "few_visits 3"
+    assert data["Learnt from"] == "2 days, 2025-12-25 to 2026-01-01"
+    assert data["Rows"] == "12,345, of which 1,111 churned (9.0%)"
+    assert data["Balance, calibration"] == "none, none"
+    assert data["Judged on"].startswith("outcomes of 2026-01-01, by the same recipe trained on 2025-12-02")
+    assert data["Libraries"] == "numpy 2"
 
 
 def test_rules_without_outcomes_have_a_card() -> None:
@@ -136,18 +136,18 @@ def test_rules_without_outcomes_have_a_card() -> None:
         train_churners=0,
     )
 
-    told = dict(_cells(_section(page, "Data"))[2:])
-    assert not told.keys() & {"Learnt from", "Rows", "Balance, calibration", "Judged on"}
+    data = dict(_cells(_section(page, "Data"))[2:])
+    assert not data.keys() & {"Learnt from", "Rows", "Balance, calibration", "Judged on"}
     assert _section(page, "Quality") == "No outcome is known yet."
 
 
 def test_quality_with_intervals() -> None:
     """Each figure has its value, and its interval where there is one; the base rate's Brier stands above."""
-    told = _section(_page(picture=False, **FULL), "Quality")
+    quality = _section(_page(picture=False, **FULL), "Quality")
 
-    assert told.startswith("On 1,000 customers, of whom 100 churned (10.0%). ")
-    assert "Brier score of 0.0900." in told
-    assert _cells(told.split("\n\n")[1])[2:] == [
+    assert quality.startswith("On 1,000 customers, of whom 100 churned (10.0%). ")
+    assert "Brier score of 0.0900." in quality
+    assert _cells(quality.split("\n\n")[1])[2:] == [
         ["ROC-AUC", "0.8000", "[0.7777, 0.8222]"],
         ["Average precision", "0.3000", ""],
         ["Brier score", "0.0800", ""],
@@ -157,9 +157,9 @@ def test_quality_with_intervals() -> None:
 
 def test_gates_are_met_or_missed() -> None:
     """Each gate stands with its finding as it was when the model was made."""
-    told = _cells(_section(_page(), "Gates").split("\n\n")[1])
+    gates = _cells(_section(_page(), "Gates").split("\n\n")[1])
 
-    assert told[2:] == [
+    assert gates[2:] == [
         ["min_roc_auc", "met", "ROC-AUC 0.8, at least 0.6 wanted"],
         ["min_rows", "MISSED", "10 customers, at least 100 wanted"],
     ]
@@ -169,9 +169,9 @@ def test_candidates_best_first() -> None:
     """The leaderboard stands in its order under what it was chosen by, a blank where there is no backtest."""
     card = made_up_card(**FULL)
 
-    told = _section(_page(**FULL), "Candidates")
+    candidates = _section(_page(**FULL), "Candidates")
 
-    assert told == f"Cross-validated in time.\n\n{markdown_table(*leaderboard(card))}"
+    assert candidates == f"Cross-validated in time.\n\n{markdown_table(*leaderboard(card))}"
     assert _cells(markdown_table(*leaderboard(card)))[2:] == [
         ["chosen", "logistic_regression", "C 0.5", "0.8100", "0.4200", "0.0700", "0.7900", "0.0710"],
         ["", "random_forest", "defaults", "0.8000", "0.4100", "0.0800", "", ""],
@@ -182,9 +182,9 @@ def test_groups_with_and_without_figures() -> None:
     """A group's figures stand in their columns, a blank where it is too small to have one."""
     small = NORTH.model_copy(update={"value": "south", "rows": 3, "roc_auc": None, "disparate_impact": None})
 
-    told = _cells(_section(_page(slices=(NORTH, small)), "Groups"))
+    groups = _cells(_section(_page(slices=(NORTH, small)), "Groups"))
 
-    assert told[2:] == [
+    assert groups[2:] == [
         ["region", "north", "1,234", "12.5%", "0.2500", "0.7500", "50.0%", "1.00"],
         ["region", "south", "3", "12.5%", "0.2500", "", "50.0%", ""],
     ]

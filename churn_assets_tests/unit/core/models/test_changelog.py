@@ -14,9 +14,9 @@ LATER = SNAPSHOT + dt.timedelta(days=7)
 
 def _changes(before: dict[str, Any] | None = None, **after: Any) -> list[str]:
     """The sentences but the first and the last, which tell the days and the backtest of every model."""
-    told = changes_between(made_up_card(**(before or {})), made_up_card(trained_as_of=LATER, **after))
-    assert told[0] == "Trained as of 2026-02-07, before as of 2026-01-31."
-    return told[1:-1] if told[-1].startswith("Backtest") else told[1:]
+    sentences = changes_between(made_up_card(**(before or {})), made_up_card(trained_as_of=LATER, **after))
+    assert sentences[0] == "Trained as of 2026-02-07, before as of 2026-01-31."
+    return sentences[1:-1] if sentences[-1].startswith("Backtest") else sentences[1:]
 
 
 def test_only_the_days_differ() -> None:
@@ -25,9 +25,9 @@ def test_only_the_days_differ() -> None:
         trained_as_of=LATER, backtest_date=dt.date(2026, 1, 8), metrics=made_up_metrics(roc_auc=0.81239)
     )
 
-    told = changes_between(made_up_card(), after)
+    sentences = changes_between(made_up_card(), after)
 
-    assert told == [
+    assert sentences == [
         "Trained as of 2026-02-07, before as of 2026-01-31.",
         "Backtest ROC-AUC 0.8124 on 2026-01-08, before 0.8000 on 2026-01-01.",
     ]
@@ -74,25 +74,25 @@ def test_each_difference_has_its_sentence(before: dict[str, Any], after: dict[st
 
 def test_added_and_removed_features_are_two_sentences() -> None:
     """A feature that takes another's place is told as added, and the other as removed."""
-    told = _changes(feature_columns=("spend", "plan", "age", "city"))
+    sentences = _changes(feature_columns=("spend", "plan", "age", "city"))
 
-    assert told == ["Features added: age, city.", "Features removed: active."]
+    assert sentences == ["Features added: age, city.", "Features removed: active."]
 
 
 def test_another_outcome_is_told() -> None:
     """A model of another label predicts something else: nothing about it matters more."""
-    told = _changes(label="rule over 60 days")
+    sentences = _changes(label="rule over 60 days")
 
-    assert len(told) == 1
-    assert "rule over 30 days" in told[0]
-    assert "rule over 60 days" in told[0]
+    assert len(sentences) == 1
+    assert "rule over 30 days" in sentences[0]
+    assert "rule over 60 days" in sentences[0]
 
 
 def test_parameter_set_to_nothing_is_told() -> None:
     """A parameter that is new and null is not the same as one that is not there."""
-    told = _changes(feature_parameters={"cap": None})
+    sentences = _changes(feature_parameters={"cap": None})
 
-    assert told == ["Feature parameters: cap absent -> None."]
+    assert sentences == ["Feature parameters: cap absent -> None."]
 
 
 def test_candidates_are_told_by_what_they_came_to() -> None:
@@ -114,11 +114,11 @@ def test_model_without_a_backtest_is_beside_none(judged: str) -> None:
 
 def test_several_differences_are_told_together() -> None:
     """Each thing has its own sentence, features before recipe before libraries."""
-    told = _changes(
+    sentences = _changes(
         chosen=Recipe(seed=43), feature_columns=("spend", "active"), libraries={"numpy": "3"}, profile_digest="1" * 64
     )
 
-    assert told == [
+    assert sentences == [
         "Features removed: plan.",
         "Recipe: seed 42 -> 43.",
         "The code of the profile members has changed.",

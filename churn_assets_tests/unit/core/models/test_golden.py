@@ -92,10 +92,10 @@ def _moved(golden: pa.Table, by: NDArray[np.float64]) -> pa.Table:
     return golden.set_column(at, GOLDEN, pa.array(golden.column(at).to_numpy() + by))
 
 
-def _told(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str] | None = None) -> str:
-    with pytest.raises(ModelFault) as told:
+def _fault(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str] | None = None) -> str:
+    with pytest.raises(ModelFault) as raised:
         check_golden(model, profile, golden, libraries or LIBRARIES)
-    return str(told.value)
+    return str(raised.value)
 
 
 def test_frozen_rows_are_given_again() -> None:
@@ -137,7 +137,7 @@ def test_rules_give_their_rows_again() -> None:
     check_golden(_ruling(), RULED, golden, LIBRARIES)
 
     assert golden.column(GOLDEN).to_numpy() == pytest.approx(0.1 + 0.05 * _customers().column("visits").to_numpy())
-    assert "gives other scores to 8 of its 60 golden rows (c00006 0.400000 -> 0.410000" in _told(
+    assert "gives other scores to 8 of its 60 golden rows (c00006 0.400000 -> 0.410000" in _fault(
         _ruling(), changed, golden
     )
 
@@ -148,26 +148,26 @@ def test_changed_line_of_the_features_is_caught() -> None:
     differing = [f"c{number:05d}" for number in range(60) if number % 7 == 3]
     before, after = (_model().score_customers(each, _customers(), SNAPSHOT) for each in (MEMBERS, profile))
 
-    told = _told(_model(), profile, _golden())
+    message = _fault(_model(), profile, _golden())
 
-    assert f"gives other scores to {len(differing)} of its 60 golden rows" in told
-    named = [name for name in differing if name in told]
+    assert f"gives other scores to {len(differing)} of its 60 golden rows" in message
+    named = [name for name in differing if name in message]
     assert len(named) == 5
     for name in named:
-        assert f"{name} {before[int(name[1:])]:.6f} -> {after[int(name[1:])]:.6f}" in told
-    assert ", ...); the code of members has changed since it was trained" in told
-    assert told.endswith("undo the change, or train and promote again; nothing was scored")
+        assert f"{name} {before[int(name[1:])]:.6f} -> {after[int(name[1:])]:.6f}" in message
+    assert ", ...); the code of members has changed since it was trained" in message
+    assert message.endswith("undo the change, or train and promote again; nothing was scored")
 
 
 def test_rows_that_do_not_differ_are_not_named() -> None:
     """A single row that differs is the only one named, and there is no more to come."""
     golden = _moved(_golden(), np.where(np.arange(60) == 17, 0.25, 0.0))
 
-    told = _told(_model(), MEMBERS, golden)
+    message = _fault(_model(), MEMBERS, golden)
 
-    assert "gives other scores to 1 of its 60 golden rows (c00017 " in told
-    assert "..." not in told
-    assert told.count("c000") == 1
+    assert "gives other scores to 1 of its 60 golden rows (c00017 " in message
+    assert "..." not in message
+    assert message.count("c000") == 1
 
 
 def test_furthest_rows_are_named_first() -> None:
@@ -175,41 +175,41 @@ def test_furthest_rows_are_named_first() -> None:
     by = np.zeros(60)
     by[[4, 8, 15, 16, 23, 42]] = [0.01, 0.06, 0.03, -0.05, np.nan, 0.04]
 
-    told = _told(_model(), MEMBERS, _moved(_golden(), by))
+    message = _fault(_model(), MEMBERS, _moved(_golden(), by))
 
-    places = [told.index(f"c{number:05d} ") for number in (23, 8, 16, 42, 15)]
+    places = [message.index(f"c{number:05d} ") for number in (23, 8, 16, 42, 15)]
     assert places == sorted(places)
-    assert "c00004" not in told
+    assert "c00004" not in message
 
 
 def test_other_library_is_named() -> None:
     """Where the code is the same and a library is not, both versions are told; the others are not."""
     golden = _moved(_golden(), np.full(60, 0.01))
 
-    told = _told(_model(), MEMBERS, golden, {"numpy": "2.2", "pandas": "3.0", "scipy": "1.17"})
+    message = _fault(_model(), MEMBERS, golden, {"numpy": "2.2", "pandas": "3.0", "scipy": "1.17"})
 
-    assert "numpy is 2.2 and was 2.1 when it was trained: undo" in told
-    assert "pandas" not in told
-    assert "the code of members has changed" not in told
+    assert "numpy is 2.2 and was 2.1 when it was trained: undo" in message
+    assert "pandas" not in message
+    assert "the code of members has changed" not in message
 
 
 def test_code_and_library_are_named_together() -> None:
     """Where both have changed, both are told, the code first."""
     profile = replace(MEMBERS, add_features=_changed_features, source_digest="1" * 64)
 
-    told = _told(_model(), profile, _golden(), {"numpy": "2.2", "pandas": "3.1"})
+    message = _fault(_model(), profile, _golden(), {"numpy": "2.2", "pandas": "3.1"})
 
     assert (
         "the code of members has changed since it was trained and numpy is 2.2 and was 2.1 when it was trained "
-        "and pandas is 3.1 and was 3.0 when it was trained" in told
+        "and pandas is 3.1 and was 3.0 when it was trained" in message
     )
 
 
 def test_what_is_imported_is_suspected_last() -> None:
     """Where neither the profile nor a library is another, the sentence still says where to look."""
-    told = _told(_model(), replace(MEMBERS, add_features=_changed_features), _golden())
+    message = _fault(_model(), replace(MEMBERS, add_features=_changed_features), _golden())
 
-    assert "code that the profile imports, or the machine, has changed since it was trained" in told
+    assert "code that the profile imports, or the machine, has changed since it was trained" in message
 
 
 def test_other_library_that_changes_nothing_passes() -> None:
@@ -227,7 +227,7 @@ def test_last_digits_may_differ(noise: float, passes: bool) -> None:  # noqa: FB
     if passes:
         check_golden(_model(), MEMBERS, golden, LIBRARIES)
     else:
-        assert "60 of its 60 golden rows" in _told(_model(), MEMBERS, golden)
+        assert "60 of its 60 golden rows" in _fault(_model(), MEMBERS, golden)
 
 
 def _fails(customers: pd.DataFrame, *, few_visits: int = 3) -> pd.DataFrame:
@@ -245,11 +245,11 @@ def _fails(customers: pd.DataFrame, *, few_visits: int = 3) -> pd.DataFrame:
 )
 def test_features_that_cannot_be_had_are_told(change: dict[str, Any], reason: str) -> None:
     """Where today's code gives the model nothing to score, the sentence says why and what changed."""
-    told = _told(_model(), replace(MEMBERS, source_digest="1" * 64, **change), _golden())
+    message = _fault(_model(), replace(MEMBERS, source_digest="1" * 64, **change), _golden())
 
-    assert told.startswith("model 20260131-0123abcd cannot score its golden rows any more (")
-    assert reason in told
-    assert "the code of members has changed since it was trained: undo the change" in told
+    assert message.startswith("model 20260131-0123abcd cannot score its golden rows any more (")
+    assert reason in message
+    assert "the code of members has changed since it was trained: undo the change" in message
 
 
 class _OfAnotherLibrary:
@@ -263,10 +263,10 @@ def test_pipeline_that_a_library_no_longer_understands_is_told() -> None:
     """An estimator that lacks what today's library looks for is a fault of the model, and the library is named."""
     model = replace(_model(), pipeline=_OfAnotherLibrary())
 
-    told = _told(model, MEMBERS, _golden(), {"numpy": "2.2", "pandas": "3.0"})
+    message = _fault(model, MEMBERS, _golden(), {"numpy": "2.2", "pandas": "3.0"})
 
-    assert "multi_class" in told
-    assert "numpy is 2.2 and was 2.1" in told
+    assert "multi_class" in message
+    assert "numpy is 2.2 and was 2.1" in message
 
 
 def test_sample_is_at_most_200_customers_of_the_whole() -> None:

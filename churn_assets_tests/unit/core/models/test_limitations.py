@@ -15,7 +15,7 @@ YEAR = tuple(LAST - dt.timedelta(days=back) for back in range(0, 365, 7))
 ONE_DAY = "It was judged on the outcomes of one day, 2026-01-01: other seasons may be harder or easier."
 
 
-def _told(**changes: Any) -> tuple[str, ...]:
+def _limitations(**changes: Any) -> tuple[str, ...]:
     return limitations_of(made_up_card(**({"training_dates": YEAR} | changes)))
 
 
@@ -34,14 +34,14 @@ def _slice(value: str, rows: int) -> Slice:
 
 def test_best_of_models_was_still_judged_on_one_day() -> None:
     """A whole year, every day there, every outcome known, large groups: one day's outcomes are what remains."""
-    assert _told(slices=(_slice("basic", 100),)) == (ONE_DAY,)
+    assert _limitations(slices=(_slice("basic", 100),)) == (ONE_DAY,)
 
 
 def test_rules_are_a_person_s() -> None:
     """Rules are not trained, and say so; before any outcome is known, that too."""
-    told = _told(chosen=Recipe(estimator="rules"), training_dates=(), metrics=None, backtest_date=None)
+    sentences = _limitations(chosen=Recipe(estimator="rules"), training_dates=(), metrics=None, backtest_date=None)
 
-    assert told == (
+    assert sentences == (
         "Rules are not trained: their probabilities are a person's, and only as calibrated as these.",
         "No outcome was known when it was made: nothing says yet how good it is.",
     )
@@ -49,11 +49,11 @@ def test_rules_are_a_person_s() -> None:
 
 def test_labelled_export_scores_whom_it_learnt_from() -> None:
     """A model of an export without time says that its scores are in-sample, and nothing of days or seasons."""
-    told = _told(in_sample=True, training_dates=(LAST,))
+    sentences = _limitations(in_sample=True, training_dates=(LAST,))
 
-    assert len(told) == 1
-    assert "in-sample" in told[0]
-    assert "four fifths" in told[0]
+    assert len(sentences) == 1
+    assert "in-sample" in sentences[0]
+    assert "four fifths" in sentences[0]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_labelled_export_scores_whom_it_learnt_from() -> None:
 )
 def test_less_than_a_year_is_told(dates: tuple[dt.date, ...], sentence: str | None) -> None:
     """From the first training day to the last, less than 365 days have not seen every season."""
-    assert _told(training_dates=dates) == ((ONE_DAY, sentence) if sentence else (ONE_DAY,))
+    assert _limitations(training_dates=dates) == ((ONE_DAY, sentence) if sentence else (ONE_DAY,))
 
 
 def test_skipped_days_and_left_out_rows_are_counted() -> None:
     """Days without a source and customers without an outcome are told in numbers."""
-    told = _told(skipped_dates=(LAST, dt.date(2025, 12, 25)), left_out_rows=12345)
+    sentences = _limitations(skipped_dates=(LAST, dt.date(2025, 12, 25)), left_out_rows=12345)
 
-    assert told[1:] == (
+    assert sentences[1:] == (
         "2 days of its window had no source and were skipped.",
         "12,345 rows were left out: what became of those customers cannot be told.",
     )
@@ -85,9 +85,9 @@ def test_skipped_days_and_left_out_rows_are_counted() -> None:
 
 def test_groups_too_small_to_be_judged_are_named() -> None:
     """Groups of fewer than a hundred are named, large ones are not."""
-    told = _told(slices=(_slice("basic", 99), _slice("premium", 100), _slice("(missing)", 3)))
+    sentences = _limitations(slices=(_slice("basic", 99), _slice("premium", 100), _slice("(missing)", 3)))
 
-    assert told[1:] == ("Groups too small to be judged: plan basic, plan (missing).",)
+    assert sentences[1:] == ("Groups too small to be judged: plan basic, plan (missing).",)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_groups_too_small_to_be_judged_are_named() -> None:
 )
 def test_many_small_groups_are_cut_short(small: int, ending: str) -> None:
     """Eight small groups are named; how many more there are is told."""
-    told = _told(slices=tuple(_slice(f"g{number}", 5) for number in range(small)))
+    sentences = _limitations(slices=tuple(_slice(f"g{number}", 5) for number in range(small)))
 
-    assert told[1].startswith("Groups too small to be judged: plan g0, plan g1,")
-    assert told[1].endswith(ending)
+    assert sentences[1].startswith("Groups too small to be judged: plan g0, plan g1,")
+    assert sentences[1].endswith(ending)

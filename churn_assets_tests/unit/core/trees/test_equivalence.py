@@ -10,7 +10,7 @@ import pytest
 
 from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.training.fitting import fit
-from churn_assets.core.trees.compiler import CompiledKernel, compile_kernel
+from churn_assets.core.trees.compiler import CompiledKernel, KernelUnsupported, compile_kernel
 from churn_assets.core.trees.equivalence import exact_kernel, prove
 from churn_assets_tests.factories import labelled_rows
 
@@ -42,17 +42,32 @@ def test_exact_kernel_is_proven(estimator: Estimator, balance: Any, calibration:
     recipe = Recipe(estimator=estimator, balance=balance, calibration=calibration)
     fitted = fit(labelled_rows(600, seed=1, plans=("a", "b", "c", None)), recipe, COLUMNS)
 
-    kernel, why = exact_kernel(fitted, COLUMNS, _rows())
+    proof = exact_kernel(fitted, COLUMNS, _rows())
 
-    assert why == ""
-    assert kernel is not None
+    assert (proof.reason, proof.cause) == ("", None)
+    assert proof.kernel is not None
 
 
-def test_unsupported_model_is_told() -> None:
-    """No kernel comes with the clause that says why."""
+def test_unsupported_model_has_a_reason() -> None:
+    """No kernel comes with the clause that says why, and the error that it is from."""
     fitted = fit(labelled_rows(300, seed=1), Recipe(estimator="logistic_regression"), COLUMNS)
 
-    assert exact_kernel(fitted, COLUMNS, _rows()) == (None, "logistic_regression is no boosted ensemble of trees")
+    proof = exact_kernel(fitted, COLUMNS, _rows())
+
+    assert (proof.kernel, proof.reason) == (None, "logistic_regression is no boosted ensemble of trees")
+    assert isinstance(proof.cause, KernelUnsupported)
+
+
+def test_private_attribute_that_is_gone_is_a_reason() -> None:
+    """A scikit-learn that calls its trees by another name costs the kernel, and stops nobody who can score without."""
+    fitted = fit(labelled_rows(300, seed=1), Recipe(parameters={"max_iter": 1}), COLUMNS)
+    del fitted[-1]._predictors
+
+    proof = exact_kernel(fitted, COLUMNS, _rows())
+
+    assert proof.kernel is None
+    assert proof.reason.startswith("it cannot be compiled and proven (AttributeError: ")
+    assert isinstance(proof.cause, AttributeError)
 
 
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "gradient_boosting"])
@@ -63,16 +78,16 @@ def test_threshold_beside_the_right_one_is_found(estimator: Estimator, side: flo
     [(at, grid)] = [(at, grid) for at, grid in kernel.tables.grids.items() if grid.missing > 4]
     kind = np.float64 if estimator == "hist_gradient_boosting" else np.float32
 
-    told = []
+    reasons = []
     for place in range(0, grid.missing - 1, 2):
         moved = grid.thresholds.copy()
         moved[place] = np.nextafter(kind(moved[place]), kind(side))
         grids = {**kernel.tables.grids, at: grid._replace(thresholds=moved)}
         planted = replace(kernel, tables=replace(kernel.tables, grids=grids))
-        told.append(prove(planted, _fitted(estimator), _rows(), COLUMNS))
+        reasons.append(prove(planted, _fitted(estimator), _rows(), COLUMNS).reason)
 
-    assert len(told) > 1
-    assert all(" differ, by up to " in each for each in told), told
+    assert len(reasons) > 1
+    assert all(" differ, by up to " in each for each in reasons), reasons
 
 
 def test_leaf_beside_the_right_one_is_found() -> None:
@@ -86,7 +101,7 @@ def test_leaf_beside_the_right_one_is_found() -> None:
         wrong = trees.leaves.copy()
         wrong[0, leaf] = np.nextafter(wrong[0, leaf], np.inf)
         if trees.baseline + wrong[0, leaf] != trees.baseline + trees.leaves[0, leaf]:
-            shown.append(prove(_with_trees(kernel, leaves=wrong), _fitted(), _rows(), COLUMNS))
+            shown.append(prove(_with_trees(kernel, leaves=wrong), _fitted(), _rows(), COLUMNS).reason)
 
     assert shown
     assert all(" differ, by up to " in each for each in shown), shown
@@ -98,14 +113,14 @@ def test_any_changed_step_is_found() -> None:
     steps = kernel.tables.trees.steps
     real = np.flatnonzero(steps[:, 2] > steps[:, 1])
 
-    told = []
+    reasons = []
     for step in real:
         wrong = steps.copy()
         wrong[step, 0] = 255  # never
-        told.append(prove(_with_trees(kernel, steps=wrong), _fitted(), _rows(), COLUMNS))
+        reasons.append(prove(_with_trees(kernel, steps=wrong), _fitted(), _rows(), COLUMNS).reason)
 
-    assert len(told) > 5
-    assert all(" differ, by up to " in each for each in told), told
+    assert len(reasons) > 5
+    assert all(" differ, by up to " in each for each in reasons), reasons
 
 
 def test_categories_mapped_by_place_are_found() -> None:
@@ -115,15 +130,16 @@ def test_categories_mapped_by_place_are_found() -> None:
     wrong = dict(zip(reversed(codes), codes.values(), strict=True))
     planted = replace(kernel, tables=replace(kernel.tables, codes={feature: wrong}))
 
-    assert " differ, by up to " in prove(planted, _fitted(), _rows(), COLUMNS)
+    assert " differ, by up to " in prove(planted, _fitted(), _rows(), COLUMNS).reason
 
 
-def test_kernel_that_refuses_what_the_model_scores_is_told() -> None:
+def test_kernel_that_refuses_what_the_model_scores_is_found() -> None:
     """A refusal on one side alone is a difference, and says whose it is."""
     kernel = compile_kernel(_fitted(), COLUMNS)
     planted = replace(kernel, names=("plan", "active", "spend"))
 
-    told = prove(planted, _fitted(), _rows(), COLUMNS)
+    proof = prove(planted, _fitted(), _rows(), COLUMNS)
 
-    assert told.startswith("the kernel refuses (")
-    assert told.endswith("real rows, which the other scores")
+    assert proof.kernel is None
+    assert proof.reason == f"the kernel refuses ({proof.cause}) real rows, which the other scores"
+    assert isinstance(proof.cause, ValueError)

@@ -2,20 +2,15 @@
 
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.arrow.batches import BLOCK_ROWS
@@ -23,8 +18,7 @@ from churn_assets.core.models.model import predict
 from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit
-from churn_assets.core.trees import loops as kernel_loops
-from churn_assets.core.trees.compiler import KernelUnsupported, compile_kernel
+from churn_assets.core.trees.compiler import compile_kernel
 from churn_assets.core.trees.equivalence import _edges, _splits
 from churn_assets_tests.factories import SNAPSHOT, labelled_rows
 
@@ -238,104 +232,8 @@ def test_column_of_another_type_is_refused(column: str) -> None:
         kernel.predict(rows.set_column(rows.column_names.index(column), column, other))
 
 
-@pytest.mark.parametrize("estimator", ["logistic_regression", "random_forest", "ada_boost", "soft_voting"])
-def test_other_estimators_are_refused_by_name(estimator: Estimator) -> None:
-    """What is no boosted ensemble of trees is told so in a clause."""
-    parameters = {"n_estimators": 3} if estimator in {"random_forest", "ada_boost"} else {}
-    fitted = fit(labelled_rows(200, seed=1), Recipe(estimator=estimator, parameters=parameters), COLUMNS)
-
-    with pytest.raises(KernelUnsupported, match=rf"^({estimator}|voting) is no boosted ensemble of trees$"):
-        compile_kernel(fitted, COLUMNS)
-
-
-def test_large_trees_are_refused_with_their_size() -> None:
-    """A tree with more leaves than a byte can name is told with its count."""
-    rows = _rows(np.random.default_rng(6), ["normal", "normal"], 2000)
-    parameters = {"max_iter": 1, "max_leaf_nodes": 300, "min_samples_leaf": 1}
-    fitted = fit(rows, Recipe(parameters=parameters), ("f0", "f1"))
-
-    with pytest.raises(KernelUnsupported, match=r"^a tree has 300 leaves, and at most 256 are computed$"):
-        compile_kernel(fitted, ("f0", "f1"))
-
-
-def test_other_columns_are_refused() -> None:
-    """A pipeline that was fitted on other columns, or in another order, has no kernel."""
-    fitted, _ = _small()
-
-    for columns in (("spend", "plan", "active"), ("spend", "active"), ()):
-        with pytest.raises(KernelUnsupported, match=r"^it was fitted on other columns$"):
-            compile_kernel(fitted, columns)
-
-
-def test_numbers_named_categories_are_refused() -> None:
-    """Categories that are no text, which only parameters can ask for, are told with their feature."""
-    rows = labelled_rows(300, seed=4)
-    fitted = fit(rows, Recipe(parameters={"max_iter": 2, "categorical_features": ["active"]}), ("spend", "active"))
-
-    with pytest.raises(KernelUnsupported, match=r"^the categories of feature 2 are no text$"):
-        compile_kernel(fitted, ("spend", "active"))
-
-
-@pytest.mark.parametrize(
-    "model", [HistGradientBoostingClassifier(max_iter=2), GradientBoostingClassifier(n_estimators=2)]
-)
-def test_more_than_two_classes_are_refused(model: Any) -> None:
-    """One tree a round is what the kernel adds up."""
-    frame = labelled_rows(90, seed=1).features.select(["spend"]).to_pandas().fillna(0)
-    fitted = Pipeline([("columns", "passthrough"), ("estimator", model)]).fit(frame, np.arange(90) % 3)
-    fitted.steps[0] = ("columns", fitted[-1])
-
-    with pytest.raises(KernelUnsupported, match=r"^there are more than two classes$"):
-        compile_kernel(fitted, ("spend",))
-
-
-def test_initial_estimator_of_its_own_is_refused() -> None:
-    """A GradientBoosting that begins with another model of the features is not computed."""
-    rows = labelled_rows(200, seed=1)
-    recipe = Recipe(estimator="gradient_boosting", parameters={"n_estimators": 2, "init": LogisticRegression()})
-
-    with pytest.raises(KernelUnsupported, match=r"^its initial estimator looks at the features$"):
-        compile_kernel(fit(rows, recipe, COLUMNS), COLUMNS)
-
-
 def test_importing_the_kernel_does_not_import_numba() -> None:
     """Whoever scores nothing does not wait for the compiler."""
     code = "import sys, churn_assets.core.trees.equivalence; sys.exit('numba' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_without_a_place_for_its_cache_it_compiles_all_the_same(tmp_path: Path) -> None:
-    """Where no folder can be written, the loops work, and are compiled by each process."""
-    code = textwrap.dedent(
-        """
-        import numpy as np
-        from numba.core import caching
-        caching.CacheImpl._locator_classes = []
-        from churn_assets.core.trees.loops import Grid, code_numbers
-        assert type(code_numbers._cache) is caching.NullCache
-        grid = Grid(np.r_[1.0, 2.0, [np.inf] * 4], np.zeros(1, dtype=np.uint16), 0.0, 0.0, 2, 3)
-        codes = np.empty(4, dtype=np.uint16)
-        code_numbers(np.array([0.5, 1.0, 2.5, np.nan]), grid, codes)
-        assert codes.tolist() == [0, 0, 2, 3], codes
-        """
-    )
-
-    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path)
-
-    assert ended.returncode == 0, ended.stderr
-
-
-@pytest.mark.parametrize("most", [3, 4])
-def test_numbers_get_the_code_that_a_search_gives(most: int) -> None:
-    """Either way of looking finds how many thresholds are less, on and beside each of them, and at the ends."""
-    thresholds = np.arange(1.0, most + 1)
-    values = np.concatenate([thresholds, np.nextafter(thresholds, -np.inf), np.nextafter(thresholds, np.inf), EDGES])
-    grid = kernel_loops.Grid(np.r_[thresholds, [np.inf] * 4], np.zeros(1, dtype=np.uint16), 0.0, 0.0, most, 9)
-    codes = np.empty(len(values) + 1, dtype=np.uint16)
-    given = np.r_[values, np.nan]
-    given.flags.writeable = False
-
-    kernel_loops.code_numbers(given, grid, codes)
-
-    assert codes.tolist() == [*np.searchsorted(thresholds, values).tolist(), 9]

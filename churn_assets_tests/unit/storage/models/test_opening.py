@@ -1,7 +1,13 @@
-"""A model is opened with the kernel that was kept beside it, and never without a proof that holds today."""
+"""A model is opened with its stored kernel, and never without a proof that holds today."""
 
+import hashlib
+import pickle
+import subprocess
+import sys
+import textwrap
 from dataclasses import dataclass, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +18,8 @@ import pytest
 
 from churn_assets.core.errors import ModelFault
 from churn_assets.core.features import compute_features
-from churn_assets.core.models.card import EXACT, ModelCard
-from churn_assets.core.models.golden import freeze_golden, with_kernel
+from churn_assets.core.models.card import EXACT, ModelCard, sealed
+from churn_assets.core.models.golden import ProvenModel, freeze_golden, with_kernel
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
 from churn_assets.core.training.dataset import LabelledRows
@@ -62,7 +68,7 @@ class Opened:
     card: ModelCard
     files: list[str]
 
-    def open(self, libraries: dict[str, str] = LIBRARIES) -> tuple[Model, str]:
+    def open(self, libraries: dict[str, str] = LIBRARIES) -> ProvenModel:
         """The model, as whoever scores gets it."""
         return open_proven(self.store, self.card, MEMBERS, libraries)
 
@@ -83,21 +89,26 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _stored(folder: Path, files: list[str], model: Model, kernel: TreeKernel | None, *, exact: bool = True) -> Opened:
     golden = freeze_golden(model, MEMBERS, _customers().slice(0, 40), SNAPSHOT)
-    kept = replace(make_kept(), golden=golden, kernel=kernel)
+    stored = replace(make_kept(), golden=golden, kernel=kernel)
     store = ModelStore(folder / "models")
     card = model.card.model_copy(update={"kernel": EXACT if exact else ""})
-    return Opened(store, store.save(model.pipeline, card, kept), files)
+    return Opened(store, store.save(model.pipeline, card, stored), files)
 
 
 def _proven(model: Model) -> TreeKernel:
     golden = freeze_golden(model, MEMBERS, _customers().slice(0, 40), SNAPSHOT)
-    proven, why = with_kernel(model, MEMBERS, golden, LIBRARIES)
-    assert proven.kernel is not None, why
-    return proven.kernel
+    proven = with_kernel(model, MEMBERS, golden)
+    assert proven.model.kernel is not None, proven.reason
+    return proven.model.kernel
 
 
 def _trees(balance: Literal["none", "weights"] = "none", calibration: Literal["none", "isotonic"] = "none") -> Model:
     return _model("hist_gradient_boosting", calibration, balance)
+
+
+def _same_scores(first: Model, second: Model) -> bool:
+    given, expected = (each.score_customers(MEMBERS, _customers(), SNAPSHOT) for each in (first, second))
+    return given.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -105,67 +116,196 @@ def _trees(balance: Literal["none", "weights"] = "none", calibration: Literal["n
     [
         pytest.param(_trees, id="trees"),
         pytest.param(lambda: _trees("weights", "isotonic"), id="balanced and calibrated"),
-        pytest.param(lambda: _model("gradient_boosting", "none", "none"), id="steps before the trees"),
     ],
 )
-def test_a_kept_kernel_is_all_that_is_opened(tmp_path: Path, watched: list[str], model: Any) -> None:
+def test_no_pickle_is_opened_where_there_is_a_kernel(tmp_path: Path, watched: list[str], model: Any) -> None:
     """Under the libraries of the card the artefact stays closed, and every customer gets the artefact's very bits."""
     fitted = model()
     opened = _stored(tmp_path, watched, fitted, _proven(fitted))
 
-    quick, why = opened.open()
+    quick = opened.open()
 
-    assert (watched, why, quick.pipeline) == (["kernel.joblib"], "", None)
-    given = quick.score_customers(MEMBERS, _customers(), SNAPSHOT)
-    assert given.tobytes() == fitted.score_customers(MEMBERS, _customers(), SNAPSHOT).tobytes()
+    assert (watched, quick.reason, quick.model.pipeline) == ([], "", None)
+    assert _same_scores(quick.model, fitted)
+
+
+def test_a_night_with_a_kernel_loads_no_scikit_learn(tmp_path: Path) -> None:
+    """What follows the trees is in the kernel's file too: nothing of the library is needed to open and score."""
+    fitted = _trees("weights", "isotonic")
+    opened = _stored(tmp_path, [], fitted, _proven(fitted))
+    code = textwrap.dedent(
+        f"""
+        import sys
+        from pathlib import Path
+        from churn_assets.storage.models.store import ModelStore
+        store = ModelStore(Path({str(opened.store.root)!r}))
+        kernel = store.kernel(store.card({opened.card.model_version!r}))
+        print(kernel.link.odds_factor, kernel.link.calibration is not None, "sklearn" in sys.modules)
+        """
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    factor, *others = ended.stdout.split()
+    assert float(factor) > 0
+    assert others == ["True", "False"]
+
+
+def test_a_model_is_stored_with_the_same_kernel_each_time(tmp_path: Path) -> None:
+    """Two folders of one model hold the same `kernel.npz`, byte by byte."""
+    cards = [_stored(tmp_path / name, [], _trees(), _proven(_trees())).card for name in ("first", "second")]
+
+    assert cards[0].files["kernel.npz"] == cards[1].files["kernel.npz"]
+
+
+def test_a_kernel_that_needs_scikit_learn_is_proven_anew(tmp_path: Path, watched: list[str]) -> None:
+    """Where steps come before the trees no kernel is stored: it is compiled and proven when the model is opened."""
+    fitted = _model("gradient_boosting", "none", "none")
+    opened = _stored(tmp_path, watched, fitted, _proven(fitted))
+
+    proven = opened.open()
+
+    assert not {"kernel.npz", "kernel.joblib"} & set(opened.card.files)
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert proven.model.kernel is not None
+    assert _same_scores(proven.model, fitted)
 
 
 def test_under_other_libraries_the_kernel_is_proven_anew(tmp_path: Path, watched: list[str]) -> None:
-    """A proof that was made under other versions says nothing: the kernel that was kept is not even opened."""
+    """A proof that was made under other versions says nothing: the stored kernel is not even opened."""
     opened = _stored(tmp_path, watched, _trees(), _proven(_trees()))
 
-    model, why = opened.open(OTHERS)
+    proven = opened.open(OTHERS)
 
-    assert (watched, why) == (["model.joblib"], "")
-    assert model.kernel is not None
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert proven.model.kernel is not None
 
 
 def test_a_kernel_that_gives_other_scores_is_not_used(tmp_path: Path, watched: list[str]) -> None:
-    """Golden rows that the kept kernel does not give to the bit are given by one that is compiled from the artefact."""
+    """Golden rows that the stored kernel does not give to the bit are given by one compiled from the artefact."""
     kernel = _proven(_trees())
     leaves = np.nextafter(kernel.tables.trees.leaves, np.inf)
     other = replace(kernel, tables=replace(kernel.tables, trees=kernel.tables.trees._replace(leaves=leaves)))
     opened = _stored(tmp_path, watched, _trees(), other)
 
-    model, why = opened.open()
+    proven = opened.open()
 
-    assert (watched, why) == (["kernel.joblib", "model.joblib"], "")
-    given = model.score_customers(MEMBERS, _customers(), SNAPSHOT)
-    assert given.tobytes() == _trees().score_customers(MEMBERS, _customers(), SNAPSHOT).tobytes()
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert _same_scores(proven.model, _trees())
 
 
-def test_a_model_without_a_kept_kernel_gets_one(tmp_path: Path, watched: list[str]) -> None:
+def test_a_model_without_a_stored_kernel_gets_one(tmp_path: Path, watched: list[str]) -> None:
     """What an earlier release trained is compiled when it is opened."""
     opened = _stored(tmp_path, watched, _trees(), None)
 
-    model, why = opened.open()
+    proven = opened.open()
 
-    assert (watched, why) == (["model.joblib"], "")
-    assert model.kernel is not None
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert proven.model.kernel is not None
 
 
-def test_a_model_of_another_kind_is_scored_by_scikit_learn(tmp_path: Path, watched: list[str]) -> None:
-    """Where no kernel can be, the pipeline scores, and a clause says why."""
+def _with_file(opened: Opened, name: str, content: bytes) -> Opened:
+    """The same model in whose folder `name` is this file, and whose card vouches for it."""
+    (opened.store.root / opened.card.model_version / name).write_bytes(content)
+    files = opened.card.files | {name: hashlib.sha256(content).hexdigest()}
+    card = sealed(opened.card.model_copy(update={"files": files}))
+    (opened.store.root / card.model_version / "card.json").write_text(card.model_dump_json(indent=2))
+    return replace(opened, card=card)
+
+
+def _with_arrays(npz: bytes, *, without: str = "", **changes: Any) -> bytes:
+    with np.load(BytesIO(npz), allow_pickle=False) as stored:
+        arrays = {name: array for name, array in (dict(stored) | changes).items() if name != without}
+    changed = BytesIO()
+    np.savez(changed, **arrays)
+    return changed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(lambda npz: npz[: len(npz) // 2], "it cannot be read", id="truncated"),
+        pytest.param(lambda _: b"", "it cannot be read", id="empty"),
+        pytest.param(lambda npz: _with_arrays(npz, format=np.array(2)), "it has format 2", id="another format"),
+        pytest.param(lambda npz: _with_arrays(npz, without="trees.leaves"), "it cannot be read", id="missing array"),
+        pytest.param(pickle.dumps, "it cannot be read", id="a pickle"),
+    ],
+)
+def test_a_kernel_that_is_not_understood_is_proven_anew(
+    tmp_path: Path, watched: list[str], caplog: pytest.LogCaptureFixture, change: Any, reason: str
+) -> None:
+    """A file that the card vouches for, and that holds no kernel of this release, costs time and no night."""
+    opened = _stored(tmp_path, watched, _trees(), _proven(_trees()))
+    path = opened.store.root / opened.card.model_version / "kernel.npz"
+    opened = _with_file(opened, "kernel.npz", change(path.read_bytes()))
+
+    with caplog.at_level("WARNING", "churn_assets"):
+        proven = opened.open()
+
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert proven.model.kernel is not None
+    assert _same_scores(proven.model, _trees())
+    assert f"kernel.npz is not used, the kernel is compiled and proven anew: {reason}" in caplog.text
+
+
+def test_a_missing_kernel_is_proven_anew(tmp_path: Path, watched: list[str]) -> None:
+    """A kernel that was deleted costs time and no night: the artefact has everything that was in it."""
+    opened = _stored(tmp_path, watched, _trees(), _proven(_trees()))
+    (opened.store.root / opened.card.model_version / "kernel.npz").unlink()
+
+    proven = opened.open()
+
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert _same_scores(proven.model, _trees())
+
+
+def test_a_pickled_kernel_of_an_earlier_revision_is_never_loaded(tmp_path: Path, watched: list[str]) -> None:
+    """A `kernel.joblib` of modules that are gone is verified with its folder, and otherwise left alone."""
+    gone = b"cchurn_assets.core.renamed_away\nTreeKernel\n."  # a pickle that imports a module that is not there
+    opened = _with_file(_stored(tmp_path, watched, _trees(), None), "kernel.joblib", gone)
+
+    proven = opened.open()
+
+    with pytest.raises(ModuleNotFoundError):
+        pickle.loads(gone)  # noqa: S301  # what loading it would do
+    assert opened.store.verify(opened.card.model_version) == opened.card
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert _same_scores(proven.model, _trees())
+
+
+def test_a_changed_kernel_of_an_earlier_revision_is_found(tmp_path: Path) -> None:
+    """A `kernel.joblib` that is not the card's fails `verify`, though nobody loads it."""
+    opened = _with_file(_stored(tmp_path, [], _trees(), None), "kernel.joblib", b"old")
+    (opened.store.root / opened.card.model_version / "kernel.joblib").write_bytes(b"other")
+
+    with pytest.raises(ModelFault, match=r"kernel\.joblib has SHA-256"):
+        opened.store.verify(opened.card.model_version)
+
+
+def test_a_model_of_another_kind_is_scored_by_scikit_learn(
+    tmp_path: Path, watched: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no kernel can be, the pipeline scores, a clause says why, and the error behind it is in the log."""
     opened = _stored(tmp_path, watched, _model("logistic_regression", "none", "none"), None, exact=False)
 
-    model, why = opened.open()
+    with caplog.at_level("DEBUG", "churn_assets"):
+        proven = opened.open()
 
-    assert (watched, why) == (["model.joblib"], "logistic_regression is no boosted ensemble of trees")
-    assert model.kernel is None
+    assert (watched, proven.reason) == (["model.joblib"], "logistic_regression is no boosted ensemble of trees")
+    assert proven.model.kernel is None
+    assert "KernelUnsupported: logistic_regression is no boosted ensemble of trees" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["kernel.joblib", "model.joblib", "golden.parquet"])
-@pytest.mark.parametrize("damage", ["missing", "other bytes"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("kernel.npz", "other bytes"),
+        ("model.joblib", "other bytes"),
+        ("model.joblib", "missing"),
+        ("golden.parquet", "other bytes"),
+        ("golden.parquet", "missing"),
+    ],
+)
 def test_no_damaged_model_is_used(tmp_path: Path, watched: list[str], name: str, damage: str) -> None:
     """A file that is not the card's stops the model, also the artefact of which only the kernel is needed."""
     opened = _stored(tmp_path, watched, _trees(), _proven(_trees()))
@@ -181,8 +321,23 @@ def test_no_damaged_model_is_used(tmp_path: Path, watched: list[str], name: str,
     assert watched == []
 
 
+def test_a_kernel_that_fails_on_the_golden_rows_leaves_its_error_in_the_log(
+    tmp_path: Path, watched: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a stored kernel fails with is logged, and the model is compiled and proven from its artefact."""
+    kernel = _proven(_trees())
+    other = replace(kernel, names=("no such column", *kernel.names[1:]))
+    opened = _stored(tmp_path, watched, _trees(), other)
+
+    with caplog.at_level("DEBUG", "churn_assets"):
+        proven = opened.open()
+
+    assert (watched, proven.reason) == (["model.joblib"], "")
+    assert "no such column" in caplog.text
+
+
 def test_changed_feature_code_stops_the_model(tmp_path: Path, watched: list[str]) -> None:
-    """Golden rows that come out otherwise because `add_features` changed are told, and nothing is scored."""
+    """Golden rows that come out otherwise because `add_features` changed are named, and nothing is scored."""
     opened = _stored(tmp_path, watched, _trees(), _proven(_trees()))
 
     def changed(customers: Any, *, few_visits: int = 3) -> Any:

@@ -81,9 +81,9 @@ def test_an_empty_installation_has_no_models(tmp_path: Path) -> None:
     """Before the first model there is none, no champion, and looking makes nothing."""
     registry = Registry(Layout(tmp_path / "data"), GateBounds())
 
-    told = (registry.registered(), registry.has_champion())
+    found = (registry.registered(), registry.has_champion())
 
-    assert told == ([], False)
+    assert found == ([], False)
     assert not (tmp_path / "data").exists()
 
 
@@ -99,14 +99,14 @@ def test_a_promotion_makes_a_champion(registry: Registry) -> None:
     """The promoted version is champion, and the record says who, why, from what and that nothing was forced."""
     before = dt.datetime.now(dt.UTC)
 
-    told = registry.promote(NEW, actor="ana", reason="better on churners")
+    promotion = registry.promote(NEW, actor="ana", reason="better on churners")
 
     assert registry.champion() == NEW
     assert registry.has_champion()
-    assert told is not None
-    assert registry.promotions.rows() == [told]
-    assert before <= told.pop("promoted_at") <= dt.datetime.now(dt.UTC)
-    assert told == {
+    assert promotion is not None
+    assert registry.promotions.rows() == [promotion]
+    assert before <= promotion.pop("promoted_at") <= dt.datetime.now(dt.UTC)
+    assert promotion == {
         "from_version": None,
         "to_version": NEW,
         "actor": "ana",
@@ -120,9 +120,9 @@ def test_promotions_are_kept_one_after_the_other(registry: Registry) -> None:
     for version in (OLD, NEW, OLD):
         registry.promote(version, actor="ana", reason="because")
 
-    told = [(row["from_version"], row["to_version"]) for row in registry.promotions.rows()]
+    moves = [(row["from_version"], row["to_version"]) for row in registry.promotions.rows()]
 
-    assert told == [(None, OLD), (OLD, NEW), (NEW, OLD)]
+    assert moves == [(None, OLD), (OLD, NEW), (NEW, OLD)]
     assert registry.champion() == OLD
 
 
@@ -131,9 +131,9 @@ def test_every_version_has_its_status(registry: Registry) -> None:
     registry.promote(OLD, actor="ana", reason="first")
     registry.promote(NEW, actor="ana", reason="better")
 
-    told = statuses(registry)
+    found = statuses(registry)
 
-    assert list(told.items()) == [(OLD, "retired"), (NEW, "champion"), (BAD, "rejected"), (NEWEST, "challenger")]
+    assert list(found.items()) == [(OLD, "retired"), (NEW, "champion"), (BAD, "rejected"), (NEWEST, "challenger")]
 
 
 def test_a_line_of_the_list_holds_what_programs_read(registry: Registry) -> None:
@@ -348,10 +348,10 @@ def test_every_part_of_the_evidence_is_held_to_the_bounds(registry: Registry) ->
     card = make_card(dt.date(2026, 12, 1))
     keep_model(registry, card, make_evidence(slices=(group,)))
 
-    told = under(registry, GateBounds(min_slice_roc_auc=0.6)).missed(card.model_version)
+    findings = under(registry, GateBounds(min_slice_roc_auc=0.6)).missed(card.model_version)
 
     assert registry.missed(card.model_version) == []
-    assert [finding.partition("below: ")[2] for finding in told] == ["plan basic 0.5500 (gates.min_slice_roc_auc)"]
+    assert [finding.partition("below: ")[2] for finding in findings] == ["plan basic 0.5500 (gates.min_slice_roc_auc)"]
 
 
 def test_the_newest_evaluation_decides(registry: Registry) -> None:
@@ -424,9 +424,9 @@ def test_a_damaged_folder_does_not_hide_the_others(registry: Registry, damage: s
     path.write_text(path.read_text().replace("gone after 30 days", "gone") if damage == "edited" else damage)
     faults: list[ChurnError] = []
 
-    told = registry.registered(faults)
+    models = registry.registered(faults)
 
-    assert [each.card.model_version for each in told] == [OLD, BAD, NEWEST]
+    assert [each.card.model_version for each in models] == [OLD, BAD, NEWEST]
     assert [type(fault) for fault in faults] == [ModelFault]
     assert str(path) in str(faults[0])
     assert [each.card.model_version for each in registry.registered()] == [OLD, BAD, NEWEST]
@@ -444,9 +444,9 @@ def test_a_sound_list_has_no_faults(registry: Registry) -> None:
     """Where nothing is damaged, nothing is told."""
     faults: list[ChurnError] = []
 
-    told: list[Registered] = registry.registered(faults)
+    models: list[Registered] = registry.registered(faults)
 
-    assert (len(told), faults) == (4, [])
+    assert (len(models), faults) == (4, [])
 
 
 @pytest.mark.parametrize(
@@ -508,11 +508,11 @@ def test_a_day_ends_by_the_clock_of_its_time_zone(
 
 def test_what_is_told_of_a_live_model_is_its_promotion(registry: Registry) -> None:
     """Who promoted it, when and why are told with it."""
-    told = registry.promote(NEW, actor="ana", reason="better on churners")
+    promotion = registry.promote(NEW, actor="ana", reason="better on churners")
 
     live = registry.live_on(dt.datetime.now(ZoneInfo("Asia/Tokyo")).date(), "Asia/Tokyo")
 
-    assert live == told
+    assert live == promotion
 
 
 @pytest.mark.parametrize(
@@ -533,9 +533,9 @@ def test_the_challenger_is_the_newest_that_passed_and_was_never_promoted(
     for version in promotions:
         registry.promote(version, actor="ana", reason="because")
 
-    told = registry.challenger(PROFILE)
+    found = registry.challenger(PROFILE)
 
-    assert told == challenger
+    assert found == challenger
 
 
 def test_a_challenger_may_be_of_the_champion_s_day(registry: Registry) -> None:
@@ -543,9 +543,9 @@ def test_a_challenger_may_be_of_the_champion_s_day(registry: Registry) -> None:
     registry.promote(NEWEST, actor="ana", reason="because")
     other = keep_model(registry, make_card(dt.date(2026, 11, 1), recipe=Recipe(estimator="random_forest")))
 
-    told = registry.challenger(PROFILE)
+    found = registry.challenger(PROFILE)
 
-    assert told == other
+    assert found == other
 
 
 def test_a_challenger_is_of_the_same_profile(registry: Registry) -> None:
@@ -563,9 +563,9 @@ def test_the_canary_is_the_challenger(registry: Registry) -> None:
     registry.promote(OLD, actor="ana", reason="because")
     registry.set_canary(Canary(NEW, 0.1), actor="ana", reason="try it")
 
-    told = registry.challenger(PROFILE)
+    found = registry.challenger(PROFILE)
 
-    assert told == NEW
+    assert found == NEW
 
 
 def test_nobody_is_canary_by_default(registry: Registry) -> None:
@@ -580,13 +580,13 @@ def test_a_canary_is_recorded_with_who_set_it_and_why(registry: Registry) -> Non
     """The canary in force is the one that was set, and the record holds its share, who set it and why."""
     registry.promote(OLD, actor="ana", reason="because")
 
-    told = registry.set_canary(Canary(NEW, 0.1), actor="ben", reason="try it")
+    canary = registry.set_canary(Canary(NEW, 0.1), actor="ben", reason="try it")
 
     assert registry.canary() == Canary(NEW, 0.1)
-    assert told is not None
-    assert registry.canaries.rows() == [told]
-    assert abs(dt.datetime.now(dt.UTC) - told.pop("set_at")) < dt.timedelta(minutes=1)
-    assert told == {"model_version": NEW, "share": 0.1, "actor": "ben", "reason": "try it"}
+    assert canary is not None
+    assert registry.canaries.rows() == [canary]
+    assert abs(dt.datetime.now(dt.UTC) - canary.pop("set_at")) < dt.timedelta(minutes=1)
+    assert canary == {"model_version": NEW, "share": 0.1, "actor": "ben", "reason": "try it"}
 
 
 def test_the_newest_canary_is_in_force(registry: Registry) -> None:
