@@ -15,7 +15,7 @@ from churn_assets.core.features import compute_features
 from churn_assets.core.models.golden import freeze_golden
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit
 from churn_assets.pipeline.chain import Chain, RunContext

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset  # here it is once, in the server that forks, and not in each process
 
 from churn_assets.core.errors import ChurnError
-from churn_assets.core.evaluation.evidence import Evidence
-from churn_assets.core.evaluation.results import Histogram, Metrics, Reference
+from churn_assets.core.evaluation.results import Evidence, Histogram, Metrics, Reference
 from churn_assets.core.models.card import ModelCard, digest_of_version
 from churn_assets.core.options import GateBounds, Recipe
 from churn_assets.core.table_schemas import PROMOTIONS, SCORES

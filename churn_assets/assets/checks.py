@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.core.evaluation.evidence import Gate
+from churn_assets.core.evaluation.results import Gate
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
 from churn_assets.pipeline.scoring.score import ScoreResult
 

@@ -7,6 +7,7 @@ Nothing heavy is imported here: the command line and the app read scores by thes
 import pyarrow as pa
 
 __all__ = [
+    "ACTIONS",
     "CANARIES",
     "COMPARISONS",
     "EVALUATIONS",
@@ -17,6 +18,8 @@ __all__ = [
     "RESCUED",
     "SCORES",
     "SNAPSHOT_DATE",
+    "TIERS",
+    "TIERS_AT_RISK",
     "UTC_TIMESTAMP",
     "described",
     "description_of",
@@ -32,6 +35,9 @@ FAULT_TYPE = pa.list_(
     )
 )
 UTC_TIMESTAMP = pa.timestamp("us", tz="UTC")
+TIERS = ("low", "medium", "high")
+TIERS_AT_RISK = TIERS[1:]  # who is listed for the retention team
+ACTIONS = ("none", "offer", "review")
 
 
 def described(name: str, kind: pa.DataType, description: str, *, nullable: bool = True) -> pa.Field:

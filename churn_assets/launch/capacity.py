@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from churn_assets.core.arrow.cpus import usable_cpus
+
 __all__ = ["NIGHT_MEMORY", "available_memory", "nights_at_once"]
 
 NIGHT_MEMORY = 800 * 2**20  # bytes; what the night of a million customers needs (docs/measured.md)
@@ -13,7 +15,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 def nights_at_once() -> int:
     """How many nights run at once within cores and memory; one at least."""
-    return max(1, min(os.cpu_count() or 1, available_memory() // NIGHT_MEMORY))
+    return max(1, min(usable_cpus(), available_memory() // NIGHT_MEMORY))
 
 
 def available_memory(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from churn_assets.core.scoring.canary import in_canary
+from churn_assets.core.scoring.rows import in_canary
 from churn_assets_tests.integration.conftest import CONFIG, QUICK
 from churn_assets_tests.integration.installation import (
     FIRST_NIGHT,

@@ -1,6 +1,5 @@
 """Streams of Arrow tables: cut into blocks of a fixed size, worked on by a thread a core, in order."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +8,8 @@ from typing import TypeVar
 
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
+
+from churn_assets.core.arrow.cpus import usable_cpus
 
 __all__ = ["BATCH_ROWS", "BLOCK_ROWS", "ordered_map", "rechunk"]
 
@@ -42,7 +43,7 @@ def ordered_map(function: Callable[[Given], Made], items: Iterable[Given]) -> It
 
     Numeric libraries run on one thread inside each worker: their own threads lose to the pool.
     """
-    workers = os.cpu_count() or 1
+    workers = usable_cpus()
     remaining = iter(items)
     with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
         pending: deque[Future[Made]] = deque(pool.submit(function, item) for item in islice(remaining, workers + 1))

@@ -9,9 +9,12 @@ Whatever is not sure to judge value by value (checks of the profile's author, ru
 options that change what a check reports) is left to the schema in `CheckPlan.residual`.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,10 @@ LOCAL = BOUNDS | LENGTH | TEXTS | MEMBERS | {"equal_to", "not_equal_to"}
 HEAD = 2_048  # rows by which a column is judged to have few distinct values
 FEW = 128
 MANY = 4_096  # more of them are no few values: the column itself is looked at
+CACHE_BYTES = 8 * 2**20
+OVERHEAD = 100  # bytes, about, that Python needs for a value beside its content
+
+logger = logging.getLogger("churn_assets")
 
 SuspectRows = dict[str, NDArray[np.int64]]
 
@@ -108,7 +115,8 @@ def suspect_rows(raw: pa.Table, plan: CheckPlan) -> SuspectRows | None:
             if _hides_nulls(values):
                 return None
             failing = [rows for group in judged if len(rows := _rows_failing(values, group))]
-        except Exception:  # noqa: BLE001  # whatever a check raises, pandera tells it in a sentence
+        except Exception:  # whatever a check raises, pandera tells it in a sentence
+            logger.debug("column %s is judged row by row: a few of its values could not be", name, exc_info=True)
             return None
         if failing:
             suspects[name] = np.unique(np.concatenate(failing))
@@ -180,7 +188,7 @@ def _rows_failing(values: pa.ChunkedArray, judged: CheckGroup) -> NDArray[np.int
     few = stand_ins(values)
     if few is None:
         return np.flatnonzero(_failing(values, judged))
-    failing = _failing_of_few(judged, tuple(few.to_pylist()), few.type)
+    failing = _failing_of_few(judged, few)
     if not any(failing):
         return np.empty(0, dtype=np.int64)
     if stand_ins is _distinct:
@@ -188,10 +196,45 @@ def _rows_failing(values: pa.ChunkedArray, judged: CheckGroup) -> NDArray[np.int
     return np.flatnonzero(_failing(values, judged))
 
 
-@lru_cache(maxsize=1_024)
-def _failing_of_few(judged: CheckGroup, values: tuple[Any, ...], kind: pa.DataType) -> tuple[bool, ...]:
-    """The same few values come again in batch after batch."""
-    return tuple(_failing(pa.chunked_array([pa.array(values, kind)]), judged).tolist())
+def _failing_of_few(judged: CheckGroup, few: pa.Array) -> tuple[bool, ...]:
+    """Which of a few values fail; the same ones come again in batch after batch."""
+    question = (judged, tuple(few.to_pylist()), few.type)
+    if (answer := _answers.get(question)) is None:
+        answer = tuple(_failing(pa.chunked_array([few]), judged).tolist())
+        _answers.keep(question, answer, few.nbytes + OVERHEAD * len(few))
+    return answer
+
+
+class BoundedAnswers:
+    """What was asked last and answered, within a bound of bytes; threads may share it."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.held_bytes = 0
+        self._lock = Lock()
+        self._answers: OrderedDict[Hashable, tuple[tuple[bool, ...], int]] = OrderedDict()
+
+    def get(self, question: Hashable) -> tuple[bool, ...] | None:
+        """The answer to a question that is kept, None where it is not."""
+        with self._lock:
+            if question not in self._answers:
+                return None
+            self._answers.move_to_end(question)
+            return self._answers[question][0]
+
+    def keep(self, question: Hashable, answer: tuple[bool, ...], size: int) -> None:
+        """Keep an answer of about so many bytes, and let go of what was asked longest ago."""
+        with self._lock:
+            if question in self._answers:
+                return
+            self._answers[question] = (answer, size)
+            self.held_bytes += size
+            while self.held_bytes > self.most_bytes:
+                _, (_, oldest) = self._answers.popitem(last=False)
+                self.held_bytes -= oldest
+
+
+_answers = BoundedAnswers(CACHE_BYTES)
 
 
 def _extremes(values: pa.ChunkedArray) -> pa.Array:

@@ -1,7 +1,6 @@
 """Whether a model is good enough to be promoted. Each gate has the name of its key under `gates:`."""
 
-from churn_assets.core.evaluation.evidence import Comparison, Evidence, Gate
-from churn_assets.core.evaluation.results import Metrics
+from churn_assets.core.evaluation.results import Comparison, Evidence, Gate, Metrics
 from churn_assets.core.options import GateBounds
 
 __all__ = ["gate_names", "judge"]

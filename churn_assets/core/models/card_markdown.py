@@ -4,8 +4,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from churn_assets.core.evaluation.evidence import Gate
-from churn_assets.core.evaluation.results import Metrics, Slice
+from churn_assets.core.evaluation.results import Gate, Metrics, Slice
 from churn_assets.core.models.card import EXACT, CandidateResult, ModelCard
 
 __all__ = ["card_page", "leaderboard", "markdown_table", "with_picture"]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
 from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.evaluation.metrics import calibration_bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["card_figure"]
 
 CURVE_POINTS = 2_000
-CALIBRATION_BINS = 10
-CHURNERS_A_BIN = 10  # a bin of fewer tells chance from error no more
 SCORE_BINS = 40
 LISTED_FEATURES = 12
 LEAST_BARS = 6  # fewer are drawn as thick as so many
@@ -122,13 +120,12 @@ def _draw_precision(axes: "Axes", churned: NDArray[np.bool_], probability: NDArr
 
 
 def _draw_calibration(axes: "Axes", churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> None:
-    bins = int(np.clip(min(churned.sum(), (~churned).sum()) // CHURNERS_A_BIN, 1, CALIBRATION_BINS))
-    observed, predicted = calibration_curve(churned, probability, n_bins=bins, strategy="quantile")
-    top = 1.05 * float(max(observed.max(), predicted.max()))
+    bins = calibration_bins(churned, probability)
+    top = 1.05 * float(max(bins.rates.max(), bins.means.max()))
     axes.plot((0, top), (0, top), color=GREY, linestyle="--", linewidth=1, label="perfect")
     axes.plot(
-        predicted,
-        observed,
+        bins.means,
+        bins.rates,
         color=MODEL,
         linewidth=1.8,
         marker="o",

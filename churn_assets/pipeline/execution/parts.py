@@ -20,8 +20,8 @@ from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import categorical_columns
-from churn_assets.core.scoring.canary import in_canary
-from churn_assets.core.scoring.rows import ScoreAudit, score_rows
+from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.scoring.rows import in_canary, score_rows
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import part_name, segments_folder
 from churn_assets.storage.lookup.writer import LookupSegment, write_segment
@@ -116,5 +116,5 @@ def score_part(job: ScoringJob, folder: Path, part: int) -> PartResult:
 def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:
     """The rows of a part as they were written, which `audit` has looked at."""
     for batch in read_batches([path], categories=audit.CATEGORIES):
-        audit.look(batch)
+        audit.check_batch(batch)
         yield batch

@@ -25,7 +25,7 @@ from churn_assets.core.models.golden import golden_digest
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob, score_part
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage.layout import part_name

@@ -8,7 +8,7 @@ from typing import Any
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, PartitionConflict
 from churn_assets.core.models.card import ModelCard
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.execution.parts import ScoringJob

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from churn_assets.core.arrow.conversion import rows_of
 from churn_assets.core.errors import ChurnError, UnknownVersion
-from churn_assets.core.evaluation.evidence import Comparison, Evidence
 from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.evaluation.metrics import compare
+from churn_assets.core.evaluation.results import Comparison, Evidence
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.model import apply_rules, predict, predict_in_blocks
 from churn_assets.core.training.fitting import fit

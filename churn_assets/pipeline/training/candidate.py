@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from churn_assets.core.arrow.conversion import to_customers
 from churn_assets.core.evaluation.bootstrap import intervals
-from churn_assets.core.evaluation.evidence import Evidence
 from churn_assets.core.evaluation.importance import permutation_importances
 from churn_assets.core.evaluation.metrics import measure, strongest_feature
-from churn_assets.core.evaluation.results import Histogram, Interval, Reference, Slice
+from churn_assets.core.evaluation.results import Evidence, Histogram, Interval, Reference, Slice
 from churn_assets.core.evaluation.slices import slice_quality
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.models.card import CandidateResult

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from churn_assets.core.errors import ChurnError, TrainingImpossible
-from churn_assets.core.evaluation.evidence import Gate
 from churn_assets.core.evaluation.gates import judge
+from churn_assets.core.evaluation.results import Gate
 from churn_assets.core.models.card import EXACT, ModelCard, model_version
 from churn_assets.core.models.card_markdown import card_page
 from churn_assets.core.models.card_plots import card_figure

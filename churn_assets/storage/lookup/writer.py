@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from churn_assets.core.arrow.batches import ordered_map, rechunk
 from churn_assets.core.errors import RunError
 from churn_assets.core.scoring.histogram import TWENTIETHS, counts_between
+from churn_assets.core.table_schemas import TIERS_AT_RISK
 from churn_assets.storage.layout import lookup_folder, segments_folder
 from churn_assets.storage.lookup.format import (
     AT_RISK,
@@ -40,7 +41,6 @@ __all__ = ["READ", "AtRiskRows", "LookupSegment", "lookup_beside", "place", "wri
 
 READ = ("customer_id", "churn_probability", *ScoreLabels._fields)
 AT_RISK_LIMIT = 100_000
-LISTED_TIERS = ("medium", "high")
 LABELS_LIMIT = 1 << 16
 
 
@@ -225,7 +225,7 @@ class _Seen:
         self.keys.append(_keys(ids))
         self.total += float(probability.sum())
         self.histogram += counts_between(probability, TWENTIETHS)
-        listed = np.array([each.risk_tier in LISTED_TIERS for each in self.labels])
+        listed = np.array([each.risk_tier in TIERS_AT_RISK for each in self.labels])
         found = np.flatnonzero(listed.take(numbers))
         self.at_risk.add((found + self.rows).astype(np.uint32), probability[found])
         self.rows += chunk.num_rows

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, RunError, UnknownVersion
-from churn_assets.core.evaluation.evidence import Evidence, Gate
 from churn_assets.core.evaluation.gates import judge
+from churn_assets.core.evaluation.results import Evidence, Gate
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.options import GateBounds
 from churn_assets.core.table_schemas import CANARIES, EVALUATIONS, PROMOTIONS

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.scoring.comparison import compare_scores, largest_changes
-from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.core.table_schemas import SNAPSHOT_DATE, TIERS
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.tables.commits import undo_stack
 from churn_assets.storage.tables.versions import PartitionVersion
@@ -85,4 +85,4 @@ def _mean(table: Any) -> float:
 
 def _tiers(table: Any) -> dict[str, int]:
     counted = {each["values"]: each["counts"] for each in pc.value_counts(table.column("risk_tier")).to_pylist()}
-    return {tier: counted.get(tier, 0) for tier in ("low", "medium", "high")}
+    return {tier: counted.get(tier, 0) for tier in TIERS}

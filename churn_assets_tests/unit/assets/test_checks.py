@@ -10,10 +10,10 @@ import pytest
 from churn_assets.assets.checks import SCORE_CHECKS, customer_results, gate_checks, gate_results, score_results
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.training import training_assets
-from churn_assets.core.evaluation.evidence import Evidence, Gate
 from churn_assets.core.evaluation.gates import judge
+from churn_assets.core.evaluation.results import Evidence, Gate
 from churn_assets.core.options import GateBounds, Recipe
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.shift import Finding
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
 from churn_assets.pipeline.scoring.score import ScoreResult

@@ -1,6 +1,5 @@
 """How many nights run at once follows from cores and memory."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ def test_nights_at_once_are_bound_by_cores_and_memory(
     monkeypatch: pytest.MonkeyPatch, cores: int, memory: int, expected: int
 ) -> None:
     """One a core, as far as memory reaches, and one in any case."""
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(capacity, "usable_cpus", lambda: cores)
     monkeypatch.setattr(capacity, "available_memory", lambda: memory)
 
     assert nights_at_once() == expected

@@ -1,6 +1,5 @@
 """Streams of tables: cut, and worked on in order."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from churn_assets.core.arrow.batches import BATCH_ROWS, BLOCK_ROWS, ordered_map, rechunk
+from churn_assets.core.arrow.cpus import usable_cpus
 
-AHEAD = 2 * (os.cpu_count() or 1)
+AHEAD = 2 * usable_cpus()
 
 
 def _tables(sizes: list[int]) -> list[pa.Table]:

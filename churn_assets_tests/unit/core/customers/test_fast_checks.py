@@ -17,7 +17,7 @@ from pandera.pandas import Check, Column
 from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.customers import fast_checks as acceptance
 from churn_assets.core.customers.duplicates import mark_duplicates
-from churn_assets.core.customers.fast_checks import SuspectRows, check_plan, row_by_row, suspect_rows
+from churn_assets.core.customers.fast_checks import BoundedAnswers, SuspectRows, check_plan, row_by_row, suspect_rows
 from churn_assets.core.customers.validation import ValidationResult, _cell_faults, _split, validate
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
@@ -334,3 +334,40 @@ def test_length_counts_characters(cells: list[str | None]) -> None:
 
     assert isinstance(verdict, ValidationResult)
     assert verdict.quarantined.column("cell").to_pylist() == ["abcde"]
+
+
+def test_answers_are_kept_within_a_bound_of_bytes() -> None:
+    """However many questions are asked, no more than the bound is held; what was asked last is what stays."""
+    answers = BoundedAnswers(most_bytes=1_000)
+
+    for number in range(100):
+        answers.keep(number, (True,), 90)
+        answers.get(0)
+
+    assert answers.held_bytes <= 1_000
+    assert answers.get(0) == (True,)
+    assert answers.get(99) == (True,)
+    assert answers.get(50) is None
+
+
+def test_an_answer_larger_than_the_bound_is_not_kept() -> None:
+    """A few very long texts cost no memory for good."""
+    answers = BoundedAnswers(most_bytes=1_000)
+
+    answers.keep("long", (False,), 5_000)
+
+    assert (answers.get("long"), answers.held_bytes) == (None, 0)
+
+
+def test_a_check_that_fails_on_a_few_values_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the fast way is left for what a check raises, the log says which column, and why."""
+    raw = raw_of(MEMBERS, member_columns(3))
+    lists = raw.set_column(raw.schema.get_field_index("visits"), "visits", pa.array([[1]] * 3))
+    caplog.set_level("DEBUG", logger="churn_assets")
+
+    found = suspect_rows(lists, check_plan(MEMBERS))
+
+    assert found is None
+    [record] = caplog.records
+    assert "column visits is judged row by row" in record.getMessage()
+    assert record.exc_info is not None

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.evaluation.evidence import Comparison, Evidence, Gate
 from churn_assets.core.evaluation.gates import gate_names, judge
-from churn_assets.core.evaluation.results import Interval, Slice
+from churn_assets.core.evaluation.results import Comparison, Evidence, Gate, Interval, Slice
 from churn_assets.core.options import GateBounds
 from churn_assets_tests.factories import made_up_metrics
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from churn_assets.core.evaluation.evidence import Gate
-from churn_assets.core.evaluation.results import Interval, Slice
+from churn_assets.core.evaluation.results import Gate, Interval, Slice
 from churn_assets.core.models.card import CandidateResult
 from churn_assets.core.models.card_markdown import card_page, leaderboard, markdown_table, with_picture
 from churn_assets.core.options import Recipe

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.scoring.canary import in_canary
+from churn_assets.core.scoring.rows import in_canary
 from churn_assets.core.training.labels import held_out
 
 IDS = pa.array([f"customer {number}" for number in range(20_000)])

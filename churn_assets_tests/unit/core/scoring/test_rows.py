@@ -12,7 +12,8 @@ from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.options import Decisions
-from churn_assets.core.scoring.rows import ScoreAudit, score_rows
+from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.scoring.rows import score_rows
 from churn_assets.core.table_schemas import SCORES
 
 DECISIONS = Decisions(medium_above=0.3, high_above=0.6, review_band=(0.55, 0.65))
@@ -106,7 +107,7 @@ def test_rows_do_not_depend_on_the_batch(probabilities: list[float], cut: int) -
     assert pa.concat_tables(parts).equals(whole)
     audit = ScoreAudit("churn_scores")
     for part in parts:
-        audit.look(part)
+        audit.check_batch(part)
     audit.finish(len(probabilities))
     assert audit.mean_probability == pytest.approx(given_probabilities.mean())
     assert sum(audit.tiers.values()) == len(probabilities)
@@ -121,21 +122,21 @@ def test_audit_refuses_a_null(name: str) -> None:
     )
 
     with pytest.raises(AuditFailed, match=f"^churn_scores 2026-01-31: 1 rows have no {name}; nothing was published"):
-        ScoreAudit("churn_scores 2026-01-31").look(holed)
+        ScoreAudit("churn_scores 2026-01-31").check_batch(holed)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), -1e-12, 1 + 1e-12, float("inf"), float("-inf")])
 def test_audit_refuses_what_is_no_probability(bad: float) -> None:
     """NaN, infinities and anything outside [0, 1] are refused and counted."""
     with pytest.raises(AuditFailed, match=r"where: 2 rows have no probability in \[0, 1\]"):
-        ScoreAudit("where").look(_scores([0.5, bad, 0.5, bad]))
+        ScoreAudit("where").check_batch(_scores([0.5, bad, 0.5, bad]))
 
 
 def test_audit_takes_both_ends() -> None:
     """0 and 1 are probabilities."""
     audit = ScoreAudit("where")
 
-    audit.look(_scores([0.0, 1.0]))
+    audit.check_batch(_scores([0.0, 1.0]))
 
     audit.finish(2)
     assert audit.mean_probability == 0.5
@@ -158,10 +159,10 @@ def test_audit_refuses_repeated_and_unordered_ids(batches: list[list[str | None]
     """Ids ascend strictly in UTF-8 byte order, within a batch and from one to the next."""
     audit = ScoreAudit("where")
     for ids in batches[:-1]:
-        audit.look(_scores([0.5] * len(ids), ids))
+        audit.check_batch(_scores([0.5] * len(ids), ids))
 
     with pytest.raises(AuditFailed, match="where: customer ids repeat or are out of order"):
-        audit.look(_scores([0.5] * len(batches[-1]), batches[-1]))
+        audit.check_batch(_scores([0.5] * len(batches[-1]), batches[-1]))
 
 
 def test_audit_takes_ids_in_byte_order() -> None:
@@ -169,8 +170,8 @@ def test_audit_takes_ids_in_byte_order() -> None:
     audit = ScoreAudit("where")
     ids: list[str | None] = ["", "10", "9", "B", "a", "é", "中", "😀"]
 
-    audit.look(_scores([0.5] * 5, ids[:5]))
-    audit.look(_scores([0.5] * 3, ids[5:]))
+    audit.check_batch(_scores([0.5] * 5, ids[:5]))
+    audit.check_batch(_scores([0.5] * 3, ids[5:]))
 
     audit.finish(8)
 
@@ -180,18 +181,18 @@ def test_audit_looks_across_chunks_of_a_batch() -> None:
     audit = ScoreAudit("where")
     chunked = pa.concat_tables([_scores([0.5], ["a"]), _scores([0.5], ["a"])])
 
-    audit.look(_scores([]))
-    audit.look(SCORES.empty_table())
+    audit.check_batch(_scores([]))
+    audit.check_batch(SCORES.empty_table())
 
     with pytest.raises(AuditFailed, match="repeat"):
-        audit.look(chunked)
+        audit.check_batch(chunked)
 
 
 @pytest.mark.parametrize("valid", [1, 3])
 def test_audit_refuses_too_few_and_too_many(valid: int) -> None:
     """Every valid customer has exactly one score; the sentence says both counts."""
     audit = ScoreAudit("where")
-    audit.look(_scores([0.5, 0.5]))
+    audit.check_batch(_scores([0.5, 0.5]))
 
     with pytest.raises(AuditFailed, match=f"where: {valid} valid customers got 2 scores; nothing was published"):
         audit.finish(valid)
@@ -200,7 +201,7 @@ def test_audit_refuses_too_few_and_too_many(valid: int) -> None:
 def test_audit_refuses_an_unknown_tier() -> None:
     """A tier the app does not know is refused by its name."""
     audit = ScoreAudit("where")
-    audit.look(_scores([0.5], risk_tier=["extreme"]))
+    audit.check_batch(_scores([0.5], risk_tier=["extreme"]))
 
     with pytest.raises(AuditFailed, match="where: unknown risk tier extreme"):
         audit.finish(1)
@@ -210,8 +211,8 @@ def test_audit_counts_tiers_and_means() -> None:
     """Tiers are counted over all batches, with a zero where there is none."""
     audit = ScoreAudit("where")
 
-    audit.look(_scores([0.1, 0.7], ["a", "b"], risk_tier=["low", "high"]))
-    audit.look(_scores([0.4], ["c"]))
+    audit.check_batch(_scores([0.1, 0.7], ["a", "b"], risk_tier=["low", "high"]))
+    audit.check_batch(_scores([0.4], ["c"]))
 
     assert audit.tiers == {"low": 2, "medium": 0, "high": 1}
     assert audit.rows == 3
@@ -227,8 +228,8 @@ def test_audit_counts_the_rows_of_each_model() -> None:
     """Over all batches it is told how many rows each model scored."""
     audit = ScoreAudit("where")
 
-    audit.look(_scores([0.1, 0.7], ["a", "b"], model_version=["champion", "canary"]))
-    audit.look(_scores([0.4], ["c"], model_version=["champion"]))
+    audit.check_batch(_scores([0.1, 0.7], ["a", "b"], model_version=["champion", "canary"]))
+    audit.check_batch(_scores([0.4], ["c"], model_version=["champion"]))
 
     assert audit.models == {"champion": 2, "canary": 1}
 
@@ -237,8 +238,8 @@ def test_audit_counts_probabilities_between_its_edges() -> None:
     """A bin holds its lower edge; what lies below the first edge and from the last one on is counted too."""
     audit = ScoreAudit("where", (0.25, 0.5))
 
-    audit.look(_scores([0.0, 0.25], ["a", "b"]))
-    audit.look(_scores([0.3, 0.5, 1.0], ["c", "d", "e"]))
+    audit.check_batch(_scores([0.0, 0.25], ["a", "b"]))
+    audit.check_batch(_scores([0.3, 0.5, 1.0], ["c", "d", "e"]))
 
     assert audit.summary().scores == Histogram(edges=(0.25, 0.5), counts=(1, 2, 2))
 
@@ -246,11 +247,11 @@ def test_audit_counts_probabilities_between_its_edges() -> None:
 def test_summary_is_what_was_seen() -> None:
     """Rows, tiers and mean are those of the batches so far, and do not change with the next."""
     audit = ScoreAudit("where", (0.5,))
-    audit.look(_scores([0.25, 0.75], ["a", "b"], risk_tier=["low", "high"]))
+    audit.check_batch(_scores([0.25, 0.75], ["a", "b"], risk_tier=["low", "high"]))
 
     summary = audit.summary()
 
-    audit.look(_scores([1.0], ["c"]))
+    audit.check_batch(_scores([1.0], ["c"]))
     assert (summary.rows, summary.mean) == (2, 0.5)
     assert summary.tiers == {"low": 1, "medium": 0, "high": 1}
     assert summary.scores.counts == (1, 1)

@@ -9,7 +9,7 @@ import pytest
 from distributed import KilledWorker
 
 from churn_assets.core.errors import AuditFailed, ChurnError, RunError
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.remote_parts import TaskResult
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.core.errors import AuditFailed
-from churn_assets.core.scoring.rows import ScoreAudit
+from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.pipeline.execution.engine import LocalEngine
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup.writer import lookup_beside
@@ -65,14 +65,14 @@ def test_only_scores_for_an_app_get_a_lookup(
 def test_a_failed_audit_leaves_nothing_of_a_lookup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces that were made before a later part is refused go with the parts."""
     evening = an_evening(tmp_path, monkeypatch)
-    real = ScoreAudit.look
+    real = ScoreAudit.check_batch
 
     def look(self: ScoreAudit, batch: pa.Table) -> None:
         if batch.column("customer_id")[0].as_py() >= f"c{(PARTS - 1) * PART_ROWS:05d}":
             raise AuditFailed("the last part is refused")
         real(self, batch)
 
-    monkeypatch.setattr(ScoreAudit, "look", look)
+    monkeypatch.setattr(ScoreAudit, "check_batch", look)
 
     with pytest.raises(AuditFailed, match="the last part is refused"):
         evening.stage(LocalEngine(), evening.rules, for_app=True)

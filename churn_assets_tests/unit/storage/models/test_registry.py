@@ -9,8 +9,7 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.core.errors import ChurnError, InputError, ModelFault, NoChampion, RunError, UnknownVersion
-from churn_assets.core.evaluation.evidence import Evidence
-from churn_assets.core.evaluation.results import Slice
+from churn_assets.core.evaluation.results import Evidence, Slice
 from churn_assets.core.options import GateBounds, Recipe
 from churn_assets.core.table_schemas import EVALUATIONS
 from churn_assets.storage.layout import Layout
