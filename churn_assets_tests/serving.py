@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from churn_assets.app.factory import build_app
+from churn_assets.app.protocol import server_config
 from churn_assets.core.options import AppOptions
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
@@ -95,7 +96,7 @@ class Service(uvicorn.Server):
     """A server in a thread; `url` is where it answers."""
 
     def __init__(self, app: Any) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto"))
+        super().__init__(server_config(app))
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
 

@@ -40,14 +40,14 @@ def build_app(
         timezone: in which a snapshot day ends.
         clock: the time now, in UTC.
     """
-    desk = CurrentScores(layout, options, timezone, clock)
-    metrics = Metrics(desk)
+    current = CurrentScores(layout, options, timezone, clock)
+    metrics = Metrics(current)
 
     @asynccontextmanager
     async def follow(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(desk.follow())
+        following = asyncio.create_task(current.follow())
         for _tick in range(int(PATIENCE * 100)):
-            if desk.looked or desk.failures:
+            if current.looked or current.failures:
                 break
             await asyncio.sleep(0.01)
         gc.collect()
@@ -58,7 +58,7 @@ def build_app(
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
-            desk.close()
+            current.close()
 
     app = FastAPI(
         title="Churn scores",
@@ -70,11 +70,11 @@ def build_app(
         lifespan=follow,
         dependencies=[Depends(known_parameters)],
     )
-    app.state.desk = desk
+    app.state.current = current
     install_handlers(app)
-    direct = add_endpoints(app, desk, metrics)
+    fast_route = add_endpoints(app, current, metrics)
     add_pages(app)
-    app.add_middleware(RequestGuard, keys=options.keys, direct=direct)
+    app.add_middleware(RequestGuard, keys=options.keys, fast_route=fast_route)
     app.add_middleware(ObservabilityMiddleware, metrics=metrics, log=logs.write_line)
     document = describe(app, keys=bool(options.keys))
     app.openapi = lambda: document  # type: ignore[method-assign]  # the framework's own way to replace it

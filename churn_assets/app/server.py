@@ -7,6 +7,7 @@ import socket
 import uvicorn
 
 from churn_assets.app.factory import build_app
+from churn_assets.app.protocol import server_config
 from churn_assets.app.telemetry import logs
 from churn_assets.core.errors import InputError
 from churn_assets.settings import Settings
@@ -14,7 +15,6 @@ from churn_assets.storage.layout import Layout
 
 __all__ = ["serve"]
 
-GRACE_SECONDS = 10
 BACKLOG = 2048
 logger = logging.getLogger("churn_assets.app")
 
@@ -36,17 +36,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
         if not settings.app.keys:
             logger.warning("NO KEYS ARE SET: whoever can reach this address reads every score")
         bound = listening.getsockname()
-        told = {"host": bound[0], "port": bound[1], "data_dir": settings.data_dir, "keys": sorted(settings.app.keys)}
-        logger.info("listening", extra={"told": told})
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,  # it would log customers' ids
-            server_header=False,
-            proxy_headers=False,  # nobody's address is looked at
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        uvicorn.Server(config).run(sockets=[listening])
+        fields = {"host": bound[0], "port": bound[1], "data_dir": settings.data_dir, "keys": sorted(settings.app.keys)}
+        logger.info("listening", extra={"fields": fields})
+        uvicorn.Server(server_config(app)).run(sockets=[listening])
 
 
 def _is_loopback(host: str) -> bool:

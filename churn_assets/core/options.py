@@ -1,8 +1,9 @@
 """What `config.yaml` may set for each stage: frozen values that are handed down, never looked up."""
 
+import hashlib
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = ["AppOptions", "AuditBounds", "Candidate", "Decisions", "GateBounds", "Recipe", "Validation"]
 
@@ -34,6 +35,16 @@ class AppOptions(_Options):
     fresh_hours: Annotated[float, Field(gt=0, le=87_600)] = 36.0
     refuse_stale: bool = False
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.1
+
+    @field_validator("keys")
+    @classmethod
+    def _no_empty_key(cls, keys: dict[str, str]) -> dict[str, str]:
+        if empty := [name for name, digest in keys.items() if digest == hashlib.sha256(b"").hexdigest()]:
+            message = (
+                f"{', '.join(empty)} is the digest of an empty key, which everybody has; docs/serving.md makes one"
+            )
+            raise ValueError(message)
+        return keys
 
 
 class Validation(_Options):

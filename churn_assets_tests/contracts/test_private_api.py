@@ -1,6 +1,6 @@
 """What the product leans on inside its libraries: an upgrade that moves it fails here, and not by becoming slow."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pandas as pd
@@ -31,7 +31,7 @@ def test_a_check_of_pandera_is_known_by_its_function(name: str) -> None:
     check = getattr(pandera.Check, name)(*given, name="the author's")
 
     assert _name(check) == name
-    arguments = [list(each) if isinstance(each, Set | list) else each for each in _arguments(check).values()]
+    arguments = [list(each) if isinstance(each, AbstractSet | list) else each for each in _arguments(check).values()]
     assert arguments[: len(given)] == list(given)
 
 

@@ -1,1 +1,1 @@
-"""Which scores are in force, and how one version of a day is told."""
+"""Which scores are served, and one version of a day's scores."""

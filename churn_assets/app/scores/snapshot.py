@@ -1,4 +1,4 @@
-"""An edition: the scores of one version of one day, with everything ready that its answers repeat."""
+"""A snapshot: the scores of one version of one day, with everything ready that its answers repeat."""
 
 import datetime as dt
 import json
@@ -36,24 +36,24 @@ class ScoreSnapshot:
         return now > self.fresh_until
 
     def etag(self, *, stale: bool) -> bytes:
-        """What the scores of this edition are recognised by; each customer has an address of its own."""
+        """What the scores of this snapshot are recognised by; each customer has an address of its own."""
         return self._etags[stale]
 
     def row(self, customer_id: str, found: LookupHit, *, stale: bool) -> bytes:
         """One score as JSON."""
-        told = encode_basestring(customer_id).encode()
+        quoted = encode_basestring(customer_id).encode()
         end = self._ends[stale][found.kind]
-        return b'{"customer_id":%b%b%b%b' % (told, self._middle, repr(found.probability).encode(), end)
+        return b'{"customer_id":%b%b%b%b' % (quoted, self._middle, repr(found.probability).encode(), end)
 
     def opening(self, *, stale: bool) -> bytes:
         """The start of an answer about several customers."""
-        told = {"snapshot_date": str(self.day), "score_version": self.version, "stale": stale}
-        return json.dumps(told, separators=(",", ":"))[:-1].encode()
+        opening = {"snapshot_date": str(self.day), "score_version": self.version, "stale": stale}
+        return json.dumps(opening, separators=(",", ":"))[:-1].encode()
 
     def rows(self, found: Iterable[tuple[str, LookupHit]], *, stale: bool) -> bytes:
         """Scores as a JSON list."""
         return b"[" + b",".join([self.row(customer, each, stale=stale) for customer, each in found]) + b"]"
 
     def _end(self, tier: str, action: str, model: str, stale: bool) -> bytes:  # noqa: FBT001  # a value, not a switch
-        told = {"risk_tier": tier, "action": action, "model_version": model, "score_version": self.version}
-        return b"," + json.dumps(told | {"stale": stale}, ensure_ascii=False, separators=(",", ":"))[1:].encode()
+        labels = {"risk_tier": tier, "action": action, "model_version": model, "score_version": self.version}
+        return b"," + json.dumps(labels | {"stale": stale}, ensure_ascii=False, separators=(",", ":"))[1:].encode()

@@ -26,10 +26,10 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 class Metrics:
     """The metrics of one service."""
 
-    def __init__(self, desk: CurrentScores) -> None:
+    def __init__(self, current: CurrentScores) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._registry.register(_InForceCollector(desk))
+        self._registry.register(_ServedCollector(current))
         requests = Counter(
             "churn_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
         )
@@ -53,25 +53,25 @@ class Metrics:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class _InForceCollector(Collector):
+class _ServedCollector(Collector):
     """What is in force, asked at the moment it is scraped."""
 
-    def __init__(self, desk: CurrentScores) -> None:
-        self.desk = desk
+    def __init__(self, current: CurrentScores) -> None:
+        self.current = current
 
     def collect(self) -> list[Metric]:
         """The current values."""
-        swaps = CounterMetricFamily("churn_hot_swaps", "Versions put in force while serving", value=self.desk.swaps)
+        swaps = CounterMetricFamily("churn_hot_swaps", "Versions put in force while serving", value=self.current.swaps)
         failures = CounterMetricFamily(
-            "churn_refresh_failures", "Looks at the table that failed", value=self.desk.failures
+            "churn_refresh_failures", "Looks at the table that failed", value=self.current.failures
         )
         age = GaugeMetricFamily("churn_score_age_seconds", "Seconds since the end of the newest snapshot day")
         rows = GaugeMetricFamily("churn_scores", "Customers with a score on the newest snapshot day")
         version = InfoMetricFamily("churn_scores_in_force", "The newest day's version and model")
-        edition = self.desk.in_force.newest
-        if edition is not None:
-            age.add_metric([], (self.desk.clock() - edition.ended).total_seconds())
-            rows.add_metric([], edition.published.rows)
-            told = {"snapshot_date": str(edition.day), "score_version": edition.version}
-            version.add_metric([], told | {"model_version": edition.published.model_version})
+        snapshot = self.current.served.newest
+        if snapshot is not None:
+            age.add_metric([], (self.current.clock() - snapshot.ended).total_seconds())
+            rows.add_metric([], snapshot.published.rows)
+            fields = {"snapshot_date": str(snapshot.day), "score_version": snapshot.version}
+            version.add_metric([], fields | {"model_version": snapshot.published.model_version})
         return [swaps, failures, age, rows, version]

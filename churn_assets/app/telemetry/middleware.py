@@ -28,12 +28,12 @@ class ObservabilityMiddleware:
         self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let `app` answer, and tell how it went."""
+        """Let `app` answer, and log how it went."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        told = scope["churn_told"] = RequestRecord(_request_id(scope))
+        record = scope["churn_record"] = RequestRecord(_request_id(scope))
         status = 0
 
         async def observed(message: Message) -> None:
@@ -42,7 +42,7 @@ class ObservabilityMiddleware:
                 status = message["status"]
                 message["headers"] = [
                     *message["headers"],
-                    (b"x-request-id", told.request_id.encode()),
+                    (b"x-request-id", record.request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
             await send(message)
@@ -50,26 +50,26 @@ class ObservabilityMiddleware:
         try:
             await self.app(scope, receive, observed)
         except Exception:
-            logger.exception("failed", extra={"told": {"request_id": told.request_id}})
+            logger.exception("failed", extra={"fields": {"request_id": record.request_id}})
             failure = Refusal(500, "internal", "this is a fault of the service; its log says more")
             if not status:
                 await problem(scope, failure)(scope, receive, observed)
-            told.kind = failure.kind
+            record.kind = failure.kind
         seconds = time.perf_counter() - started
         route = getattr(scope.get("route"), "path_format", UNMATCHED)
-        self.metrics.count(scope["method"], route, status, told.kind, seconds)
+        self.metrics.count(scope["method"], route, status, record.kind, seconds)
         line = {
-            "request_id": told.request_id,
+            "request_id": record.request_id,
             "method": scope["method"],
             "route": route,
             "status": status,
             "ms": round(seconds * 1000, 3),
-            "score_version": told.score_version,
+            "score_version": record.score_version,
         }
-        if told.kind:
-            line["kind"] = told.kind
-        if told.key:
-            line["key"] = told.key
+        if record.kind:
+            line["kind"] = record.kind
+        if record.key:
+            line["key"] = record.key
         self.log(line)
 
 

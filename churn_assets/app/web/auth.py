@@ -1,5 +1,6 @@
 """Who comes in: a valid key, a path that is text, a body that is not too large. Plain ASGI, for speed."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from churn_assets.app.web.problems import Refusal, problem, request_record
 __all__ = ["BODY_LIMIT", "RequestGuard", "is_guarded"]
 
 BODY_LIMIT = 1 << 20
+BODY_SECONDS = 10.0  # between one piece of a body and the next
 SCHEME = b"bearer "
 
 
@@ -24,34 +26,45 @@ def is_guarded(path: str) -> bool:
 class RequestGuard:
     """Refuses what must not reach an endpoint."""
 
-    def __init__(self, app: ASGIApp, keys: Mapping[str, str], direct: FastRoute) -> None:
-        """Before `app`, past which `direct` is led.
+    def __init__(self, app: ASGIApp, keys: Mapping[str, str], fast_route: FastRoute) -> None:
+        """Before `app`, past which `fast_route` is answered.
 
         Args:
             app: the framework.
             keys: a name and the SHA-256 of a key in hexadecimal; none lets everybody in.
-            direct: the route whose requests make the most of the load.
+            fast_route: the route whose requests make the most of the load.
         """
         self.app = app
-        self._direct = direct
+        self._fast_route = fast_route
         self._keys = [(name, bytes.fromhex(digest)) for name, digest in keys.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer why not."""
-        if scope["type"] == "http":
+        """Pass a request on, or answer why not; HEAD is answered as GET, without the body, everywhere."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["method"] != "HEAD":
+            await self._admit(scope, receive, send)
+        else:
+            asked = {**scope, "method": "GET"}
             try:
-                if self._keys and is_guarded(scope["path"]):
-                    request_record(scope).key = self._holder(scope)
-                if b"%" in scope["raw_path"]:
-                    _check_path(scope["raw_path"])
-                if scope["method"] not in {"GET", "HEAD"}:
-                    receive = await _whole_body(scope, receive)
-                elif scope["path"].startswith(self._direct.prefix):
-                    await self._direct.lead(scope, receive, send)
-                    return
-            except Refusal as refusal:
-                await problem(scope, refusal)(scope, receive, send)
+                await self._admit(asked, receive, _without_body(send))
+            finally:
+                scope["route"] = asked.get("route")
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if self._keys and is_guarded(scope["path"]):
+                request_record(scope).key = self._holder(scope)
+            if b"%" in scope["raw_path"]:
+                _check_path(scope["raw_path"])
+            if scope["method"] != "GET":
+                receive = await _whole_body(scope, receive)
+            elif scope["path"].startswith(self._fast_route.prefix):
+                await self._fast_route.answer(scope, receive, send)
                 return
+        except Refusal as refusal:
+            await problem(scope, refusal)(scope, receive, send)
+            return
         await self.app(scope, receive, send)
 
     def _holder(self, scope: Scope) -> str:
@@ -60,10 +73,17 @@ class RequestGuard:
         scheme, key = given[: len(SCHEME)], given[len(SCHEME) :].strip()
         digest = hashlib.sha256(key).digest()
         holders = [name for name, known in self._keys if hmac.compare_digest(digest, known)]
-        if scheme.lower() != SCHEME or not holders:
+        if scheme.lower() != SCHEME or not key or not holders:  # an empty key is none, whatever is configured
             detail = "the key is wrong" if given else "a key is missing: send `Authorization: Bearer KEY`"
             raise Refusal(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
         return holders[0]
+
+
+def _without_body(send: Send) -> Send:
+    async def head_only(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return head_only
 
 
 def _check_path(raw: bytes) -> None:
@@ -83,9 +103,13 @@ async def _whole_body(scope: Scope, receive: Receive) -> Receive:
     body = bytearray()
     more = True
     while more:
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), BODY_SECONDS)
+        except TimeoutError as error:
+            late = "the body did not arrive in time"
+            raise Refusal(408, "too-slow", late, headers={"Connection": "close"}) from error
         if message["type"] != "http.request":
-            break  # gone: whoever reads on is told so too
+            break  # gone: whoever reads on hears so too
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > BODY_LIMIT:

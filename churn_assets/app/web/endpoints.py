@@ -1,4 +1,4 @@
-"""The endpoints. Each takes one edition and answers from it alone."""
+"""The endpoints. Each takes one snapshot and answers from it alone."""
 
 import datetime as dt
 import json
@@ -63,31 +63,31 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": REASONS[status]} for status in statuses}
 
 
-def add_endpoints(app: FastAPI, desk: CurrentScores, metrics: Metrics) -> FastRoute:
+def add_endpoints(app: FastAPI, current: CurrentScores, metrics: Metrics) -> FastRoute:
     """Every endpoint that answers in JSON; the one that most requests ask for is given back."""
-    _add_score(app, desk)
-    [direct] = [route for route in app.routes if isinstance(route, FastRoute)]
-    _add_scores(app, desk)
-    _add_lists(app, desk)
-    _add_probes(app, desk, metrics)
-    return direct
+    _add_score(app, current)
+    [fast_route] = [route for route in app.routes if isinstance(route, FastRoute)]
+    _add_scores(app, current)
+    _add_lists(app, current)
+    _add_probes(app, current, metrics)
+    return fast_route
 
 
-def _add_score(app: FastAPI, desk: CurrentScores) -> None:
+def _add_score(app: FastAPI, current: CurrentScores) -> None:
     not_modified: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` names these scores"}}
 
     async def score(request: Request) -> Response:
         customer_id, day = _asked(request)
-        edition, stale = desk.current() if day is None else await desk.of(day)
-        request_record(request.scope).score_version = edition.version
-        found = edition.lookup.find(customer_id)
+        snapshot, stale = current.newest() if day is None else await current.at(day)
+        request_record(request.scope).score_version = snapshot.version
+        found = snapshot.lookup.find(customer_id)
         if found is None:
-            raise Refusal(404, "unknown-customer", f"this customer has no score on {edition.day}")
-        etag = edition.etag(stale=stale)
+            raise Refusal(404, "unknown-customer", f"this customer has no score on {snapshot.day}")
+        etag = snapshot.etag(stale=stale)
         if _is_known(request, etag):
             return RawResponse(b"", 304, {b"etag": etag, b"cache-control": REVALIDATE})
         headers = {b"content-type": b"application/json", b"etag": etag, b"cache-control": REVALIDATE}
-        return RawResponse(edition.row(customer_id, found, stale=stale), 200, headers)
+        return RawResponse(snapshot.row(customer_id, found, stale=stale), 200, headers)
 
     app.router.add_api_route(
         "/v1/scores/{customer_id:text}",
@@ -101,21 +101,21 @@ def _add_score(app: FastAPI, desk: CurrentScores) -> None:
     )
 
 
-def _add_scores(app: FastAPI, desk: CurrentScores) -> None:
+def _add_scores(app: FastAPI, current: CurrentScores) -> None:
     @app.post(
         "/v1/scores:batchGet",
         response_model=Batch,
         responses=_problems(404, 422, 503) | {413: {"model": Problem, "description": "The body is too large"}},
         summary="The scores of up to 1,000 customers",
     )
-    async def scores(request: Request, body: BatchRequest) -> Response:
-        edition, stale = await desk.of(body.snapshot_date)
-        request_record(request.scope).score_version = edition.version
-        asked = {customer: edition.lookup.find(customer) for customer in body.customer_ids}
-        rows = edition.rows([(customer, found) for customer, found in asked.items() if found], stale=stale)
-        missing = json.dumps([customer for customer, found in asked.items() if not found]).encode()
-        told = b'%b,"scores":%b,"missing":%b}' % (edition.opening(stale=stale), rows, missing)
-        return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+    async def scores(request: Request, asked: BatchRequest) -> Response:
+        snapshot, stale = await current.at(asked.snapshot_date)
+        request_record(request.scope).score_version = snapshot.version
+        scored = {customer: snapshot.lookup.find(customer) for customer in asked.customer_ids}
+        rows = snapshot.rows([(customer, found) for customer, found in scored.items() if found], stale=stale)
+        missing = json.dumps([customer for customer, found in scored.items() if not found]).encode()
+        body = b'%b,"scores":%b,"missing":%b}' % (snapshot.opening(stale=stale), rows, missing)
+        return Response(body, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
     @app.get(
         "/v1/history/{customer_id:text}",
@@ -124,24 +124,32 @@ def _add_scores(app: FastAPI, desk: CurrentScores) -> None:
         summary="One customer's scores of the last days",
     )
     async def history(customer_id: CustomerId, days: Annotated[int, Query(ge=1, le=31)] = 14) -> Response:
-        desk.current()  # where the newest are refused, so are these
-        in_force, now, rows = desk.in_force, desk.clock(), []
-        for day in sorted(in_force.catalog.days, reverse=True)[:days]:
-            edition = await desk.held(in_force, day)
-            if found := edition.lookup.find(customer_id):
-                rows.append(edition.row(customer_id, found, stale=edition.stale(now)))
+        current.newest()  # where the newest are refused, so are these
+        served, now, rows, unreadable = current.served, current.clock(), [], []
+        for day in sorted(served.catalog.days, reverse=True)[:days]:
+            try:
+                snapshot = await current.snapshot_of(served, day)
+            except Refusal:  # one day that cannot be read takes nothing from the others
+                unreadable.append(str(day))
+                continue
+            if found := snapshot.lookup.find(customer_id):
+                rows.append(snapshot.row(customer_id, found, stale=snapshot.stale(now)))
         if not rows:
             raise Refusal(404, "unknown-customer", f"this customer has no score on the last {days} days with scores")
-        told = b'{"customer_id":%b,"scores":[%b]}' % (json.dumps(customer_id).encode(), b",".join(rows))
-        return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+        body = b'{"customer_id":%b,"scores":[%b],"unreadable":%b}' % (
+            json.dumps(customer_id).encode(),
+            b",".join(rows),
+            json.dumps(unreadable).encode(),
+        )
+        return Response(body, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
-def _add_lists(app: FastAPI, desk: CurrentScores) -> None:
+def _add_lists(app: FastAPI, current: CurrentScores) -> None:
     @app.get("/v1/snapshots", response_model=Snapshots, responses=_problems(503), summary="Every day with scores")
     async def snapshots() -> Response:
-        catalog = desk.in_force.catalog
+        catalog = current.served.catalog
         if not catalog.days:
-            desk.current()
+            current.newest()
         listed = [
             {
                 "snapshot_date": str(day),
@@ -166,58 +174,58 @@ def _add_lists(app: FastAPI, desk: CurrentScores) -> None:
         after: Annotated[str | None, Query(description="`next` of the page before")] = None,
         snapshot_date: SnapshotDate = None,
     ) -> Response:
-        edition, stale = await desk.of(snapshot_date)
-        request_record(request.scope).score_version = edition.version
-        listed = list(edition.lookup.at_risk(_place(after), limit + 1))
+        snapshot, stale = await current.at(snapshot_date)
+        request_record(request.scope).score_version = snapshot.version
+        listed = list(snapshot.lookup.at_risk(_cursor(after), limit + 1))
         page = listed[:limit]
-        following = Cursor(page[-1][1].probability, page[-1][0]).token() if len(listed) > limit else None
-        told = b'%b,"scores":%b,"next":%b}' % (
-            edition.opening(stale=stale),
-            edition.rows(page, stale=stale),
+        following = Cursor.after(page[-1][1].probability, page[-1][0]).token() if len(listed) > limit else None
+        body = b'%b,"scores":%b,"next":%b}' % (
+            snapshot.opening(stale=stale),
+            snapshot.rows(page, stale=stale),
             json.dumps(following).encode(),
         )
-        return Response(told, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+        return Response(body, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
     @app.get("/v1/summary", response_model=Summary, responses=_problems(404, 422, 503), summary="A day in figures")
     async def summary(request: Request, snapshot_date: SnapshotDate = None) -> Response:
-        edition, stale = await desk.of(snapshot_date)
-        request_record(request.scope).score_version = edition.version
-        return _json(_summary(edition, stale=stale))
+        snapshot, stale = await current.at(snapshot_date)
+        request_record(request.scope).score_version = snapshot.version
+        return _json(_summary(snapshot, stale=stale))
 
 
-def _add_probes(app: FastAPI, desk: CurrentScores, metrics: Metrics) -> None:
+def _add_probes(app: FastAPI, current: CurrentScores, metrics: Metrics) -> None:
     @app.get("/healthz", response_model=Health, summary="Whether the process answers")
     async def healthz() -> Response:
         return _json({"status": "alive"})
 
     @app.get("/readyz", response_model=Readiness, responses=_problems(503), summary="Whether fresh scores are served")
     async def readyz(request: Request) -> Response:
-        edition, trouble = desk.in_force.newest, desk.unready()
-        if trouble is not None or edition is None:
+        snapshot, trouble = current.served.newest, current.unready()
+        if trouble is not None or snapshot is None:
             return problem(request.scope, trouble or Refusal(503, "no-scores", "there are no scores"))
-        told = {"status": "ready", "snapshot_date": str(edition.day), "score_version": edition.version}
-        return _json(told | {"fresh_until": edition.fresh_until.isoformat()})
+        answer = {"status": "ready", "snapshot_date": str(snapshot.day), "score_version": snapshot.version}
+        return _json(answer | {"fresh_until": snapshot.fresh_until.isoformat()})
 
     @app.get("/metrics", include_in_schema=False)
     async def prometheus() -> Response:
         return metrics.page()
 
 
-def _summary(edition: ScoreSnapshot, *, stale: bool) -> dict[str, Any]:
-    told = edition.lookup.card.summary
+def _summary(snapshot: ScoreSnapshot, *, stale: bool) -> dict[str, Any]:
+    day = snapshot.lookup.card.summary
     return {
-        "snapshot_date": str(edition.day),
-        "score_version": edition.version,
-        "model_version": edition.published.model_version,
-        "published_at": edition.published.published_at.isoformat(),
+        "snapshot_date": str(snapshot.day),
+        "score_version": snapshot.version,
+        "model_version": snapshot.published.model_version,
+        "published_at": snapshot.published.published_at.isoformat(),
         "stale": stale,
-        "fresh_until": edition.fresh_until.isoformat(),
-        "rows": edition.lookup.card.rows,
-        "mean_probability": told.mean_probability,
-        "tiers": told.tiers,
-        "actions": told.actions,
-        "models": told.models,
-        "histogram": told.histogram,
+        "fresh_until": snapshot.fresh_until.isoformat(),
+        "rows": snapshot.lookup.card.rows,
+        "mean_probability": day.mean_probability,
+        "tiers": day.tiers,
+        "actions": day.actions,
+        "models": day.models,
+        "histogram": day.histogram,
     }
 
 
@@ -251,7 +259,7 @@ async def known_parameters(request: Request) -> None:
         refuse_unknown(request, {parameter.alias for parameter in route.dependant.query_params})
 
 
-def _place(after: str | None) -> Cursor | None:
+def _cursor(after: str | None) -> Cursor | None:
     try:
         return None if after is None else Cursor.of(after)
     except InputError as error:
@@ -263,5 +271,5 @@ def _is_known(request: Request, etag: bytes) -> bool:
     return bool(given) and any(each.strip().removeprefix(b"W/") in {etag, b"*"} for each in given.split(b","))
 
 
-def _json(told: dict[str, Any]) -> Response:
-    return Response(json.dumps(told, ensure_ascii=False), 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(json.dumps(answer, ensure_ascii=False), 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)

@@ -42,13 +42,13 @@ class FastRoute(APIRoute):
         self.prefix, _, rest = self.path_format.partition("{")
         self._parameter = rest.removesuffix("}")
 
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
 
-        self.app = answer
+        self.app = respond
 
-    async def lead(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path begins with `prefix`, past the framework's own layers."""
         scope["route"] = self
         scope["path_params"] = {self._parameter: scope["path"][len(self.prefix) :]}

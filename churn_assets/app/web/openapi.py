@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the framework makes of the endpoints, with refusals and keys told as they are."""
+"""The OpenAPI document: what the framework makes of the endpoints, with refusals and keys as they are."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ def add_pages(app: FastAPI) -> None:
     """The page and what it is made of, read once."""
     for path, (name, media_type) in FILES.items():
         answer = _file(FOLDER / name, media_type)
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
+        app.add_api_route(path, answer, methods=["GET"], include_in_schema=False)
 
 
 def _file(path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:

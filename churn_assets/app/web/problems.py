@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-__all__ = ["Refusal", "RequestRecord", "install_handlers", "problem", "request_record"]
+__all__ = ["MEDIA_TYPE", "Refusal", "RequestRecord", "install_handlers", "problem", "problem_body", "request_record"]
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:churn-assets:problem:"
@@ -50,21 +50,26 @@ class Refusal(Exception):  # it is an answer, not an accident
 
 def request_record(scope: Scope) -> RequestRecord:
     """What is known of the request so far."""
-    told: RequestRecord = scope["churn_told"]
-    return told
+    record: RequestRecord = scope["churn_record"]
+    return record
+
+
+def problem_body(status: int, kind: str, detail: str, request_id: str) -> dict[str, Any]:
+    """The members of a problem detail."""
+    return {
+        "type": TYPE + kind,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": f"urn:churn-assets:request:{request_id}",
+    }
 
 
 def problem(scope: Scope, refusal: Refusal) -> Response:
     """The answer that tells a refusal."""
-    told = request_record(scope)
-    told.kind = refusal.kind
-    body: dict[str, Any] = {
-        "type": TYPE + refusal.kind,
-        "title": HTTPStatus(refusal.status).phrase,
-        "status": refusal.status,
-        "detail": refusal.detail,
-        "instance": f"urn:churn-assets:request:{told.request_id}",
-    }
+    record = request_record(scope)
+    record.kind = refusal.kind
+    body = problem_body(refusal.status, refusal.kind, refusal.detail, record.request_id)
     if refusal.errors is not None:
         body["errors"] = [{"field": field, "message": message} for field, message in refusal.errors]
     headers = {"Cache-Control": "no-store", **refusal.headers}

@@ -1,4 +1,4 @@
-"""What the endpoints say and are told, as types: the OpenAPI document is made of them.
+"""What the endpoints are asked and answer, as types: the OpenAPI document is made of them.
 
 The answers themselves are put together from bytes that each edition prepares, and are held
 against these types by tests.
@@ -27,10 +27,11 @@ __all__ = [
 ]
 
 BATCH_LIMIT = 1000
+ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def _iso_day(given: object) -> object:
-    if isinstance(given, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", given, re.ASCII):
+    if not isinstance(given, dt.date) and not (isinstance(given, str) and ISO_DAY.fullmatch(given)):
         message = "write a day as 2026-11-01"
         raise ValueError(message)
     return given
@@ -122,10 +123,11 @@ class Summary(_Answer):
 
 
 class History(_Answer):
-    """One customer's current scores of the last days, the newest first."""
+    """One customer's current scores of the last days, the newest first; `unreadable` days are left out."""
 
     customer_id: Text
     scores: list[Score]
+    unreadable: list[dt.date]
 
 
 class Health(_Answer):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import os
 import shutil
 import tempfile
 import uuid
@@ -19,6 +20,7 @@ from churn_assets.storage.tables.versions import PartitionVersion
 __all__ = ["LookupCache"]
 
 OPEN_AT_ONCE = 32
+SCRATCH_PREFIX = "churn-lookups-"
 Version = tuple[dt.date, str]
 logger = logging.getLogger("churn_assets.lookups")
 
@@ -93,7 +95,10 @@ class LookupCache:
     def _scratch_folder(self) -> Path:
         with self._lock:
             if self._scratch is None:
-                self._scratch = tempfile.TemporaryDirectory(prefix="churn-lookups-", ignore_cleanup_errors=True)
+                _remove_abandoned_scratch()
+                self._scratch = tempfile.TemporaryDirectory(
+                    prefix=f"{SCRATCH_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True
+                )
             return Path(self._scratch.name)
 
     def _make_in_scratch(self, folder: Path, scores: PartitionVersion) -> Lookup:
@@ -116,3 +121,21 @@ class LookupCache:
             return open_lookup(final, scores.day, scores.version)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned_scratch() -> None:
+    """Remove what services left that were killed: folders named after a process that is no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*-*"):
+        owner = folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # somebody else's, or no number of a process
+        return True
+    return True

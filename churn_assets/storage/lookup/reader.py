@@ -8,6 +8,7 @@ takes steps in the logarithm of the rows, so ids longer than a key cost a few st
 import base64
 import binascii
 import datetime as dt
+import hashlib
 import math
 import mmap
 import struct
@@ -35,6 +36,10 @@ from churn_assets.storage.lookup.format import (
 
 __all__ = ["Cursor", "Lookup", "LookupHit", "open_lookup"]
 
+LONGEST_IN_CURSOR = 512  # bytes of an id
+DIGEST_BYTES = 32
+CUT = "."  # no letter of the encoding
+
 
 class LookupHit(NamedTuple):
     """A row of a lookup: the probability and the number of its kind."""
@@ -44,32 +49,50 @@ class LookupHit(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """Where a page of the customers at risk ended: it means the same in every version."""
+    """Where a page of the customers at risk ended: it means the same in every version.
+
+    An id too long for a URL is cut; its SHA-256 then tells it from others that begin alike.
+    """
 
     probability: float
-    customer_id: str
+    customer_id: bytes
+    digest: bytes = b""
+
+    @classmethod
+    def after(cls, probability: float, customer_id: str) -> "Cursor":
+        """Behind this customer."""
+        whole = customer_id.encode()
+        if len(whole) <= LONGEST_IN_CURSOR:
+            return cls(probability, whole)
+        return cls(probability, whole[:LONGEST_IN_CURSOR], hashlib.sha256(whole).digest())
 
     def token(self) -> str:
-        """The place as text for a URL."""
-        packed = struct.pack(">d", self.probability) + self.customer_id.encode()
-        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        """The cursor as text for a URL."""
+        packed = struct.pack(">d", self.probability) + self.digest + self.customer_id
+        text = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        return f"{CUT}{text}" if self.digest else text
 
     @classmethod
     def of(cls, token: str) -> "Cursor":
-        """The place that `token` says.
+        """The cursor that `token` says.
 
         Raises:
             InputError: it is no such text.
         """
+        text = token.removeprefix(CUT)
         try:
-            packed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             (probability,) = struct.unpack(">d", packed[:8])
-            place = cls(probability, packed[8:].decode())
+            behind = 8 + (DIGEST_BYTES if text != token else 0)
+            cursor = cls(probability, packed[behind:], packed[8:behind])
+            if not cursor.digest:
+                cursor.customer_id.decode()
         except (binascii.Error, struct.error, ValueError) as error:
             raise InputError("it is not the `next` of a page") from error
-        if not math.isfinite(place.probability):
+        whole = text == token or (len(cursor.digest), len(cursor.customer_id)) == (DIGEST_BYTES, LONGEST_IN_CURSOR)
+        if not (math.isfinite(cursor.probability) and whole):
             raise InputError("it is not the `next` of a page")
-        return place
+        return cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +145,24 @@ class Lookup:
 
     def _position_behind(self, after: Cursor) -> int:
         """How many of the customers at risk stand at `after` or before it."""
-        wanted = (-after.probability, after.customer_id.encode("utf-8", "surrogatepass"))
+        wanted = (-after.probability, after.customer_id)
 
         def lies_behind(position: int) -> bool:
             customer_id, found = self._row(self._at_risk[position])
             return (-found.probability, customer_id) > wanted
 
-        return _first(0, len(self._at_risk), lies_behind)
+        position = _first(0, len(self._at_risk), lies_behind)
+        return self._behind_the_whole_id(after, position) if after.digest else position
+
+    def _behind_the_whole_id(self, after: Cursor, start: int) -> int:
+        """The position behind the customer whose id was cut, among those from `start` on that begin alike."""
+        for position in range(start, len(self._at_risk)):
+            customer_id, found = self._row(self._at_risk[position])
+            if found.probability != after.probability or not customer_id.startswith(after.customer_id):
+                break
+            if hashlib.sha256(customer_id).digest() == after.digest:
+                return position + 1
+        return start
 
 
 class _Part:

@@ -57,6 +57,7 @@ class DeltaLog:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._table: DeltaTable | None = None
+        self._was_there = False
         self._mark: tuple[int, int] | None = None
         self._files: tuple[int, dict[dt.date, list[PartFile]]] = (-1, {})
         self._events: dict[int, Event] = {}  # by the number of the commit
@@ -74,12 +75,12 @@ class DeltaLog:
         Raises:
             RunError: it cannot be read, is torn, or a table that was there is gone.
         """
-        was_there = self._table is not None
         try:
             self._follow()
+            self._was_there = True
         except TableNotFoundError:
             self._table = None
-            if was_there:
+            if self._was_there:
                 raise RunError(f"{self.root} is no longer there; restore the folder, or mount it again") from None
         except RunError:
             self._table = None

@@ -8,7 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from churn_assets.app.factory import build_app
 from churn_assets.app.scores.snapshot import end_of
+from churn_assets.core.options import AppOptions
+from churn_assets.storage.layout import Layout
 from churn_assets.storage.tables.commits import Commit
 from churn_assets_tests.serving import (
     DAY,
@@ -146,19 +149,21 @@ def test_trouble_with_the_table_leaves_the_scores_in_force(tmp_path: Path, caplo
 
 
 def test_a_service_that_cannot_follow_for_long_is_not_ready(tmp_path: Path) -> None:
-    """After half a minute without a look at the table the probe says why; scores are served all the same."""
-    publish_scores(tmp_path, rows_of({"c1": 0.1}))
-    app = make_app(tmp_path)
+    """Half a minute after its table was last read the probe says why; scores are served all the same, marked stale."""
+    publish_scores(tmp_path / "data", rows_of({"c1": 0.1}))
+    now = [NOW]
+    app = build_app(Layout(tmp_path / "data"), AppOptions(poll_seconds=0.02), "UTC", lambda: now[0])
     with asking(app) as client:
-        app.state.desk.reached = NOW - dt.timedelta(seconds=31)
-        app.state.desk.refresh = _fail
-        app.state.desk.trouble = "OSError: the disk is away"
-        ready, served_still = client.get("/readyz"), client.get("/v1/scores/c1")
+        before = client.get("/v1/scores/c1").json()
+        (tmp_path / "data").rename(tmp_path / "away")
+        wait_for(lambda: client.get("/v1/scores/c1").json()["stale"])
+        at_once = client.get("/readyz")
+        now[0] += dt.timedelta(seconds=31)
+        ready, during = client.get("/readyz"), client.get("/v1/scores/c1").json()
+        (tmp_path / "away").rename(tmp_path / "data")
+        wait_for(lambda: not client.get("/v1/scores/c1").json()["stale"])
 
+    assert at_once.status_code == 200
     assert ready.status_code == 503
-    assert "the table could not be read since 2026-11-01 05:59:29 UTC" in ready.json()["detail"]
-    assert served_still.status_code == 200
-
-
-def _fail() -> None:
-    raise OSError("the disk is away")
+    assert "the table could not be read since 2026-11-01 06:00:00 UTC" in ready.json()["detail"]
+    assert during == before | {"stale": True}

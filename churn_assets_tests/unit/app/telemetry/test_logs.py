@@ -69,7 +69,7 @@ def test_a_record_is_a_line_of_json() -> None:
         int("a customer's id")
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
-    record.told = {"request_id": "7", "path": Path("/data")}
+    record.fields = {"request_id": "7", "path": Path("/data")}
 
     line = json.loads(JsonLines().format(record))
 

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +12,7 @@ import httpx
 import pytest
 
 from churn_assets.app.web import schemas
-from churn_assets_tests.serving import DAY, asking, make_app, publish_scores, rows_of
+from churn_assets_tests.serving import DAY, asking, make_app, publish_scores, rows_of, scores_table
 
 ODD = [
     "a/b",
@@ -233,3 +235,37 @@ def test_metrics_tell_requests_scores_and_their_age(client: httpx.Client, versio
     assert f'score_version="{versions["newest"]}",snapshot_date="2026-10-31"' in text
     assert "churn_hot_swaps_total" in text
     assert "process_resident_memory_bytes" in text
+
+
+def test_head_is_get_without_the_body_everywhere(client: httpx.Client) -> None:
+    """Every address that answers GET answers HEAD with the same status and headers, and nothing behind them."""
+    document = client.get("/openapi.json").json()
+    places = [path for path, operations in document["paths"].items() if "get" in operations]
+    paths = [path.replace("{customer_id}", "c1") for path in places] + ["/metrics", "/", "/page.js", "/openapi.json"]
+    paths += ["/v1/scores/nobody", "/nowhere", "/v1/history/c1?days=99"]
+
+    answers = {path: (client.get(path), client.head(path)) for path in paths}
+
+    for path, (got, headed) in answers.items():
+        volatile = {"x-request-id", "date", "content-length" if path in {"/metrics", "/readyz"} else ""}
+        same = [{name: value for name, value in each.headers.items() if name not in volatile} for each in (got, headed)]
+        assert (headed.status_code, headed.content) == (got.status_code, b""), path
+        refused = got.headers["content-type"] == "application/problem+json"
+        assert same[0].keys() == same[1].keys() if refused else same[0] == same[1], path
+    assert 'churn_requests_total{method="HEAD",route="/v1/scores/{customer_id}"' in client.get("/metrics").text
+
+
+def test_a_history_leaves_out_a_day_that_cannot_be_read(tmp_path: Path) -> None:
+    """One damaged old day takes nothing from the others, and is named."""
+    days = [DAY - dt.timedelta(days=back) for back in (0, 1, 2)]
+    for day in days:
+        publish_scores(tmp_path, rows_of({"c1": 0.1}), day)
+    table = scores_table(tmp_path)
+    shutil.rmtree(table.root / "_lookup" / f"snapshot_date={days[1]}")
+    table.version(days[1]).files[0].write_bytes(b"rot")
+
+    with asking(make_app(tmp_path)) as client:
+        history = client.get("/v1/history/c1").json()
+
+    assert [row["snapshot_date"] for row in history["scores"]] == [str(days[0]), str(days[2])]
+    assert history["unreadable"] == [str(days[1])]

@@ -111,6 +111,17 @@ def test_a_body_that_is_not_valid_is_refused_with_its_field(client: httpx.Client
     assert [each.field for each in told.errors] == [field]
 
 
+@pytest.mark.parametrize("day", ["0", "1795564800", "1795564800.0", "true", '"0"', '"20261031"'])
+def test_a_day_is_a_date_and_no_number(client: httpx.Client, day: str) -> None:
+    """A number is not taken for seconds since 1970: the day of a batch is written as a day."""
+    body = b'{"customer_ids": ["c1"], "snapshot_date": ' + day.encode() + b"}"
+
+    refused = client.post("/v1/scores:batchGet", content=body, headers={"Content-Type": "application/json"})
+
+    assert refused.status_code == 422
+    assert [each["field"] for each in refused.json()["errors"]] == ["snapshot_date"]
+
+
 def test_a_thousand_ids_are_answered(client: httpx.Client) -> None:
     """The limit itself is within the limit."""
     body = {"customer_ids": [f"c{number}" for number in range(1000)]}

@@ -2,7 +2,10 @@
 
 import datetime as dt
 import json
+import os
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +184,34 @@ def test_where_nothing_can_be_written_it_lies_in_a_temporary_folder(
     scratch = Path(lookups._scratch.name)
     lookups.close()
     assert not scratch.exists()
+
+
+def test_temporary_lookups_of_a_killed_service_are_removed(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder of a process that is no more goes when the next one needs such a folder; that of a live one stays."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive, other = (
+        tmp_path / f"churn-lookups-{name}" for name in (f"{ended.pid}-a", f"{os.getpid()}-b", "notes")
+    )
+    for folder in (dead, alive, other):
+        (folder / "scores").mkdir(parents=True)
+    shutil.rmtree(table.root / "_lookup")
+
+    def refuse(folder: Path, *given: Any) -> None:
+        if folder.is_relative_to(table.root):
+            raise PermissionError(13, "Permission denied")
+        write_lookup(folder, *given)
+
+    monkeypatch.setattr(module, "write_lookup", refuse)
+
+    lookups = LookupCache(table.root)
+    lookups.get(table.version(DAY))
+
+    assert [folder.exists() for folder in folders] == [False, True, True]
+    lookups.close()
 
 
 def test_scores_that_cannot_be_read_are_refused(table: Table) -> None:

@@ -122,7 +122,7 @@ def test_pages_of_the_customers_at_risk_are_the_sorted_table(
 
     while listed := [(customer, found.probability) for customer, found in lookup.at_risk(after, page)]:
         seen += listed
-        after = Cursor.of(Cursor(seen[-1][1], seen[-1][0]).token())
+        after = Cursor.of(Cursor.after(seen[-1][1], seen[-1][0]).token())
 
     wanted = [(customer, row[0]) for customer, row in rows.items() if row[1] != "low"]
     assert seen == sorted(wanted, key=lambda each: (-each[1], each[0].encode()))
@@ -256,7 +256,27 @@ def test_no_more_than_the_highest_are_listed(tmp_path: Path, monkeypatch: pytest
     assert [customer for customer, _ in lookup.at_risk(None, 99)] == wanted
 
 
-@pytest.mark.parametrize("token", ["", "a", "!!!!", "AAAA", "f_gAAAAAAAA", "f_AAAAAAAABj", "P-AAAAAAAAD_", "é", "a b"])
+def test_pages_of_very_long_ids_go_on(tmp_path: Path) -> None:
+    """A hundred kilobytes of id, also where many begin alike, make a cursor that a URL can carry, and no page stops."""
+    rows: dict[str, Row] = {f"{'x' * 100_000}{at}": (0.9, "high", "offer", "m1") for at in range(5)}
+    lookup = lookup_of(tmp_path, table_of(rows))
+    seen: list[str] = []
+    tokens: list[str] = []
+    after: Cursor | None = None
+
+    while page := list(lookup.at_risk(after, 1)):
+        seen.append(page[0][0])
+        tokens.append(Cursor.after(page[0][1].probability, page[0][0]).token())
+        after = Cursor.of(tokens[-1])
+
+    assert seen == sorted(rows)
+    assert max(map(len, tokens)) < 1_000
+
+
+BAD_TOKENS = ["", "a", ".", ".P-AAAAAAAAA", "!!!!", "AAAA", "f_gAAAAAAAA", "f_AAAAAAAABj", "P-AAAAAAAAD_", "é", "a b"]
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS)
 def test_a_place_that_no_page_gave_is_refused(token: str) -> None:
     """Text that is no place, of no probability or no id, is an error in words."""
     with pytest.raises(InputError, match="it is not the `next` of a page"):
