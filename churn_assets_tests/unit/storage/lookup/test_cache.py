@@ -193,10 +193,8 @@ def test_temporary_lookups_of_a_killed_service_are_removed(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    dead, alive, other = (
-        tmp_path / f"churn-lookups-{name}" for name in (f"{ended.pid}-a", f"{os.getpid()}-b", "notes")
-    )
-    for folder in (dead, alive, other):
+    folders = [tmp_path / f"churn-lookups-{name}" for name in (f"{ended.pid}-a", f"{os.getpid()}-b", "notes")]
+    for folder in folders:
         (folder / "scores").mkdir(parents=True)
     shutil.rmtree(table.root / "_lookup")
 
