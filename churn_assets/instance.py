@@ -4,27 +4,20 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from churn_assets.settings import Settings, load_settings
 from churn_assets.storage.layout import Layout
 
 __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
-
-ENGINES = 32  # each run has a file of events of its own, and a webserver looks at many
-BUSY_SECONDS = 30  # as Dagster's own
 
 
 class _InDataDir:
@@ -45,32 +38,8 @@ class _InDataDir:
         return cls(base_dir=str(folder), inst_data=inst_data, **config_value)  # type: ignore[call-arg]  # a mixin
 
 
-@lru_cache(maxsize=ENGINES)
-def _engine(address: str) -> Engine:
-    """An engine that opens a connection each time it is asked, as Dagster's own do."""
-    return create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-
-class _Events(SqliteEventLogStorage):
-    """Dagster's event log, which makes a new engine for each event: a fourth of a night of few customers."""
-
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            engine = _engine(self.conn_string_for_shard(shard))
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.begin() as connection:
-                yield connection
-
-
 class SqliteInDataDir(_InDataDir, DagsterSqliteStorage):
     """Runs, events and schedules."""
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        self._event_log_storage = _Events(str(Path(base_dir, "history", "runs")))
 
 
 class ArtifactsInDataDir(_InDataDir, LocalArtifactStorage):

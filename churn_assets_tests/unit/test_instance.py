@@ -29,13 +29,3 @@ def test_what_one_process_announces_another_one_sees(settings: Settings) -> None
 
     assert told == [None, None, None]
     assert _scores(settings) == ["2026-01-03", "2026-01-02", "2026-01-01"]
-
-
-def test_no_file_of_events_stays_open(settings: Settings, tmp_path: Path) -> None:
-    """A process that lives for months holds no run's file: each connection is closed when its event is kept."""
-    announce(settings, "churn_scores", "2026-01-01", {"rows": 1})
-
-    held = [str(handle.readlink()) for handle in Path("/proc/self/fd").iterdir() if handle.is_symlink()]
-
-    assert (tmp_path / "dagster").is_dir()
-    assert [path for path in held if "/history/runs/" in path and str(tmp_path) in path] == []
