@@ -3,9 +3,7 @@
 `dagster.yaml` names the classes. Nothing of the chain is loaded here: a rollback is announced at once.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -14,7 +12,7 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
-from churn_assets.settings import Settings, load_settings
+from churn_assets.settings import Settings, checkout, dagster_home, load_settings
 from churn_assets.storage.layout import Layout
 
 __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
@@ -66,13 +64,10 @@ def announce(settings: Settings, asset: str, partition: str | None, metadata: Ma
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance `DAGSTER_HOME` names, else that of this checkout, else one below `data_dir`."""
-    named = os.environ.get("DAGSTER_HOME")
-    checkout = Path(__file__).parent.parent
-    if named:
-        home = Path(named)
-    elif (checkout / "dagster.yaml").is_file():
-        home = checkout
-    else:
+    home = dagster_home()
+    if home is None and (checkout() / "dagster.yaml").is_file():
+        home = checkout()
+    if home is None:
         home = Layout(settings.data_dir).dagster
         home.mkdir(parents=True, exist_ok=True)
     return dg.DagsterInstance.from_config(str(home))

@@ -9,13 +9,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-import churn_assets
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Candidate
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, load_settings
+from churn_assets.settings import Settings, checkout, dagster_home, load_settings
 
-SHIPPED = Path(churn_assets.__file__).parent.parent / "config.yaml"
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "config.yaml"
 
 BY_ENVIRONMENT = [
     ("profile", "my_company.churn", "my_company.churn"),
@@ -446,6 +446,27 @@ def test_settings_cannot_be_changed() -> None:
         settings.timezone = "Asia/Tokyo"
     with pytest.raises(ValidationError, match="frozen"):
         settings.training.seed = 7
+
+
+def test_the_checkout_is_the_folder_of_the_package() -> None:
+    """What lies at the top of the repository is found from the package, and from no module's own place in it."""
+    folder = checkout()
+
+    assert folder == ROOT
+
+
+@pytest.mark.parametrize(("value", "expected"), [("/srv/dagster", Path("/srv/dagster")), ("", None), (None, None)])
+def test_dagster_home_is_the_folder_that_is_named(
+    value: str | None, expected: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty `DAGSTER_HOME` names no folder, as one that is not set."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    if value is not None:
+        monkeypatch.setenv("DAGSTER_HOME", value)
+
+    home = dagster_home()
+
+    assert home == expected
 
 
 def test_loading_makes_nothing(here: Path) -> None:
