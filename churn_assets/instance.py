@@ -3,6 +3,7 @@
 `dagster.yaml` names the classes. Nothing of the chain is loaded here: a rollback is announced at once.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -16,6 +17,9 @@ from churn_assets.settings import Settings, checkout, dagster_home, load_setting
 from churn_assets.storage.layout import Layout
 
 __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
+
+
+logger = logging.getLogger(__name__)
 
 
 class _InDataDir:
@@ -57,7 +61,8 @@ def announce(settings: Settings, asset: str, partition: str | None, metadata: Ma
             tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
             event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
             instance.report_runless_asset_event(event)
-    except Exception as error:  # noqa: BLE001  # whatever keeps Dagster from answering, the change itself stands
+    except Exception as error:  # whatever keeps Dagster from answering, the change itself stands
+        logger.debug("Dagster's storage could not be reached:", exc_info=True)
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     return None
 

@@ -1,18 +1,21 @@
 """What is printed: results on standard output, everything else on standard error, every word as it was given."""
 
 import datetime as dt
+import io
 import json
 import logging
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from churn_assets.cli import output
 from churn_assets.cli.output import (
     estimated_end,
-    note,
     print_error,
     print_json,
+    print_note,
     print_table,
     progress,
     progress_of_days,
@@ -133,9 +136,9 @@ def test_an_empty_table_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("words", [*WORDS, "x" * 500])
-def test_a_note_stands_beside_the_result(capsys: pytest.CaptureFixture[str], words: str) -> None:
+def test_a_note_stands_apart_from_the_result(capsys: pytest.CaptureFixture[str], words: str) -> None:
     """A note is one line on standard error, to the letter, however long; standard output stays free."""
-    note(words)
+    print_note(words)
 
     assert capsys.readouterr() == ("", f"{words}\n")
 
@@ -197,9 +200,9 @@ def test_the_end_is_estimated_from_what_is_done(minutes: int, done: int, total: 
     """The rest takes as long as what is done took; another day is told with its date."""
     now = STARTED + dt.timedelta(minutes=minutes)
 
-    told = estimated_end(STARTED, now, done, total)
+    words = estimated_end(STARTED, now, done, total)
 
-    assert told == expected
+    assert words == expected
 
 
 def test_without_a_terminal_each_day_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,3 +214,17 @@ def test_without_a_terminal_each_day_is_a_line(capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("2026-11-01: done [1 of 2, 1 left, end about ")
     assert lines[1].startswith("2026-11-02: done [2 of 2, 0 left, end about ")
+
+
+def test_on_a_terminal_each_day_is_a_plain_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person sees the bar, which has the count and the end: the line of a day does not repeat them."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(output, "_stderr", lambda: console)
+
+    with progress_of_days(2) as advance:
+        advance("2026-11-01: done")
+
+    assert "2026-11-01: done\n" in screen.getvalue()
+    assert "1/2 days" in screen.getvalue()
+    assert "[1 of 2" not in screen.getvalue()

@@ -1,6 +1,7 @@
 """Days are begun in order, a few at once; a failed one is told, and what would fail for all is not tried for all."""
 
 import datetime as dt
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -111,6 +112,25 @@ def test_nothing_is_begun_after_three_failures_in_a_row(pool: PoolInHere, monkey
 
     assert pool.begun == DAYS[:5]
     assert [bool(each.error) for each in told] == [False, False, True, True, True]
+
+
+@pytest.mark.usefixtures("pool")
+def test_an_unexpected_failure_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A day that meets a broken disk is told in one sentence; the debug log has where it happened."""
+
+    def launcher() -> Launcher:
+        raise OSError(5, "Input/output error")
+
+    worker = SimpleNamespace(take_warnings=tuple, launcher=launcher)
+    monkeypatch.setattr(backfill._Worker, "current", worker, raising=False)
+    caplog.set_level(logging.DEBUG, logger="churn_assets")
+
+    [finished] = run(DAYS[:1])
+
+    assert finished.error == "OSError: [Errno 5] Input/output error"
+    assert "in launcher\n" in caplog.text
 
 
 @pytest.mark.usefixtures("pool")
