@@ -19,6 +19,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+import churn_assets
 from churn_assets.core.errors import ChurnError, RunError
 from churn_assets.core.models.golden import golden_digest
 from churn_assets.core.models.model import Model
@@ -202,7 +203,7 @@ def _installed(name: str) -> str:
 def _code_digest() -> str:
     """A digest of this package's source, as this process found it when it began to work."""
     digest = hashlib.sha256()
-    root = Path(__file__).parent.parent
+    root = Path(churn_assets.__file__).parent
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
