@@ -171,11 +171,11 @@ def load_settings() -> Settings:
     except UnreadableSettings as error:
         raise SettingsError(f"environment: {error}; nested values are JSON, or one variable each with __") from error
     data_dir = settings.data_dir.absolute()
-    there = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    if not there.is_dir():
-        raise SettingsError(f"data_dir {data_dir}: {there} is a file; name a folder")
-    if not os.access(there, os.R_OK | os.X_OK):
-        raise SettingsError(f"data_dir {data_dir}: uid {os.getuid()} may not read {there}; give it access")
+    existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    if not existing.is_dir():
+        raise SettingsError(f"data_dir {data_dir}: {existing} is a file; name a folder")
+    if not os.access(existing, os.R_OK | os.X_OK):
+        raise SettingsError(f"data_dir {data_dir}: uid {os.getuid()} may not read {existing}; give it access")
     return settings.model_copy(update={"data_dir": data_dir})
 
 
@@ -196,7 +196,7 @@ def _read(path: Path) -> dict[str, Any]:
         written["data_dir"] = str(path.parent / written["data_dir"])
     other = os.environ.get(f"{PREFIX}PROFILE")
     if other and other != written.get("profile", Settings.model_fields["profile"].default):
-        written.pop("features", None)  # they are parameters of the profile that stands beside them
+        written.pop("features", None)  # they are parameters of the profile in the same file
     return written
 
 

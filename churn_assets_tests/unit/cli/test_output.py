@@ -73,7 +73,7 @@ def test_a_table_has_a_title_and_headings(capsys: pytest.CaptureFixture[str]) ->
     ],
 )
 def test_values_are_shown_for_a_person(capsys: pytest.CaptureFixture[str], value: Any, shown: str) -> None:
-    """Thousands are set apart, fractions have four digits, yes is a word and a count is told by its name."""
+    """Thousands are set apart, fractions have four digits, yes is a word and a count stands after its name."""
     lines = printed(capsys, [["before", value, "after"]], ["a", "b", "c"])
 
     assert [cell.strip() for cell in lines[-1]] == ["before", shown, "after"]
@@ -151,7 +151,7 @@ def test_a_complaint_is_one_sentence(capsys: pytest.CaptureFixture[str], words: 
     assert capsys.readouterr() == ("", f"error: {words}\n")
 
 
-def test_progress_is_told_line_by_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_comes_line_by_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """What the chain logs comes as lines on standard error, in order; details do not."""
     with progress("the nightly chain"):
         LOG.debug("detail")
@@ -174,7 +174,7 @@ def test_progress_leaves_the_log_as_it_was(*, failing: bool) -> None:
     assert (LOG.level, list(LOG.handlers)) == before
 
 
-def test_after_progress_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_progress_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """A later log line is not printed, and a second stretch of work prints each line once."""
     with progress("one"):
         LOG.info("first")
@@ -197,7 +197,7 @@ STARTED = dt.datetime(2026, 11, 1, 22, 0, tzinfo=dt.UTC)
     ],
 )
 def test_the_end_is_estimated_from_what_is_done(minutes: int, done: int, total: int, expected: str) -> None:
-    """The rest takes as long as what is done took; another day is told with its date."""
+    """The rest takes as long as what is done took; another day stands with its date."""
     now = STARTED + dt.timedelta(minutes=minutes)
 
     words = estimated_end(STARTED, now, done, total)
