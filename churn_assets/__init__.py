@@ -1,12 +1,11 @@
 """Nightly churn scores as versioned tables.
 
-    cli/           thin commands            launch       the chain through Dagster, from a process
-    backfill       many days at once        capacity     cores and memory of this machine
-    present        what commands print      samples      a simulated business for the source
-    definitions    the code location        composition  settings -> chain
-    instance       Dagster's own state      settings     the only reader of environment and config.yaml
-    assets/        Dagster adapters: read, call one core function, publish, return metadata
-    app/           the score service: read-only, no model and no orchestrator
+    cli/           thin commands            launch/      the chain through Dagster, from a process; many days at once
+    definitions    the code location        app/         the score service: read-only, no model and no orchestrator
+    composition    settings -> chain        instance     Dagster's own state
+    samples/       a simulated business     settings     the only reader of environment and config.yaml
+    assets/        Dagster and nothing else: assets, checks, metadata, partitions, jobs, schedules
+    pipeline/      the chain as plain functions: read versions, call the core, publish
     storage/       versioned tables, models, the source; bytes, and no orchestrator
     profiles/      one file a business: schema, features, label
     core/          pure functions: frames in, frames out
@@ -24,10 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["read_scores"]
 
-if sys.platform == "linux":  # where Arrow's packages bring it
-    # The pool that Arrow takes by itself keeps 80 MiB of what batches no longer need, and is no faster. It is chosen
-    # once, when Arrow is loaded.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+
+def _choose_arrow_pool() -> None:
+    """Let Arrow take jemalloc, unless whoever starts the process has chosen a pool.
+
+    The one Arrow takes by itself keeps 80 MiB of what batches no longer need, and is no faster. Arrow reads the
+    variable once, when it is loaded: so it is written here, before any module of the package can load Arrow, and not
+    in the settings.
+    """
+    if sys.platform == "linux":  # where Arrow's packages bring jemalloc
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+
+
+_choose_arrow_pool()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import subprocess
-from pathlib import Path
 
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.profile import Profile
@@ -10,7 +9,7 @@ from churn_assets.pipeline.chain import Chain, installed_libraries
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings
+from churn_assets.settings import Settings, checkout
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.source.files import FileSource
 
@@ -79,10 +78,10 @@ def _check_recipe(settings: Settings, profile: Profile) -> None:
 
 def _git_revision() -> str:
     """The commit this code was checked out from, with a mark where files differ from it."""
-    checkout = Path(__file__).parent.parent
-    if not (checkout / ".git").exists():  # installed somewhere, perhaps within another project's checkout
+    folder = checkout()
+    if not (folder / ".git").exists():  # installed somewhere, perhaps within another project's checkout
         return "unknown"
-    command = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty"]
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603  # fixed words
     except (OSError, subprocess.SubprocessError):

@@ -3,28 +3,23 @@
 `dagster.yaml` names the classes. Nothing of the chain is loaded here: a rollback is announced at once.
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
+import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, NullPool, create_engine
 
-from churn_assets.settings import Settings, load_settings
+from churn_assets.settings import Settings, checkout, dagster_home, load_settings
 from churn_assets.storage.layout import Layout
 
 __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
 
-ENGINES = 32  # each run has a file of events of its own, and a webserver looks at many
-BUSY_SECONDS = 30  # as Dagster's own
+
+logger = logging.getLogger(__name__)
 
 
 class _InDataDir:
@@ -45,32 +40,8 @@ class _InDataDir:
         return cls(base_dir=str(folder), inst_data=inst_data, **config_value)  # type: ignore[call-arg]  # a mixin
 
 
-@lru_cache(maxsize=ENGINES)
-def _engine(address: str) -> Engine:
-    """An engine that opens a connection each time it is asked, as Dagster's own do."""
-    return create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-
-class _Events(SqliteEventLogStorage):
-    """Dagster's event log, which makes a new engine for each event: a fourth of a night of few customers."""
-
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            engine = _engine(self.conn_string_for_shard(shard))
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.begin() as connection:
-                yield connection
-
-
 class SqliteInDataDir(_InDataDir, DagsterSqliteStorage):
     """Runs, events and schedules."""
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        self._event_log_storage = _Events(str(Path(base_dir, "history", "runs")))
 
 
 class ArtifactsInDataDir(_InDataDir, LocalArtifactStorage):
@@ -90,20 +61,18 @@ def announce(settings: Settings, asset: str, partition: str | None, metadata: Ma
             tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
             event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
             instance.report_runless_asset_event(event)
-    except Exception as error:  # noqa: BLE001  # whatever keeps Dagster from answering, the change itself stands
+    except Exception as error:  # whatever keeps Dagster from answering, the change itself stands
+        logger.debug("Dagster's storage could not be reached:", exc_info=True)
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     return None
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance `DAGSTER_HOME` names, else that of this checkout, else one below `data_dir`."""
-    named = os.environ.get("DAGSTER_HOME")
-    checkout = Path(__file__).parent.parent
-    if named:
-        home = Path(named)
-    elif (checkout / "dagster.yaml").is_file():
-        home = checkout
-    else:
+    home = dagster_home()
+    if home is None and (checkout() / "dagster.yaml").is_file():
+        home = checkout()
+    if home is None:
         home = Layout(settings.data_dir).dagster
         home.mkdir(parents=True, exist_ok=True)
     return dg.DagsterInstance.from_config(str(home))

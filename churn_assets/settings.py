@@ -11,10 +11,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
+import churn_assets
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import AppOptions, AuditBounds, Decisions, GateBounds, Recipe, Validation
 
-__all__ = ["Schedule", "ScoringSettings", "Settings", "SourceSettings", "load_settings"]
+__all__ = ["Schedule", "ScoringSettings", "Settings", "SourceSettings", "checkout", "dagster_home", "load_settings"]
 
 PREFIX = "CHURN_"
 CRON_FIELDS = 5
@@ -77,12 +78,12 @@ class _Environment(EnvSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """What the environment sets."""
-        told = super().__call__()
-        training = told.get("training")
+        values = super().__call__()
+        training = values.get("training")
         parameters = training.get("parameters") if isinstance(training, dict) else None
-        for group in (each for each in (told.get("features"), parameters) if isinstance(each, dict)):
+        for group in (each for each in (values.get("features"), parameters) if isinstance(each, dict)):
             group.update({name: _read_value(value) for name, value in group.items() if isinstance(value, str)})
-        return told
+        return values
 
 
 def _read_value(text: str) -> Any:
@@ -135,6 +136,17 @@ class Settings(BaseSettings):
         return _Environment(settings_cls), init_settings
 
 
+def checkout() -> Path:
+    """The folder that holds the package: the repository, or where the package is installed."""
+    return Path(churn_assets.__file__).parent.parent  # the package's own file, wherever this module may move
+
+
+def dagster_home() -> Path | None:
+    """The folder of `dagster.yaml` that `DAGSTER_HOME` names, where it names one."""
+    named = os.environ.get("DAGSTER_HOME")
+    return Path(named) if named else None
+
+
 def load_settings() -> Settings:
     """The settings of this process.
 
@@ -159,11 +171,11 @@ def load_settings() -> Settings:
     except UnreadableSettings as error:
         raise SettingsError(f"environment: {error}; nested values are JSON, or one variable each with __") from error
     data_dir = settings.data_dir.absolute()
-    there = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    if not there.is_dir():
-        raise SettingsError(f"data_dir {data_dir}: {there} is a file; name a folder")
-    if not os.access(there, os.R_OK | os.X_OK):
-        raise SettingsError(f"data_dir {data_dir}: uid {os.getuid()} may not read {there}; give it access")
+    existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    if not existing.is_dir():
+        raise SettingsError(f"data_dir {data_dir}: {existing} is a file; name a folder")
+    if not os.access(existing, os.R_OK | os.X_OK):
+        raise SettingsError(f"data_dir {data_dir}: uid {os.getuid()} may not read {existing}; give it access")
     return settings.model_copy(update={"data_dir": data_dir})
 
 
@@ -184,7 +196,7 @@ def _read(path: Path) -> dict[str, Any]:
         written["data_dir"] = str(path.parent / written["data_dir"])
     other = os.environ.get(f"{PREFIX}PROFILE")
     if other and other != written.get("profile", Settings.model_fields["profile"].default):
-        written.pop("features", None)  # they are parameters of the profile that stands beside them
+        written.pop("features", None)  # they are parameters of the profile in the same file
     return written
 
 

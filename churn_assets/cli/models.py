@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.opening import announce_champion, load_settings, open_launcher, open_registry
-from churn_assets.cli.options import Json, Reason, as_date, current_user, day_option, required_reason
+from churn_assets.cli.context import announce_champion, current_user, load_settings, open_launcher, open_registry
+from churn_assets.cli.options import Json, Reason, as_date, day_option, required_reason
 from churn_assets.core.errors import ChurnError, InputError
 
 __all__ = ["commands"]
@@ -42,11 +42,11 @@ def train(
         output.print_table(f"Candidates, {card.selection}", *leaderboard(card))
     _show([row])
     if trained.fallback:
-        output.note(f"warning: no model could be trained, these are the profile's rules: {trained.fallback}")
+        output.print_note(f"warning: no model could be trained, these are the profile's rules: {trained.fallback}")
     if not trained.created:
-        output.note("it was there already: the same data, code and settings give the same version")
+        output.print_note("it was there already: the same data, code and settings give the same version")
     if published := trained.published_roc_auc:
-        output.note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
+        output.print_note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
 
 
 @commands.command()
@@ -71,12 +71,12 @@ def models(
     faults: list[ChurnError] = []
     rows = [each.row() for each in registry.registered(faults)]
     for fault in faults:
-        output.note(f"warning: {fault}")
+        output.print_note(f"warning: {fault}")
     if live_on is not None:
         promotion = registry.live_on(live_on.date(), settings.timezone)
-        told = {name: promotion[name] for name in ("promoted_at", "actor", "reason", "forced")}
-        there = [row | told for row in rows if row["model_version"] == promotion["to_version"]]
-        rows = there or [{"model_version": promotion["to_version"], "status": "gone", **told}]
+        record = {name: promotion[name] for name in ("promoted_at", "actor", "reason", "forced")}
+        live = [row | record for row in rows if row["model_version"] == promotion["to_version"]]
+        rows = live or [{"model_version": promotion["to_version"], "status": "gone", **record}]
     if json:
         output.print_json(rows)
     elif live_on is not None:
@@ -86,7 +86,7 @@ def models(
     elif rows:
         _show(rows)
     elif not faults:
-        output.note("no model yet; `churn-assets run` trains the first one")
+        output.print_note("no model yet; `churn-assets run` trains the first one")
 
 
 @commands.command()
@@ -105,7 +105,7 @@ def promote(
         output.print_json(promotion)
     else:
         before = promotion["from_version"]
-        output.note(f"{version} is champion" + (f"; it was {before}" if before else ", the first"))
+        output.print_note(f"{version} is champion" + (f"; it was {before}" if before else ", the first"))
 
 
 @commands.command()
@@ -126,14 +126,14 @@ def canary(
     settings = load_settings()
     registry = open_registry(settings)
     wanted = None if version is None else Canary(version, share)
-    told = registry.set_canary(wanted, actor=current_user(), reason=required_reason(reason)) or {}
+    record = registry.set_canary(wanted, actor=current_user(), reason=required_reason(reason)) or {}
     announce_champion(settings, registry)
     if json:
-        output.print_json(told)
+        output.print_json(record)
     elif wanted is None:
-        output.note("the canary is off: the champion scores everybody")
+        output.print_note("the canary is off: the champion scores everybody")
     else:
-        output.note(f"{version} scores {share:.1%} of the customers from the next run on")
+        output.print_note(f"{version} scores {share:.1%} of the customers from the next run on")
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -141,4 +141,4 @@ def _show(rows: list[dict[str, Any]]) -> None:
     output.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
     for row in rows:
         for finding in row.get("missed", []):
-            output.note(f"{row['model_version']} missed: {finding}")
+            output.print_note(f"{row['model_version']} missed: {finding}")

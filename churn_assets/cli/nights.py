@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.opening import load_settings, open_launcher, open_scores
+from churn_assets.cli.context import load_settings, open_launcher, open_scores
 from churn_assets.cli.options import Date, First, Json, as_date, day_option, required_reason
 from churn_assets.core.errors import InputError
 
@@ -47,7 +47,7 @@ def sample(
     settings = load_settings()
     with output.progress("simulating customers"):
         first, last = write_sample(settings, customers, days, as_date(until), seed)
-    output.note(f"wrote {days} daily snapshots of about {customers:,} customers, {first} to {last}")
+    output.print_note(f"wrote {days} daily snapshots of about {customers:,} customers, {first} to {last}")
 
 
 @commands.command()
@@ -84,7 +84,7 @@ def quickstart() -> None:
     week = [latest - dt.timedelta(days=back) for back in reversed(range(QUICKSTART_DAYS))]
     _run_nights(launcher, [day for day in week if day in held and day >= settings.start_date])
     customer = open_scores(settings).riskiest(latest)
-    output.note(
+    output.print_note(
         "Next:\n"
         "  make ui                                            see it all at http://127.0.0.1:3000\n"
         f"  .venv/bin/churn-assets scores show {customer:<14}  what the app reads of a customer\n"
@@ -101,12 +101,12 @@ def _run_nights(
             if not publish and not launcher.chain.registry.has_champion():
                 raise InputError("there is no champion to try: `churn-assets run` without --no-publish promotes one")
             if not launcher.chain.registry.has_champion():
-                output.note(f"no champion yet: training the first model as of {days[0]}")
-                output.note(f"model {launcher.first_champion(days[0])} is champion")
+                output.print_note(f"no champion yet: training the first model as of {days[0]}")
+                output.print_note(f"model {launcher.first_champion(days[0])} is champion")
             for day in days:
                 nights.append(asdict(launcher.night(day, accept_shift=accept_shift, publish=publish)))
                 done = "scored" if publish else "scored and audited, not published,"
-                output.note(f"{day}: {nights[-1]['scored']:,} customers {done} in {nights[-1]['seconds']:.1f} s")
+                output.print_note(f"{day}: {nights[-1]['scored']:,} customers {done} in {nights[-1]['seconds']:.1f} s")
     finally:
         if json:
             output.print_json(nights)

@@ -1,8 +1,6 @@
-"""What several commands are told: their shared options, how these are read, and who is asking."""
+"""Options that several commands share, and how their values are read."""
 
 import datetime as dt
-import getpass
-import os
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,7 +8,7 @@ import typer
 
 from churn_assets.core.errors import InputError
 
-__all__ = ["Date", "First", "Json", "Reason", "as_date", "current_user", "day_option", "required_reason"]
+__all__ = ["Date", "First", "Json", "Reason", "as_date", "day_option", "required_reason"]
 
 
 def day_option(*names: str, text: str = "") -> Any:
@@ -34,11 +32,3 @@ def required_reason(reason: str) -> str:
 def as_date(given: datetime | None) -> dt.date | None:
     """The day of an option, where one was given."""
     return given.date() if given else None
-
-
-def current_user() -> str:
-    """Who runs the command, for the record."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"uid {os.getuid()}"

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 from rich import box
@@ -16,20 +17,32 @@ from rich.tree import Tree
 
 __all__ = [
     "estimated_end",
-    "note",
     "print_error",
     "print_json",
+    "print_note",
     "print_table",
     "print_text",
     "print_tree",
     "progress",
     "progress_of_days",
+    "show_debug",
 ]
 
+PACKAGE = "churn_assets"  # the logger above all of its modules'
 PIPED_WIDTH = 160
 LONGEST_NAME = 34  # what is longer is prose, and may wrap
-_out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+@cache
+def _stdout() -> Console:
+    """The console of results, made when something is first printed."""
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+@cache
+def _stderr() -> Console:
+    """The console of everything else; one for all, as a line must not cut through a bar that is being drawn."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -53,35 +66,46 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any
         table.add_column(heading.replace("_", " "), justify=side, no_wrap=not (numbers or prose), overflow="fold")
     for row in body:
         table.add_row(*[_cell(value) for value in row])
-    _out.print(table)
+    _stdout().print(table)
 
 
 def print_tree(title: str, value: Mapping[str, Any]) -> None:
     """Nested values with their names, as a tree."""
     tree = Tree(title)
     _grow(tree, value)
-    _out.print(tree)
+    _stdout().print(tree)
 
 
-def note(text: str) -> None:
-    """A line for a person, beside the result."""
-    _err.print(text, soft_wrap=True)
+def print_note(text: str) -> None:
+    """A line for a person, apart from the result."""
+    _stderr().print(text, soft_wrap=True)
 
 
 def print_error(text: str) -> None:
     """Why the command failed."""
-    _err.print(f"error: {text}", soft_wrap=True, style="red")
+    _stderr().print(f"error: {text}", soft_wrap=True, style="red")
+
+
+def show_debug() -> None:
+    """Print every log line of the package from now on, with the traceback that it carries."""
+    log = logging.getLogger(PACKAGE)
+    log.setLevel(logging.DEBUG)
+    log.addHandler(_LogLines())
 
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Show what the chain logs: the newest line on a terminal, one line each where there is none."""
-    log = logging.getLogger("churn_assets")
-    with _err.status(what) as status:
-        handler = _Progress(status.update if _err.is_terminal else None)
+    log = logging.getLogger(PACKAGE)
+    if any(isinstance(handler, _LogLines) for handler in log.handlers):  # every line is printed already
+        yield
+        return
+    console = _stderr()
+    with console.status(what) as status:
+        handler = _Progress(status.update if console.is_terminal else None)
         log.addHandler(handler)
         level = log.level
-        log.setLevel(logging.DEBUG if _err.is_terminal else logging.INFO)
+        log.setLevel(logging.DEBUG if console.is_terminal else logging.INFO)
         try:
             yield
         finally:
@@ -100,16 +124,17 @@ def progress_of_days(total: int) -> Iterator[Callable[[str], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[end]}"),
     )
-    with Progress(*columns, console=_err, disable=not _err.is_terminal, transient=True) as bar:
+    terminal = _stderr().is_terminal
+    with Progress(*columns, console=_stderr(), disable=not terminal, transient=True) as bar:
         task = bar.add_task("days", total=total, end="")
 
-        def advance(told: str) -> None:
+        def advance(lines: str) -> None:
             bar.advance(task)
             done = round(bar.tasks[0].completed)
             now = dt.datetime.now().astimezone()
             end = estimated_end(started, now, done, total)
             bar.update(task, end=end)
-            note(f"{told} [{done} of {total}, {end}]" if not _err.is_terminal else told)
+            print_note(lines if terminal else f"{lines} [{done} of {total}, {end}]")
 
         yield advance
 
@@ -124,14 +149,19 @@ def estimated_end(started: dt.datetime, now: dt.datetime, done: int, total: int)
     )
 
 
+class _LogLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print_note(self.format(record))
+
+
 class _Progress(logging.Handler):
-    def __init__(self, update: Any) -> None:
+    def __init__(self, update: Callable[[str], None] | None) -> None:
         super().__init__()
         self.update = update
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.update is None or record.levelno >= logging.WARNING:
-            note(record.getMessage())
+            print_note(record.getMessage())
         else:
             self.update(record.getMessage())
 
@@ -145,8 +175,8 @@ def _grow(branch: Tree, value: Mapping[str, Any]) -> None:
             for entry in each:
                 entries.add(", ".join(f"{key} {_cell(part)}" for key, part in entry.items()))
         else:
-            told = ", ".join(map(str, each)) if isinstance(each, list) else each
-            branch.add(f"{name}: {f'{told:.6g}' if isinstance(told, float) else told}")
+            shown = ", ".join(map(str, each)) if isinstance(each, list) else each
+            branch.add(f"{name}: {f'{shown:.6g}' if isinstance(shown, float) else shown}")
 
 
 def _cell(value: Any) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.opening import announce, load_settings, open_scores
-from churn_assets.cli.options import Date, First, Json, Reason, as_date, current_user, day_option, required_reason
+from churn_assets.cli.context import announce, current_user, load_settings, open_scores
+from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, required_reason
 
 __all__ = ["commands"]
 
@@ -41,7 +41,7 @@ def history(date: Annotated[datetime, day_option("--date", text="A snapshot date
 def export(file: Path, date: Date = None) -> None:
     """Write a day's scores to a plain Parquet or CSV file."""
     rows = open_scores(load_settings()).export(as_date(date), file)
-    output.note(f"wrote {rows:,} scores to {file}")
+    output.print_note(f"wrote {rows:,} scores to {file}")
 
 
 @scores.command("diff")

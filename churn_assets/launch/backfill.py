@@ -15,13 +15,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from churn_assets.core.errors import ChurnError, InputError, RunError
 from churn_assets.launch.launcher import Launcher, Night
 from churn_assets.settings import Settings
 
 __all__ = ["BackfillPlan", "FinishedDay", "Workers", "plan_days"]
+
+logger = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 3  # what fails so often is not the days' own fault
 KILLED = "a worker process was killed, perhaps for want of memory,"
@@ -77,9 +79,9 @@ class Workers:
 
     def __init__(self, settings: Settings, actor: str, jobs: int) -> None:
         self.jobs = jobs
-        self._strangers = set(multiprocessing.active_children())
+        self._other_processes = set(multiprocessing.active_children())
         spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(jobs, spawn, initializer=_begin, initargs=(settings, actor))
+        self._pool = ProcessPoolExecutor(jobs, spawn, initializer=_start_worker, initargs=(settings, actor))
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +91,7 @@ class Workers:
             if kind is None or not issubclass(kind, Exception):
                 self._pool.shutdown(cancel_futures=True)
         finally:  # Dagster makes a worker deaf to SIGTERM, with which a broken pool ends the others
-            for worker in set(multiprocessing.active_children()) - self._strangers:
+            for worker in set(multiprocessing.active_children()) - self._other_processes:
                 worker.kill()
 
     def first_champion(self, as_of: dt.date) -> str:
@@ -104,35 +106,35 @@ class Workers:
             raise RunError(f"{KILLED} while it trained the first model as of {as_of}; start it again") from error
 
     def run(self, days: Iterable[dt.date]) -> Iterator[FinishedDay]:
-        """Run the nightly chain of `days`, begun in their order, and tell of each as it ends.
+        """Run the nightly chain of `days`, begun in their order; give each as it ends.
 
         Nothing more is begun after three failures in a row.
 
         Raises:
             RunError: a worker was killed: the days that were under way are lost, and no others.
         """
-        waiting = deque(days)
-        under_way: dict[Future[tuple[Night, tuple[str, ...]]], dt.date] = {}
-        in_a_row = 0
+        queue = deque(days)
+        running: dict[Future[tuple[Night, tuple[str, ...]]], dt.date] = {}
+        failures_in_a_row = 0
         while True:
-            while waiting and len(under_way) < self.jobs and in_a_row < FAILURES_IN_A_ROW:
-                day = waiting.popleft()
-                under_way[self._pool.submit(_run_day, day)] = day
-            if not under_way:
+            while queue and len(running) < self.jobs and failures_in_a_row < FAILURES_IN_A_ROW:
+                day = queue.popleft()
+                running[self._pool.submit(_run_day, day)] = day
+            if not running:
                 return
-            ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            lost = [under_way[future] for future in ended if isinstance(future.exception(), BrokenProcessPool)]
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            lost = [running[future] for future in ended if isinstance(future.exception(), BrokenProcessPool)]
             for future in ended:
-                day = under_way.pop(future)
+                day = running.pop(future)
                 if day not in lost:
                     finished = _finished(day, future)
-                    in_a_row = 0 if finished.night else in_a_row + 1
+                    failures_in_a_row = 0 if finished.night else failures_in_a_row + 1
                     yield finished
             if lost:
-                told = ", ".join(map(str, sorted({*lost, *under_way.values()})))
+                days_lost = ", ".join(map(str, sorted({*lost, *running.values()})))
                 raise RunError(
-                    f"{KILLED} while {told} were under way; every other day stands: start the same backfill again for "
-                    "what is missing, with fewer --jobs if it was the memory"
+                    f"{KILLED} while {days_lost} were under way; every other day stands: start the same backfill again "
+                    "for what is missing, with fewer --jobs if it was the memory"
                 )
 
 
@@ -140,6 +142,7 @@ def _finished(day: dt.date, future: "Future[tuple[Night, tuple[str, ...]]]") -> 
     try:
         night, warnings = future.result()
     except ChurnError as error:
+        logger.debug("%s failed in its worker:", day, exc_info=True)
         return FinishedDay(day, None, str(error))
     return FinishedDay(day, night, "", warnings)
 
@@ -148,7 +151,13 @@ def _finished(day: dt.date, future: "Future[tuple[Night, tuple[str, ...]]]") -> 
 
 
 class _Worker(logging.Handler):
-    """What a worker keeps from day to day: its launcher, built for the first one, and the warnings so far."""
+    """What a worker keeps from day to day: its launcher, built for the first one, and the warnings so far.
+
+    A pool calls functions of a module in a process of its own: what its initializer has made they find at `current`,
+    and nowhere else. There is one in each worker's process, and none in the process that asked.
+    """
+
+    current: ClassVar["_Worker"]
 
     def __init__(self, settings: Settings, actor: str) -> None:
         super().__init__(logging.WARNING)
@@ -161,26 +170,23 @@ class _Worker(logging.Handler):
         self.warnings.append(record.getMessage())
 
     def launcher(self) -> Launcher:
-        """Built here and not when the worker starts: what hinders it is told as a sentence."""
+        """Built here and not when the worker starts: what hinders it reaches the caller as a sentence."""
         if self._launcher is None:
             self._launcher = Launcher(self.settings, self.actor)
         return self._launcher
 
-    def told(self) -> tuple[str, ...]:
+    def take_warnings(self) -> tuple[str, ...]:
         """The warnings since the last time."""
-        told, self.warnings = tuple(self.warnings), []
-        return told
+        warnings, self.warnings = tuple(self.warnings), []
+        return warnings
 
 
-_workers: list[_Worker] = []  # one, once the process has begun
-
-
-def _begin(settings: Settings, actor: str) -> None:
+def _start_worker(settings: Settings, actor: str) -> None:
     """Set a worker's process up: Ctrl-C is its parent's business, except within a run, where Dagster hears it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _workers.append(_Worker(settings, actor))
-    logging.getLogger("churn_assets").addHandler(_workers[0])
+    _Worker.current = _Worker(settings, actor)
+    logging.getLogger("churn_assets").addHandler(_Worker.current)
 
 
 def _end_with_parent() -> None:
@@ -192,16 +198,16 @@ def _end_with_parent() -> None:
 
 
 def _train_first(as_of: dt.date) -> str:
-    return _workers[0].launcher().first_champion(as_of)
+    return _Worker.current.launcher().first_champion(as_of)
 
 
 def _run_day(day: dt.date) -> tuple[Night, tuple[str, ...]]:
-    [worker] = _workers
-    worker.told()
+    worker = _Worker.current
+    worker.take_warnings()
     try:
-        return worker.launcher().night(day), worker.told()
+        return worker.launcher().night(day), worker.take_warnings()
     except ChurnError:
         raise
-    except Exception as error:  # noqa: BLE001  # a broken disk or file: one sentence, and one that can be pickled
-        told = str(error).splitlines()[0] if str(error) else "no message"
-        raise RunError(f"{type(error).__name__}: {told}") from None
+    except Exception as error:  # a broken disk or file: one sentence, and one that can be pickled
+        first_line = str(error).splitlines()[0] if str(error) else "no message"
+        raise RunError(f"{type(error).__name__}: {first_line}") from error

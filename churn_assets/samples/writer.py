@@ -39,10 +39,10 @@ def write_sample(
             f"the sample would begin on {first}, before start_date {settings.start_date}: lower start_date"
         )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".sample-", dir=settings.data_dir) as aside:
+    with tempfile.TemporaryDirectory(prefix=".sample-", dir=settings.data_dir) as staging:
         written = {}
         for day, frame in simulate(customers, days, last, seed):
-            written[day] = Path(aside) / f"{day}.parquet"
+            written[day] = Path(staging) / f"{day}.parquet"
             frame.to_parquet(written[day], index=False)
         for day, file in written.items():  # all of it or nothing: a part would look like a source with little history
             path = settings.data_dir / template.replace(PLACEHOLDER, day.isoformat()).replace("*", "customers")

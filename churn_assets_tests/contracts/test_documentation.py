@@ -93,6 +93,17 @@ def test_every_command_and_option_is_documented(name: str, command: TyperCommand
     assert not missing, f"{name}: {missing}"
 
 
+def test_every_option_of_all_commands_is_documented() -> None:
+    """An option that stands before the command is in `docs/commands.md` too."""
+    text = (DOCS / "commands.md").read_text()
+    group = get_command(app)
+
+    options = [option for parameter in group.params for option in parameter.opts if "completion" not in option]
+
+    assert options
+    assert [option for option in options if f"`churn-assets {option}" not in text] == []
+
+
 def test_no_command_is_documented_that_is_not_there() -> None:
     """The table of commands names nothing else."""
     documented = re.findall(

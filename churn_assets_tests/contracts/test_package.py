@@ -1,48 +1,24 @@
-"""The shape of the package: what stands at its top, and what its files may cost to load."""
+"""The shape of the package: how large its parts are, where it starts from, and what its files may cost to load."""
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOP = [
-    "pyproject.toml",
-    "uv.lock",
-    "churn_assets",
-    "churn_assets_tests",
-    "workspace.yaml",
-    "dagster.yaml",
-    "Dockerfile",
-    "data/README.md",
-    "README.md",
-    "CHANGELOG.md",
-    "LICENSE",
-    "Makefile",
-    "config.yaml",
-    ".ci/run",
-    "docs",
-    "benchmarks",
-]
-
-
-@pytest.mark.parametrize("name", TOP)
-def test_the_given_top_level_is_there(name: str) -> None:
-    """Each given file or folder exists and holds something."""
-    path = ROOT / name
-
-    size = path.stat().st_size
-
-    assert size > 0
+PACKAGE = ROOT / "churn_assets"
 
 
 def loaded(code: str, *packages: str, cwd: Path = ROOT) -> set[str]:
     """Those of `packages` that a fresh interpreter has loaded after `code`."""
-    told = "import sys, atexit; atexit.register(lambda: print('loaded', *sys.modules))\n"
+    report = "import sys, atexit; atexit.register(lambda: print('loaded', *sys.modules))\n"
     done = subprocess.run(
-        [sys.executable, "-c", told + code],
+        [sys.executable, "-c", report + code],
         cwd=cwd,
         env={name: value for name, value in os.environ.items() if not name.startswith("CHURN_")},
         capture_output=True,
@@ -104,7 +80,7 @@ def test_arrow_gives_back_what_batches_no_longer_need(asked: str | None, got: st
     given = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
     code = "import churn_assets, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
 
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code],
         env=given | ({"ARROW_DEFAULT_MEMORY_POOL": asked} if asked else {}),
         capture_output=True,
@@ -112,21 +88,54 @@ def test_arrow_gives_back_what_batches_no_longer_need(asked: str | None, got: st
         check=True,
     )
 
-    assert told.stdout.strip() == got
+    assert done.stdout.strip() == got
 
 
 @pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.promotion_log"])
-def test_dagster_is_told_of_a_change_without_loading_the_chain(module: str) -> None:
-    """Telling Dagster of a rollback or a promotion loads Dagster, and neither scikit-learn nor pandas."""
+def test_a_change_is_reported_to_dagster_without_loading_the_chain(module: str) -> None:
+    """Reporting a rollback or a promotion loads Dagster, and neither scikit-learn nor pandas."""
     found = loaded(f"import {module}", *HEAVY)
 
     assert found == {"dagster"}
 
 
+def modules() -> Iterator[tuple[str, str]]:
+    """Each module of the package: its path within the repository, and its source."""
+    for path in PACKAGE.rglob("*.py"):
+        yield path.relative_to(ROOT).as_posix(), path.read_text()
+
+
 def test_no_module_has_grown_too_long() -> None:
-    """A file of the package that passes 300 lines is asking to be two."""
-    lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "churn_assets").rglob("*.py")}
+    """A module of more than 500 lines is asking to be two."""
+    lengths = {path: len(source.splitlines()) for path, source in modules()}
 
-    long = {name: length for name, length in lengths.items() if length > 300}
+    long = {path: length for path, length in lengths.items() if length > 500}
 
+    assert len(lengths) > 100
     assert not long
+
+
+def test_no_folder_holds_too_many_modules() -> None:
+    """More than twelve modules side by side are asking for packages."""
+    sizes = Counter(path.rpartition("/")[0] for path, _ in modules() if not path.endswith("/__init__.py"))
+
+    full = {folder: size for folder, size in sizes.items() if size > 12}
+
+    assert sizes["churn_assets"] > 0
+    assert not full
+
+
+def test_the_settings_alone_read_the_environment() -> None:
+    """Everything else is handed what it needs; the package itself only chooses Arrow's pool, as it is loaded."""
+    using = {path for path, source in modules() if re.search(r"\bos\.(environ|getenv)|import (environ|getenv)", source)}
+
+    assert using == {"churn_assets/settings.py", "churn_assets/__init__.py"}
+
+
+def test_no_module_finds_other_folders_from_its_own_place() -> None:
+    """A module that is moved means the same folder as before: it starts from the package, or names its neighbour."""
+    climbing = {
+        path for path, source in modules() if re.search(r"(?<!churn_assets\.)__file__(?!\)\.with_name)", source)
+    }
+
+    assert not climbing

@@ -19,23 +19,28 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def _scores(settings: Settings) -> list[str | None]:
     with open_instance(settings) as instance:
-        told = instance.fetch_materializations(dg.AssetKey("churn_scores"), limit=10).records
-    return [record.partition_key for record in told]
+        records = instance.fetch_materializations(dg.AssetKey("churn_scores"), limit=10).records
+    return [record.partition_key for record in records]
 
 
 def test_what_one_process_announces_another_one_sees(settings: Settings) -> None:
     """Events are kept in files below `data_dir`, the newest first, whoever opens them."""
-    told = [announce(settings, "churn_scores", f"2026-01-0{day}", {"rows": day}) for day in (1, 2, 3)]
+    faults = [announce(settings, "churn_scores", f"2026-01-0{day}", {"rows": day}) for day in (1, 2, 3)]
 
-    assert told == [None, None, None]
+    assert faults == [None, None, None]
     assert _scores(settings) == ["2026-01-03", "2026-01-02", "2026-01-01"]
 
 
-def test_no_file_of_events_stays_open(settings: Settings, tmp_path: Path) -> None:
-    """A process that lives for months holds no run's file: each connection is closed when its event is kept."""
-    announce(settings, "churn_scores", "2026-01-01", {"rows": 1})
+def test_the_instance_is_the_one_that_is_named(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`DAGSTER_HOME` goes before the checkout's own `dagster.yaml`."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
 
-    held = [str(handle.readlink()) for handle in Path("/proc/self/fd").iterdir() if handle.is_symlink()]
+    with open_instance(settings) as instance:
+        folder = instance.root_directory
 
-    assert (tmp_path / "dagster").is_dir()
-    assert [path for path in held if "/history/runs/" in path and str(tmp_path) in path] == []
+    assert folder == str(home)

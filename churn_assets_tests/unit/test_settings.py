@@ -9,13 +9,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-import churn_assets
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Candidate
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, load_settings
+from churn_assets.settings import Settings, checkout, dagster_home, load_settings
 
-SHIPPED = Path(churn_assets.__file__).parent.parent / "config.yaml"
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "config.yaml"
 
 BY_ENVIRONMENT = [
     ("profile", "my_company.churn", "my_company.churn"),
@@ -114,8 +114,8 @@ def test_defaults_are_what_the_shipped_file_says(here: Path, monkeypatch: pytest
     shipped = load_settings()
 
     profile = load_profile(shipped.profile)
-    aside = {"data_dir", "features"}
-    assert defaults.model_dump(exclude=aside) == shipped.model_dump(exclude=aside)
+    compared_below = {"data_dir", "features"}
+    assert defaults.model_dump(exclude=compared_below) == shipped.model_dump(exclude=compared_below)
     assert profile.feature_parameters(defaults.features) == profile.feature_parameters(shipped.features)
     assert (defaults.data_dir, shipped.data_dir) == (here / "data", SHIPPED.parent / "data")
 
@@ -152,17 +152,15 @@ def test_every_key_can_be_set_by_the_environment(
     assert {**settings.model_dump(), top: before[top]} == before
 
 
-@pytest.mark.parametrize(("key", "text", "value"), BY_ENVIRONMENT)
-def test_the_environment_goes_before_the_file(
-    here: Path, key: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_goes_before_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where both set a key, the environment's value holds."""
-    write(here, SHIPPED.read_text())
-    monkeypatch.setenv(variable(key), text)
+    write(here, "timezone: Europe/Berlin\ntraining: {seed: 7}\n")
+    monkeypatch.setenv("CHURN_TIMEZONE", "Asia/Tokyo")
+    monkeypatch.setenv("CHURN_TRAINING__SEED", "8")
 
     settings = load_settings()
 
-    assert value_of(settings, key) == value
+    assert (settings.timezone, settings.training.seed) == ("Asia/Tokyo", 8)
 
 
 def test_one_variable_leaves_its_neighbours_in_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,8 +224,8 @@ def test_a_relative_data_dir_of_a_file_starts_at_the_file(tmp_path: Path, monkey
     assert settings.data_dir == tmp_path / "etc" / "mine"
 
 
-def test_a_relative_file_means_data_beside_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative `CHURN_CONFIG` starts at the working folder, its data beside it; what is given is absolute."""
+def test_a_relative_file_means_data_in_its_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative `CHURN_CONFIG` starts at the working folder, its data in its own; what is given is absolute."""
     write(here, "data_dir: mine\n", "etc/churn.yaml")
     monkeypatch.setenv("CHURN_CONFIG", "etc/churn.yaml")
 
@@ -300,9 +298,9 @@ def test_a_key_that_is_no_word_is_an_error(here: Path, content: str) -> None:
         load_settings()
 
 
-@pytest.mark.parametrize("day", ["2020-02-30", "2020-13-01", "soon", "7", "2020-01-01 10:00:00", "[2020, 1, 1]"])
+@pytest.mark.parametrize("day", ["2020-02-30", "2020-13-01", "2020-01-01 10:00:00"])
 def test_a_day_that_is_none_is_an_error(here: Path, day: str) -> None:
-    """A start date that is not in the calendar, or no day at all, is refused in words, with file and key or line."""
+    """What YAML would take for a time stamp is a fault of its key, in words, with file and key or line."""
     write(here, f"profile: a\nstart_date: {day}\n")
 
     with pytest.raises(SettingsError, match=r"config\.yaml.*(start_date|line 2)"):
@@ -343,14 +341,9 @@ def test_an_unknown_key_is_an_error(here: Path, content: str, path: str) -> None
 @pytest.mark.parametrize(
     ("content", "path"),
     [
-        ("profile: 5\n", "profile"),
-        ("data_dir: [a]\n", "data_dir"),
-        ("data_dir:\n", "data_dir"),
         ("source: here\n", "source"),
         ("source: {path: ''}\n", "source.path"),
         ("source: {kind: kafka}\n", "source.kind"),
-        ("features: [1]\n", "features"),
-        ("features: {1: 2}\n", "features.1"),
         ("validation: {max_quarantined_share: 1.01}\n", "validation.max_quarantined_share"),
         ("validation: {max_quarantined_share: -0.1}\n", "validation.max_quarantined_share"),
         ("training: {seed: -1}\n", "training.seed"),
@@ -358,13 +351,10 @@ def test_an_unknown_key_is_an_error(here: Path, content: str, path: str) -> None
         ("training: {window_days: 0}\n", "training.window_days"),
         ("training: {estimator: magic}\n", "training.estimator"),
         ("training: {balance: much}\n", "training.balance"),
-        ("gates:\n", "gates"),
         ("gates: {min_roc_auc: .nan}\n", "gates.min_roc_auc"),
-        ("gates: {brier_below_base_rate: maybe}\n", "gates.brier_below_base_rate"),
         ("decisions: {medium_above: 2}\n", "decisions.medium_above"),
         ("decisions: {medium_above: 0.7}\n", "decisions"),
         ("decisions: {review_band: [0.6, 0.5]}\n", "decisions"),
-        ("decisions: {review_band: [0.5]}\n", "decisions.review_band"),
         ("schedule: {nightly: daily}\n", "schedule.nightly"),
         ("schedule: {training: '* * * *'}\n", "schedule.training"),
     ],
@@ -378,18 +368,18 @@ def test_a_value_that_cannot_be_is_an_error(here: Path, content: str, path: str)
 
 
 def test_every_fault_is_listed_at_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults of the file and of the environment are told together, each with its path, in one sentence."""
+    """Faults of the file and of the environment are listed together, each with its path, in one sentence."""
     write(here, "prfile: a\nstart_date: soon\ntraining: {seed: -1}\ntimezone: Mars/Olympus\n")
     monkeypatch.setenv("CHURN_GATES__MIN_ROC_AUC", "2")
 
     with pytest.raises(SettingsError, match=r"5 fault\(s\)") as refusal:
         load_settings()
 
-    told = str(refusal.value)
+    sentence = str(refusal.value)
     assert all(
-        f"{path}: " in told for path in ("prfile", "start_date", "training.seed", "timezone", "gates.min_roc_auc")
+        f"{path}: " in sentence for path in ("prfile", "start_date", "training.seed", "timezone", "gates.min_roc_auc")
     )
-    assert "\n" not in told
+    assert "\n" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -405,7 +395,7 @@ def test_a_variable_that_is_no_json_is_an_error(name: str, text: str, monkeypatc
 
 
 def test_another_profile_leaves_the_features_of_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Feature parameters belong to the profile beside them: a profile by environment does without them."""
+    """Feature parameters belong to the profile of the same file: a profile by environment does without them."""
     write(here, "profile: a\nfeatures: {recent_login_days: 14}\n")
     monkeypatch.setenv("CHURN_PROFILE", "b")
 
@@ -446,6 +436,27 @@ def test_settings_cannot_be_changed() -> None:
         settings.timezone = "Asia/Tokyo"
     with pytest.raises(ValidationError, match="frozen"):
         settings.training.seed = 7
+
+
+def test_the_checkout_is_the_folder_of_the_package() -> None:
+    """What lies at the top of the repository is found from the package, and from no module's own place in it."""
+    folder = checkout()
+
+    assert folder == ROOT
+
+
+@pytest.mark.parametrize(("value", "expected"), [("/srv/dagster", Path("/srv/dagster")), ("", None), (None, None)])
+def test_dagster_home_is_the_folder_that_is_named(
+    value: str | None, expected: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty `DAGSTER_HOME` names no folder, as one that is not set."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    if value is not None:
+        monkeypatch.setenv("DAGSTER_HOME", value)
+
+    home = dagster_home()
+
+    assert home == expected
 
 
 def test_loading_makes_nothing(here: Path) -> None:

@@ -1,18 +1,21 @@
 """What is printed: results on standard output, everything else on standard error, every word as it was given."""
 
 import datetime as dt
+import io
 import json
 import logging
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from churn_assets.cli import output
 from churn_assets.cli.output import (
     estimated_end,
-    note,
     print_error,
     print_json,
+    print_note,
     print_table,
     progress,
     progress_of_days,
@@ -70,7 +73,7 @@ def test_a_table_has_a_title_and_headings(capsys: pytest.CaptureFixture[str]) ->
     ],
 )
 def test_values_are_shown_for_a_person(capsys: pytest.CaptureFixture[str], value: Any, shown: str) -> None:
-    """Thousands are set apart, fractions have four digits, yes is a word and a count is told by its name."""
+    """Thousands are set apart, fractions have four digits, yes is a word and a count stands after its name."""
     lines = printed(capsys, [["before", value, "after"]], ["a", "b", "c"])
 
     assert [cell.strip() for cell in lines[-1]] == ["before", shown, "after"]
@@ -133,9 +136,9 @@ def test_an_empty_table_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("words", [*WORDS, "x" * 500])
-def test_a_note_stands_beside_the_result(capsys: pytest.CaptureFixture[str], words: str) -> None:
+def test_a_note_stands_apart_from_the_result(capsys: pytest.CaptureFixture[str], words: str) -> None:
     """A note is one line on standard error, to the letter, however long; standard output stays free."""
-    note(words)
+    print_note(words)
 
     assert capsys.readouterr() == ("", f"{words}\n")
 
@@ -148,7 +151,7 @@ def test_a_complaint_is_one_sentence(capsys: pytest.CaptureFixture[str], words: 
     assert capsys.readouterr() == ("", f"error: {words}\n")
 
 
-def test_progress_is_told_line_by_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_comes_line_by_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """What the chain logs comes as lines on standard error, in order; details do not."""
     with progress("the nightly chain"):
         LOG.debug("detail")
@@ -171,7 +174,7 @@ def test_progress_leaves_the_log_as_it_was(*, failing: bool) -> None:
     assert (LOG.level, list(LOG.handlers)) == before
 
 
-def test_after_progress_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_progress_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """A later log line is not printed, and a second stretch of work prints each line once."""
     with progress("one"):
         LOG.info("first")
@@ -194,12 +197,12 @@ STARTED = dt.datetime(2026, 11, 1, 22, 0, tzinfo=dt.UTC)
     ],
 )
 def test_the_end_is_estimated_from_what_is_done(minutes: int, done: int, total: int, expected: str) -> None:
-    """The rest takes as long as what is done took; another day is told with its date."""
+    """The rest takes as long as what is done took; another day stands with its date."""
     now = STARTED + dt.timedelta(minutes=minutes)
 
-    told = estimated_end(STARTED, now, done, total)
+    words = estimated_end(STARTED, now, done, total)
 
-    assert told == expected
+    assert words == expected
 
 
 def test_without_a_terminal_each_day_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,3 +214,17 @@ def test_without_a_terminal_each_day_is_a_line(capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("2026-11-01: done [1 of 2, 1 left, end about ")
     assert lines[1].startswith("2026-11-02: done [2 of 2, 0 left, end about ")
+
+
+def test_on_a_terminal_each_day_is_a_plain_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person sees the bar, which has the count and the end: the line of a day does not repeat them."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(output, "_stderr", lambda: console)
+
+    with progress_of_days(2) as advance:
+        advance("2026-11-01: done")
+
+    assert "2026-11-01: done\n" in screen.getvalue()
+    assert "1/2 days" in screen.getvalue()
+    assert "[1 of 2" not in screen.getvalue()

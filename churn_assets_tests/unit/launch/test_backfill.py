@@ -1,6 +1,7 @@
-"""Days are begun in order, a few at once; a failed one is told, and what would fail for all is not tried for all."""
+"""Days are begun in order, a few at once; a failed one stops no other, and three in a row stop what would fail too."""
 
 import datetime as dt
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -57,7 +58,7 @@ def working(monkeypatch: pytest.MonkeyPatch, work: RunContext) -> None:
 
 
 def run(days: list[dt.date], jobs: int = 1) -> list[FinishedDay]:
-    """Everything that the workers tell of these days."""
+    """Everything that the workers report of these days."""
     with Workers(Settings(), "someone", jobs) as workers:
         return list(workers.run(days))
 
@@ -68,19 +69,19 @@ def night(day: dt.date) -> Any:
 
 
 def test_days_are_begun_in_their_order(pool: PoolInHere, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each day is worked on once, in the order asked, and told with what was warned of."""
+    """Each day is worked on once, in the order asked, and reported with what was warned of."""
     working(monkeypatch, night)
 
-    told = run(DAYS, jobs=3)
+    finished = run(DAYS, jobs=3)
 
     assert pool.begun == DAYS
-    assert sorted(each.day for each in told) == DAYS
-    assert all(each.night and each.night.snapshot_date == each.day for each in told)
-    assert {each.warnings for each in told} == {("it is warm",)}
+    assert sorted(each.day for each in finished) == DAYS
+    assert all(each.night and each.night.snapshot_date == each.day for each in finished)
+    assert {each.warnings for each in finished} == {("it is warm",)}
 
 
 def test_a_failed_day_stops_no_other(pool: PoolInHere, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day whose source is broken is told with its sentence; those after it are done."""
+    """A day whose source is broken is reported with its sentence; those after it are done."""
 
     def work(day: dt.date) -> Any:
         if day in DAYS[1:3] + DAYS[4:6]:
@@ -89,10 +90,10 @@ def test_a_failed_day_stops_no_other(pool: PoolInHere, monkeypatch: pytest.Monke
 
     working(monkeypatch, work)
 
-    told = run(DAYS)
+    finished = run(DAYS)
 
     assert pool.begun == DAYS
-    assert {each.day: each.error for each in told if each.error} == {
+    assert {each.day: each.error for each in finished if each.error} == {
         day: f"{day} is broken" for day in DAYS[1:3] + DAYS[4:6]
     }
 
@@ -107,15 +108,34 @@ def test_nothing_is_begun_after_three_failures_in_a_row(pool: PoolInHere, monkey
 
     working(monkeypatch, work)
 
-    told = run(DAYS)
+    finished = run(DAYS)
 
     assert pool.begun == DAYS[:5]
-    assert [bool(each.error) for each in told] == [False, False, True, True, True]
+    assert [bool(each.error) for each in finished] == [False, False, True, True, True]
+
+
+@pytest.mark.usefixtures("pool")
+def test_an_unexpected_failure_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A day that meets a broken disk is reported in one sentence; the debug log has where it happened."""
+
+    def launcher() -> Launcher:
+        raise OSError(5, "Input/output error")
+
+    worker = SimpleNamespace(take_warnings=tuple, launcher=launcher)
+    monkeypatch.setattr(backfill._Worker, "current", worker, raising=False)
+    caplog.set_level(logging.DEBUG, logger="churn_assets")
+
+    [finished] = run(DAYS[:1])
+
+    assert finished.error == "OSError: [Errno 5] Input/output error"
+    assert "in launcher\n" in caplog.text
 
 
 @pytest.mark.usefixtures("pool")
 def test_a_killed_worker_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a process is killed, what had ended is told first, then which days were lost with it."""
+    """When a process is killed, what had ended is reported first, then which days were lost with it."""
 
     def work(day: dt.date) -> Any:
         if day >= DAYS[2]:
@@ -123,15 +143,15 @@ def test_a_killed_worker_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         return night(day)
 
     working(monkeypatch, work)
-    told: list[FinishedDay] = []
+    finished: list[FinishedDay] = []
 
     with (
         pytest.raises(RunError, match=f"killed.*while {DAYS[2]}, {DAYS[3]} were under way.*every other day stands"),
         Workers(Settings(), "someone", 2) as workers,
     ):
-        told.extend(workers.run(DAYS))
+        finished.extend(workers.run(DAYS))
 
-    assert sorted(each.day for each in told) == DAYS[:2]
+    assert sorted(each.day for each in finished) == DAYS[:2]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ GIB = 2**30
 
 
 def machine(folder: Path, available_kib: int, bound: str = "", used: int = 0) -> tuple[Path, Path]:
-    """What the kernel of a made-up machine tells: its meminfo, and the folder of its control group."""
+    """What the kernel of a made-up machine reports: its meminfo, and the folder of its control group."""
     meminfo = folder / "meminfo"
     meminfo.write_text(f"MemTotal: 99999999 kB\nMemFree: 1 kB\nMemAvailable:   {available_kib} kB\n")
     if bound:

@@ -1,9 +1,10 @@
-"""What several commands open, each from the settings: the chain, the registry, the scores, Dagster's event log."""
+"""What commands work with, opened from the settings: the chain, models, scores, Dagster's event log; and who asks."""
 
+import getpass
+import os
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.cli import output
-from churn_assets.cli.options import current_user
 
 if TYPE_CHECKING:
     from churn_assets.launch.launcher import Launcher
@@ -11,7 +12,15 @@ if TYPE_CHECKING:
     from churn_assets.storage.models.registry import Registry
     from churn_assets.storage.scores.published import PublishedScores
 
-__all__ = ["announce", "announce_champion", "load_settings", "open_launcher", "open_registry", "open_scores"]
+__all__ = [
+    "announce",
+    "announce_champion",
+    "current_user",
+    "load_settings",
+    "open_launcher",
+    "open_registry",
+    "open_scores",
+]
 
 
 def load_settings() -> "Settings":
@@ -19,6 +28,14 @@ def load_settings() -> "Settings":
     from churn_assets import settings
 
     return settings.load_settings()
+
+
+def current_user() -> str:
+    """Who runs the command, for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
 
 
 def open_launcher(settings: "Settings") -> "Launcher":
@@ -54,8 +71,10 @@ def announce_champion(settings: "Settings", registry: "Registry") -> None:
 
 
 def announce(settings: "Settings", asset: str, partition: str | None, metadata: dict[str, Any]) -> None:
-    """Tell Dagster of a change that was made beside it; a warning where it cannot be reached."""
+    """Report a change that was made without Dagster to it; a warning where it cannot be reached."""
     from churn_assets import instance
 
-    if trouble := instance.announce(settings, asset, partition, metadata):
-        output.note(f"warning: done, but Dagster's storage could not be reached ({trouble}): its UI does not show it")
+    if fault := instance.announce(settings, asset, partition, metadata):
+        output.print_note(
+            f"warning: done, but Dagster's storage could not be reached ({fault}): its UI does not show it"
+        )
