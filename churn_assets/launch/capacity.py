@@ -1,4 +1,4 @@
-"""What this machine has to work with, as far as the operating system tells."""
+"""What this machine has to work with, as far as the operating system says."""
 
 import os
 from contextlib import suppress
