@@ -224,9 +224,9 @@ class BoundedAnswers:
             return self._answers[question][0]
 
     def keep(self, question: Hashable, answer: tuple[bool, ...], size: int) -> None:
-        """Keep an answer of about so many bytes, and let go of what was asked longest ago."""
+        """Keep an answer of about so many bytes, and let go of what was asked longest ago; not one beyond the bound."""
         with self._lock:
-            if question in self._answers:
+            if question in self._answers or size > self.most_bytes:
                 return
             self._answers[question] = (answer, size)
             self.held_bytes += size
