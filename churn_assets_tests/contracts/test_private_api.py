@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pandera
 import pytest
+from pandera.pandas import Check, Column
 
-from churn_assets.core.customers.fast_checks import LOCAL, _arguments, _name, check_plan
+from churn_assets.core.customers.fast_checks import LOCAL, _arguments, _name, check_plan, suspect_rows
 from churn_assets.core.profile import LabelRule, Profile
 from churn_assets.profiles import kkbox, retail, subscription, telco
+from churn_assets_tests.factories import made_up_customers, profile_of, raw_of
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "in_range": (0, 1),
@@ -35,11 +37,52 @@ def test_a_check_of_pandera_is_known_by_its_function(name: str) -> None:
     assert arguments[: len(given)] == list(given)
 
 
+# Each built-in check that judges value by value: a column's type, the check, a value that keeps it, one that does not.
+CHECKS: dict[str, tuple[Any, Check, str, str]] = {
+    "equal_to": (int, Check.equal_to(1), "1", "2"),
+    "not_equal_to": (int, Check.not_equal_to(1), "2", "1"),
+    "greater_than": (int, Check.greater_than(1), "2", "1"),
+    "greater_than_or_equal_to": (float, Check.greater_than_or_equal_to(1), "1", "0.5"),
+    "less_than": (float, Check.less_than(1), "0.5", "1"),
+    "less_than_or_equal_to": (int, Check.less_than_or_equal_to(1), "1", "2"),
+    "in_range": (float, Check.in_range(0, 1), "1", "1.5"),
+    "isin": (str, Check.isin(["a", "b"]), "b", "c"),
+    "notin": (str, Check.notin(["a", "b"]), "c", "a"),
+    "str_matches": (str, Check.str_matches("^a+$"), "aa", "ab"),
+    "str_contains": (str, Check.str_contains("b"), "abc", "ac"),
+    "str_startswith": (str, Check.str_startswith("a"), "ab", "ba"),
+    "str_endswith": (str, Check.str_endswith("a"), "ba", "ab"),
+    "str_length": (str, Check.str_length(1, 2), "ab", "abc"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LOCAL))
+def test_built_in_check_takes_the_fast_path(name: str) -> None:
+    """A few values decide on a column with this check: no frame is left to pandera, and the failing row is found."""
+    kind, check, kept, broken = CHECKS[name]
+    schema = pandera.DataFrameSchema({"customer_id": Column(str), "cell": Column(kind, check)})
+    profile = profile_of(type("Single", (), {"to_schema": lambda: schema}))
+    raw = raw_of(profile, {"customer_id": ["a", "b", "c"], "cell": [kept, broken, kept]})
+
+    plan = check_plan(profile)
+    suspects = suspect_rows(raw, plan)
+
+    assert plan.local.keys() == {"customer_id", "cell"}
+    assert plan.residual is None
+    assert suspects is not None
+    assert {column: rows.tolist() for column, rows in suspects.items()} == {"cell": [1]}
+
+
 @pytest.mark.parametrize("profile", [kkbox.PROFILE, retail.PROFILE, subscription.PROFILE, telco.PROFILE])
 def test_shipped_profiles_are_judged_by_a_few_values(profile: Profile) -> None:
     """Every column of every shipped profile takes the fast way; only rules over several columns see frames."""
-    plan = check_plan(profile)
+    customers = made_up_customers(profile, rows=200, seed=3)
+    raw = raw_of(profile, {name: customers[name].astype("object") for name in profile.checks.columns})
 
+    plan = check_plan(profile)
+    suspects = suspect_rows(raw, plan)
+
+    assert suspects == {}
     assert plan.local.keys() == profile.checks.columns.keys()
     assert (plan.residual is None) == (not profile.checks.checks)
 

@@ -74,7 +74,7 @@ def all_finite(values: pa.ChunkedArray) -> bool:
     """Whether no float of a column is an infinity or NaN; a null is none."""
     if values.null_count or not len(values):
         return bool(pc.all(pc.is_finite(values), min_count=0).as_py())
-    cells = values.to_numpy()  # whose ends tell the same, and sooner
+    cells = values.to_numpy()  # whose ends show the same, and sooner
     return bool(np.isfinite(cells.min()) and np.isfinite(cells.max()))
 
 

@@ -1,4 +1,4 @@
-"""A stable hash of customers' ids: who is held out, set aside or tried is the same wherever it is asked."""
+"""A stable hash of customers' ids: who is held out, kept for calibration or tried is the same wherever it is asked."""
 
 import numpy as np
 import pandas as pd

@@ -82,11 +82,11 @@ def _cast(values: pa.Array, target: pa.DataType) -> _Cast:
         return _Cast(pa.nulls(len(values), target), [])
     given = _trimmed(values) if _is_text(values.type) and not _is_text(target) else values
     if not _is_sensible(values.type, target):
-        return _set_aside(values, given, pa.nulls(len(values), target), given.is_valid())
+        return _rescue(values, given, pa.nulls(len(values), target), given.is_valid())
     try:
         cast = _cast_exactly(given, target)
     except pa.ArrowNotImplementedError:
-        return _set_aside(values, given, pa.nulls(len(values), target), given.is_valid())
+        return _rescue(values, given, pa.nulls(len(values), target), given.is_valid())
     except pa.ArrowInvalid:
         misfit = _misfit(given, target)
         cast = _cast_exactly(pc.if_else(misfit, None, given), target)
@@ -95,10 +95,10 @@ def _cast(values: pa.Array, target: pa.DataType) -> _Cast:
     changed = _changed(given, cast)
     if changed is not None:
         misfit = changed if misfit is None else pc.or_kleene(misfit, changed)
-    return _Cast(_nan_as_null(cast), []) if misfit is None else _set_aside(values, given, cast, misfit)
+    return _Cast(_nan_as_null(cast), []) if misfit is None else _rescue(values, given, cast, misfit)
 
 
-def _set_aside(values: pa.Array, given: pa.Array, cast: pa.Array, misfit: pa.Array) -> _Cast:
+def _rescue(values: pa.Array, given: pa.Array, cast: pa.Array, misfit: pa.Array) -> _Cast:
     misfit = pc.and_(misfit, given.is_valid())
     rows = pc.indices_nonzero(misfit)
     kept = _nan_as_null(pc.if_else(misfit, None, cast))
@@ -136,10 +136,10 @@ def _changed(values: pa.Array, cast: pa.Array) -> pa.Array | None:
         return None
     infinite = pc.is_inf(cast)
     if _is_text(values.type):
-        said = pc.match_substring(values, "inf", ignore_case=True)
+        spelled_out = pc.match_substring(values, "inf", ignore_case=True)
         large = pc.greater_equal(pc.abs(cast), EXACT_BOUND)
         whole = pc.match_substring_regex(values, WHOLE_NUMBER)
-        changed = pc.or_(pc.and_(infinite, pc.invert(said)), pc.and_(large, whole))
+        changed = pc.or_(pc.and_(infinite, pc.invert(spelled_out)), pc.and_(large, whole))
     elif pa.types.is_decimal(values.type):
         changed = pc.greater_equal(pc.abs(cast), EXACT_BOUND)
     elif pa.types.is_floating(values.type):
@@ -172,7 +172,7 @@ def _cast_exactly(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _timestamps(values: pa.Array, target: pa.DataType) -> pa.Array:
-    """ISO 8601 text as UTC, with or without a zone (Arrow wants one kind in an array, and the zone said)."""
+    """ISO 8601 text as UTC, with or without a zone (Arrow wants one kind in an array, and the zone named)."""
     zoned = pc.match_substring_regex(values, r":.*(Z|[+-]\d\d(:?\d\d)?)$")
     with_zone = pc.if_else(zoned, values, None).cast(target)
     without_zone = pc.if_else(zoned, None, values).cast(pa.timestamp("us")).cast(target)

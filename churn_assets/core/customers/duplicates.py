@@ -1,4 +1,4 @@
-"""Ids that stand more than once in a partition: rows are sorted by id, so only neighbours are compared."""
+"""Ids that stand more than once in a partition: rows are sorted by id, so only adjacent ones are compared."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
@@ -16,7 +16,7 @@ NO_ID = pa.nulls(1, pa.string())
 def mark_duplicates(
     batches: Iterable[pa.Table], key: str, before: pa.Array = NO_ID, after: pa.Array = NO_ID
 ) -> Iterator[tuple[pa.Table, pa.Array]]:
-    """Each of the batches that has rows, with the numbers of its rows whose id stands more than once in the partition.
+    """Mark duplicates: each batch that has rows, with the positions of those whose id is not unique in the partition.
 
     Args:
         batches: rows that follow each other, sorted by id.
@@ -34,14 +34,14 @@ def mark_duplicates(
 
 
 def adjacent_ids(ends: Iterable[pa.Array], part: int) -> tuple[pa.Array, pa.Array]:
-    """The id before a part and the one after it, as `mark_duplicates` is given them.
+    """The ids adjacent to a part, as text: `before` and `after` of `mark_duplicates`.
 
     Args:
         ends: for each part its first and its last id, as text; nothing for a part without rows.
         part: which one.
     """
-    told = list(ends)
-    return pa.concat_arrays([NO_ID, *told[:part]])[-1:], pa.concat_arrays([*told[part + 1 :], NO_ID])[:1]
+    known = list(ends)
+    return pa.concat_arrays([NO_ID, *known[:part]])[-1:], pa.concat_arrays([*known[part + 1 :], NO_ID])[:1]
 
 
 def _ids(rows: pa.Table, key: str) -> pa.Array:

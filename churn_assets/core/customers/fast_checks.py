@@ -1,9 +1,9 @@
-"""Which cells of a batch may break their column's checks, told from a few of its values.
+"""Which cells of a batch may break their column's checks, found by a few of its values.
 
 Most of pandera's built-in checks judge each value by itself. For such a check a few values stand for all
 of a column: the distinct ones; the least and the greatest, where the check is a bound; a shortest and a
 longest text, where it is one of the length. pandera's own check judges them, so that there is no second
-reading of its rules. Only where one of them fails does it look at the whole column, and at nothing else.
+reading of its rules. Only where one of them fails does it check the whole column, and at nothing else.
 
 Whatever is not sure to judge value by value (checks of the profile's author, rules over several columns,
 options that change what a check reports) is left to the schema in `CheckPlan.residual`.
@@ -39,9 +39,9 @@ LOCAL = BOUNDS | LENGTH | TEXTS | MEMBERS | {"equal_to", "not_equal_to"}
 
 HEAD = 2_048  # rows by which a column is judged to have few distinct values
 FEW = 128
-MANY = 4_096  # more of them are no few values: the column itself is looked at
+MANY = 4_096  # more of them are no few values: the column itself is checked
 CACHE_BYTES = 8 * 2**20
-OVERHEAD = 100  # bytes, about, that Python needs for a value beside its content
+OVERHEAD = 100  # bytes, about, that Python needs for a value besides its content
 
 logger = logging.getLogger("churn_assets")
 
@@ -79,13 +79,13 @@ def row_by_row(profile: Profile) -> CheckPlan:
 
 @cache
 def check_plan(profile: Profile) -> CheckPlan:
-    """The plan that leaves to pandera's frames only what a few values cannot tell."""
+    """The plan that leaves to pandera's frames only what a few values cannot show."""
     checks = profile.checks
     if checks.coerce or checks.dtype is not None:
         return row_by_row(profile)
     none = customers_schema(profile).empty_table()
     local = {
-        name: _judged(column, none.schema.field(name).type)
+        name: _groups_of(column, none.schema.field(name).type)
         for name, column in checks.columns.items()
         if _is_local(name, column, none.column(name))
     }
@@ -95,8 +95,8 @@ def check_plan(profile: Profile) -> CheckPlan:
     if not (others or checks.checks):
         return CheckPlan(local, None, checks)
     residual = pandera.DataFrameSchema(others, checks=checks.checks, name=checks.name)
-    looks_around = bool(checks.checks) or any(check.groupby for column in others.values() for check in column.checks)
-    return CheckPlan(local, residual, checks if looks_around else residual)
+    sees_all = bool(checks.checks) or any(check.groupby for column in others.values() for check in column.checks)
+    return CheckPlan(local, residual, checks if sees_all else residual)
 
 
 def suspect_rows(raw: pa.Table, plan: CheckPlan) -> SuspectRows | None:
@@ -109,12 +109,12 @@ def suspect_rows(raw: pa.Table, plan: CheckPlan) -> SuspectRows | None:
         such, or Arrow takes a cell for a value that is missing in pandas.
     """
     suspects: SuspectRows = {}
-    for name, judged in plan.local.items():
+    for name, groups in plan.local.items():
         values = raw.column(name)
         try:
             if _hides_nulls(values):
                 return None
-            failing = [rows for group in judged if len(rows := _rows_failing(values, group))]
+            failing = [rows for group in groups if len(rows := _rows_failing(values, group))]
         except Exception:  # whatever a check raises, pandera tells it in a sentence
             logger.debug("column %s is judged row by row: a few of its values could not be", name, exc_info=True)
             return None
@@ -137,7 +137,8 @@ def _is_local(name: str, column: pandera.Column, none: pa.ChunkedArray) -> bool:
         return False
     try:
         pandera.DataFrameSchema({name: column}).validate(column_to_pandas(none, column.dtype).to_frame(name), lazy=True)
-    except Exception:  # noqa: BLE001  # whatever it is, it is told when rows are validated
+    except Exception:  # whatever it is, it is raised when rows are validated
+        logger.debug("column %s is judged row by row: pandera refuses it without rows", name, exc_info=True)
         return False
     return True
 
@@ -153,14 +154,14 @@ def _judges_values(check: pandera.Check) -> bool:
 
 def _name(check: pandera.Check) -> str:
     """The built-in check that pandera will run: it goes by the function's name, as here."""
-    return getattr(check._check_fn, "__name__", "")  # noqa: SLF001  # told nowhere else: `name` is the author's
+    return getattr(check._check_fn, "__name__", "")  # noqa: SLF001  # found nowhere else: `name` is the author's
 
 
 def _arguments(check: pandera.Check) -> dict[str, Any]:
     return dict(check._check_kwargs)  # noqa: SLF001  # `statistics` are the author's to change
 
 
-def _judged(column: pandera.Column, kind: pa.DataType) -> tuple[CheckGroup, ...]:
+def _groups_of(column: pandera.Column, kind: pa.DataType) -> tuple[CheckGroup, ...]:
     ordered = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind)
     groups: dict[Callable[[pa.ChunkedArray], pa.Array | None], list[pandera.Check]] = {}
     for check in column.checks:
@@ -182,25 +183,25 @@ def _hides_nulls(values: pa.ChunkedArray) -> bool:
     return False
 
 
-def _rows_failing(values: pa.ChunkedArray, judged: CheckGroup) -> NDArray[np.int64]:
-    """The rows whose cell fails one of the checks, looking at the whole column only where a stand-in fails."""
-    stand_ins = _distinct if pa.types.is_dictionary(values.type) else judged.stand_ins
+def _rows_failing(values: pa.ChunkedArray, group: CheckGroup) -> NDArray[np.int64]:
+    """The rows whose cell fails one of the checks, checking the whole column only where a stand-in fails."""
+    stand_ins = _distinct if pa.types.is_dictionary(values.type) else group.stand_ins
     few = stand_ins(values)
     if few is None:
-        return np.flatnonzero(_failing(values, judged))
-    failing = _failing_of_few(judged, few)
+        return np.flatnonzero(_failing(values, group))
+    failing = _failing_of_few(group, few)
     if not any(failing):
         return np.empty(0, dtype=np.int64)
     if stand_ins is _distinct:
         return np.flatnonzero(is_among(values, few.filter(pa.array(failing))).to_numpy())
-    return np.flatnonzero(_failing(values, judged))
+    return np.flatnonzero(_failing(values, group))
 
 
-def _failing_of_few(judged: CheckGroup, few: pa.Array) -> tuple[bool, ...]:
+def _failing_of_few(group: CheckGroup, few: pa.Array) -> tuple[bool, ...]:
     """Which of a few values fail; the same ones come again in batch after batch."""
-    question = (judged, tuple(few.to_pylist()), few.type)
+    question = (group, tuple(few.to_pylist()), few.type)
     if (answer := _answers.get(question)) is None:
-        answer = tuple(_failing(pa.chunked_array([few]), judged).tolist())
+        answer = tuple(_failing(pa.chunked_array([few]), group).tolist())
         _answers.keep(question, answer, few.nbytes + OVERHEAD * len(few))
     return answer
 
@@ -223,9 +224,9 @@ class BoundedAnswers:
             return self._answers[question][0]
 
     def keep(self, question: Hashable, answer: tuple[bool, ...], size: int) -> None:
-        """Keep an answer of about so many bytes, and let go of what was asked longest ago."""
+        """Keep an answer of about so many bytes, and let go of what was asked longest ago; not one beyond the bound."""
         with self._lock:
-            if question in self._answers:
+            if question in self._answers or size > self.most_bytes:
                 return
             self._answers[question] = (answer, size)
             self.held_bytes += size
@@ -253,13 +254,13 @@ def _shortest_and_longest(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _is_ascii(values: pa.ChunkedArray) -> bool:
-    """Whether every character is a byte, told from all bytes at once; also those of rows around a slice."""
+    """Whether every character is a byte, by all bytes at once; also those of rows around a slice."""
     texts = [each.buffers()[2] for each in values.chunks]
     return all(np.frombuffer(text, np.int8).min(initial=0) >= 0 for text in texts if text)
 
 
 def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
-    """The distinct values, where they are few; of a dictionary all words, as rows are told by theirs."""
+    """The distinct values, where they are few; of a dictionary all words, as rows are found by theirs."""
     if pa.types.is_dictionary(values.type):
         words = words_of(values)
         return words if len(words) <= MANY else None
@@ -271,13 +272,13 @@ def _distinct(values: pa.ChunkedArray) -> pa.Array | None:
     return distinct if len(distinct) <= MANY else None
 
 
-def _failing(values: pa.ChunkedArray, judged: CheckGroup) -> NDArray[np.bool_]:
+def _failing(values: pa.ChunkedArray, group: CheckGroup) -> NDArray[np.bool_]:
     """Which values fail one of the checks; a missing one fails none."""
-    series = column_to_pandas(values.drop_null() if values.null_count else values, judged.column.dtype)
+    series = column_to_pandas(values.drop_null() if values.null_count else values, group.column.dtype)
     if values.null_count:
         series = series.set_axis(np.flatnonzero(values.is_valid().to_numpy()), axis="index")
     series = series.dropna()
     failing = np.zeros(len(values), dtype=bool)
-    for check in judged.checks:
+    for check in group.checks:
         failing[series.index[failing_values(series, check)]] = True
     return failing

@@ -61,7 +61,7 @@ class IdOrder:
     last: str | None = None
 
     def watch(self, ids: pa.Array) -> None:
-        """Look at the next ids, as text.
+        """Check the next ids, as text.
 
         Raises:
             OutOfOrder: one is missing, or smaller than the one before it.
@@ -73,7 +73,7 @@ class IdOrder:
         self.follow(IdOrder(ids[0].as_py(), ids[-1].as_py()))
 
     def follow(self, following: "IdOrder") -> None:
-        """Look at the ends of what comes next, itself in order.
+        """Check the ends of what comes next, itself in order.
 
         Raises:
             OutOfOrder: it begins with a smaller id than the last one here.

@@ -1,11 +1,11 @@
 """Raw rows into valid customers and quarantined rows: every fault of a row is found and kept.
 
-Cells are looked at first: those that did not fit their type, nulls, infinities, unknown categories,
+Cells are checked first: those that did not fit their type, nulls, infinities, unknown categories,
 repeated ids, dates after the snapshot. The rows they are in are taken out, so that one bad cell hides
 no other, and each column's own pandera checks judge their sound cells. The other rows are held against
 the whole schema, again until none falls: what is published has passed the schema as its author wrote it.
 
-A check that judges value by value is asked only about the rows that `core.acceptance` suspects: that it
+A check that judges value by value is asked only about the rows that `core.customers.fast_checks` suspects: that it
 passes the others is known from a few values of the column. The rest of the schema sees every row.
 """
 
@@ -87,11 +87,11 @@ class ValidationCounts:
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, verdict: ValidationResult) -> None:
+    def add(self, result: ValidationResult) -> None:
         """Count one more batch."""
-        self.valid += verdict.valid.num_rows
-        self.quarantined += verdict.quarantined.num_rows
-        for faults in verdict.quarantined.column(FAULTS).to_pylist():
+        self.valid += result.valid.num_rows
+        self.quarantined += result.quarantined.num_rows
+        for faults in result.quarantined.column(FAULTS).to_pylist():
             for fault in faults:
                 key = (fault["column"], fault["check"])
                 self.faults[key] += 1
@@ -117,7 +117,7 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         raw: rows of the day's `raw_customers`.
         profile: whose schema, id and past columns hold.
         day: the snapshot date.
-        repeated: the rows whose id is not unique in the partition, as `mark_duplicates` tells them.
+        repeated: the rows whose id is not unique in the partition, as `mark_duplicates` gives them.
     """
     plan = check_plan(profile)
     suspects = suspect_rows(raw, plan)
@@ -129,7 +129,7 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
 def _split(
     raw: pa.Table, profile: Profile, faults: set[Fault], plan: CheckPlan, suspects: SuspectRows
 ) -> ValidationResult:
-    """The verdict on rows whose faulty cells are known; the result does not depend on the plan."""
+    """The result for rows whose faulty cells are known; the result does not depend on the plan."""
     kept = np.ones(raw.num_rows, dtype=bool)
     kept[[fault.row for fault in faults]] = False
     faults = faults | set(_more_faults_of(~kept, raw, profile, plan, suspects))
@@ -146,27 +146,27 @@ def _split(
     return ValidationResult(valid, broken.cast(quarantine_schema(profile)))
 
 
-def audit_quarantine(tally: ValidationCounts, raw_rows: int, max_share: float, where: str) -> None:
+def audit_quarantine(counts: ValidationCounts, raw_rows: int, max_share: float, where: str) -> None:
     """Refuse a day on which rows were lost, or too few are valid.
 
     Raises:
         AuditFailed: naming the counts, the worst checks and the source.
     """
-    if tally.valid + tally.quarantined != raw_rows:
+    if counts.valid + counts.quarantined != raw_rows:
         raise AuditFailed(
-            f"{where}: {raw_rows} raw rows became {tally.valid} valid and {tally.quarantined} quarantined ones; "
+            f"{where}: {raw_rows} raw rows became {counts.valid} valid and {counts.quarantined} quarantined ones; "
             "nothing was published"
         )
-    share = tally.quarantined / raw_rows if raw_rows else 1.0
-    if tally.valid and share <= max_share:
+    share = counts.quarantined / raw_rows if raw_rows else 1.0
+    if counts.valid and share <= max_share:
         return
     worst = "; ".join(
         f"column {fault.column}: {fault.check} broken in {fault.rows} rows (such as {_shown(fault.example)})"
-        for fault in tally.worst[:5]
+        for fault in counts.worst[:5]
     )
-    limit = "no valid row is left" if not tally.valid else f"validation.max_quarantined_share is {max_share:g}"
+    limit = "no valid row is left" if not counts.valid else f"validation.max_quarantined_share is {max_share:g}"
     raise AuditFailed(
-        f"{where}: {tally.quarantined} of {raw_rows} rows are broken and {limit}: {worst or 'it holds no rows'}; "
+        f"{where}: {counts.quarantined} of {raw_rows} rows are broken and {limit}: {worst or 'it holds no rows'}; "
         "nothing was published: mend the source, or the profile's schema if it is too strict"
     )
 
@@ -257,11 +257,11 @@ def _local_faults(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pan
     cells = _sound_cells(rows, raw, name, column)
     failing = [failing_values(cells, check) for check in column.checks]
     fallen = np.logical_or.reduce(failing)
-    values = cells[fallen].astype("str")  # at once, as dates are written by what stands beside them
+    values = cells[fallen].astype("str")  # at once, as how a date is written depends on the others
     for check, fails in zip(column.checks, failing, strict=True):
-        told = check.name if check.error is None else check.error
+        label = check.name if check.error is None else check.error
         for row, value in values[fails[fallen]].items():
-            yield Fault(int(row), name, str(told), value)
+            yield Fault(int(row), name, str(label), value)
 
 
 def _sound_cells(rows: NDArray[np.int64], raw: pa.Table, name: str, column: pandera.Column) -> "pd.Series[Any]":
@@ -311,7 +311,7 @@ def _schema_faults(schema: pandera.DataFrameSchema, frame: pd.DataFrame, column:
     wide = cases["schema_context"] == "DataFrameSchema"
     for check, row in zip(cases.loc[wide, "check"], cases.loc[wide, "index"], strict=True):
         yield Fault(int(row), "", str(check), "")  # over several columns: one fault a row, not one for each cell
-    own = cases[~wide & (cases["check"] != "field_uniqueness")]  # repeated ids are told from the whole partition
+    own = cases[~wide & (cases["check"] != "field_uniqueness")]  # repeated ids are found in the whole partition
     for name, of_column in own.groupby("column", sort=False):
         values = frame[str(name)].loc[of_column["index"]].astype("str")
         for check, row, value in zip(of_column["check"], of_column["index"], values, strict=True):

@@ -63,8 +63,8 @@ class _Ranked:
 def intervals(churned: NDArray[np.bool_], probability: NDArray[np.float64]) -> dict[str, Interval]:
     """The 95 % intervals of `roc_auc`, `average_precision` and `brier` of `probability` (n) against `churned` (n)."""
     ranked = _Ranked.of(churned, probability)
-    told = [(ranked.roc_auc(w), ranked.average_precision(w), ranked.brier(w)) for w in _weights(churned)]
-    by_name = zip(("roc_auc", "average_precision", "brier"), np.asarray(told).T, strict=True)
+    replicates = [(ranked.roc_auc(w), ranked.average_precision(w), ranked.brier(w)) for w in _weights(churned)]
+    by_name = zip(("roc_auc", "average_precision", "brier"), np.asarray(replicates).T, strict=True)
     return {name: _interval(figures) for name, figures in by_name}
 
 
@@ -77,12 +77,12 @@ def difference_of_roc_auc(
     """
     ours, theirs = _Ranked.of(churned, probability), _Ranked.of(churned, other)
     everybody = np.ones(len(churned))
-    told = np.asarray([ours.roc_auc(w) - theirs.roc_auc(w) for w in _weights(churned)])
-    return ours.roc_auc(everybody) - theirs.roc_auc(everybody), _interval(told)
+    differences = np.asarray([ours.roc_auc(w) - theirs.roc_auc(w) for w in _weights(churned)])
+    return ours.roc_auc(everybody) - theirs.roc_auc(everybody), _interval(differences)
 
 
 def _weights(churned: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
-    """Resampled counts of each customer; a draw without one of the classes tells nothing and is drawn again."""
+    """Resampled counts of each customer; a draw without one of the classes says nothing and is drawn again."""
     if churned.all() or not churned.any():
         message = "there is no interval where everybody churned, or nobody did"
         raise ValueError(message)

@@ -99,11 +99,11 @@ def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> li
 def _leak(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
     if bounds.max_feature_roc_auc is None:
         return []
-    told = f"{evidence.strongest_feature or 'no feature'} alone reaches ROC-AUC {evidence.strongest_roc_auc:.4f}"
+    finding = f"{evidence.strongest_feature or 'no feature'} alone reaches ROC-AUC {evidence.strongest_roc_auc:.4f}"
     return [
         _gate(
             "max_feature_roc_auc",
-            f"{told}, at most {bounds.max_feature_roc_auc:g} wanted: more looks like knowledge of the outcome",
+            f"{finding}, at most {bounds.max_feature_roc_auc:g} wanted: more looks like knowledge of the outcome",
             passed=evidence.strongest_roc_auc <= bounds.max_feature_roc_auc,
         )
     ]
@@ -112,20 +112,20 @@ def _leak(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
 def _comparisons(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
     gates = []
     if (loss := bounds.max_roc_auc_loss) is not None:
-        told, passed, beside = evidence.uncompared, True, evidence.comparison
-        if beside is not None:
-            told = f"{_beside(beside)}, at most {loss:g} less wanted"
+        finding, passed, baseline = evidence.uncompared, True, evidence.comparison
+        if baseline is not None:
+            finding = f"{_difference(baseline)}, at most {loss:g} less wanted"
             # proven to lose less than that; or it does not lose more, and chance explains what it loses
-            passed = beside.interval.low >= -loss or (beside.difference >= -loss and beside.interval.high >= 0)
-        gates.append(_gate("max_roc_auc_loss", told, passed=passed))
+            passed = baseline.interval.low >= -loss or (baseline.difference >= -loss and baseline.interval.high >= 0)
+        gates.append(_gate("max_roc_auc_loss", finding, passed=passed))
     rules = evidence.rules
     nothing = "these are the rules" if evidence.is_rules else "the profile has no rules to beat"
-    told = f"{_beside(rules)}, more wanted" if rules else nothing
-    gates.append(_gate("beats_rules", told, passed=rules is None or rules.difference > 0))
+    finding = f"{_difference(rules)}, more wanted" if rules else nothing
+    gates.append(_gate("beats_rules", finding, passed=rules is None or rules.difference > 0))
     return gates
 
 
-def _beside(comparison: Comparison) -> str:
+def _difference(comparison: Comparison) -> str:
     return (
         f"ROC-AUC {comparison.difference:+.4f} {comparison.interval} against {comparison.roc_auc:.4f} "
         f"of {comparison.words}, on {comparison.rows} customers"
@@ -137,16 +137,16 @@ def _slices(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
     large = [each for each in evidence.slices if each.is_large]
     if (least := bounds.min_slice_roc_auc) is not None:
         low = [f"{s.column} {s.value} {s.roc_auc:.4f}" for s in large if s.roc_auc is not None and s.roc_auc < least]
-        told = f"ROC-AUC of each group at least {least:g} wanted; below: {', '.join(low) or 'none'}"
-        gates.append(_gate("min_slice_roc_auc", told, passed=not low))
+        finding = f"ROC-AUC of each group at least {least:g} wanted; below: {', '.join(low) or 'none'}"
+        gates.append(_gate("min_slice_roc_auc", finding, passed=not low))
     if (least := bounds.min_disparate_impact) is not None:
         low = [
             f"{s.column} {s.value} {s.disparate_impact:.2f}"
             for s in large
             if s.disparate_impact is not None and s.disparate_impact < least
         ]
-        told = (
+        finding = (
             f"selection rate of each group at least {least:g} of the highest wanted; below: {', '.join(low) or 'none'}"
         )
-        gates.append(_gate("min_disparate_impact", told, passed=not low))
+        gates.append(_gate("min_disparate_impact", finding, passed=not low))
     return gates

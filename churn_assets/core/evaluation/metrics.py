@@ -82,7 +82,7 @@ def compare(
     probability: NDArray[np.float64],
     other: NDArray[np.float64],
 ) -> Comparison:
-    """`probability` (n) beside `other` (n) on the same customers.
+    """`probability` (n) against `other` (n) on the same customers.
 
     Raises:
         TrainingImpossible: as `measure`.
@@ -100,26 +100,26 @@ def compare(
 
 
 def strongest_feature(
-    taught: pd.DataFrame, taught_churned: NDArray[np.bool_], shown: pd.DataFrame, churned: NDArray[np.bool_]
+    train: pd.DataFrame, train_churned: NDArray[np.bool_], test: pd.DataFrame, churned: NDArray[np.bool_]
 ) -> tuple[str, float]:
-    """The feature that alone ranks the churners of `shown` best, and the ROC-AUC it reaches.
+    """The feature that alone ranks the churners of `test` best, and the ROC-AUC it reaches.
 
     Numbers rank in either direction, missing values first or last; categories by their churn rate
-    among `taught`.
+    among `train`.
     """
-    reached = {str(name): _alone(taught[name], taught_churned, shown[name], churned) for name in shown.columns}
+    reached = {str(name): _alone(train[name], train_churned, test[name], churned) for name in test.columns}
     name = max(reached, key=lambda each: reached[each])
     return name, reached[name]
 
 
 def _alone(
-    taught: "pd.Series[Any]", taught_churned: NDArray[np.bool_], shown: "pd.Series[Any]", churned: NDArray[np.bool_]
+    train: "pd.Series[Any]", train_churned: NDArray[np.bool_], test: "pd.Series[Any]", churned: NDArray[np.bool_]
 ) -> float:
-    if isinstance(shown.dtype, pd.CategoricalDtype):
-        rates = pd.Series(taught_churned).groupby(taught.astype("object").fillna("").to_numpy()).mean()
-        rank = shown.astype("object").fillna("").map(rates).fillna(taught_churned.mean()).to_numpy(dtype=float)
+    if isinstance(test.dtype, pd.CategoricalDtype):
+        rates = pd.Series(train_churned).groupby(train.astype("object").fillna("").to_numpy()).mean()
+        rank = test.astype("object").fillna("").map(rates).fillna(train_churned.mean()).to_numpy(dtype=float)
         return float(roc_auc_score(churned, rank))
-    values = shown.to_numpy(dtype="float64", na_value=np.nan)
+    values = test.to_numpy(dtype="float64", na_value=np.nan)
     missing = np.isnan(values)
     ranks = rankdata(values, nan_policy="omit")
     reached = [float(roc_auc_score(churned, np.where(missing, end, ranks))) for end in (0, len(values) + 1)]

@@ -109,9 +109,9 @@ class Reference(BaseModel):
 
 
 class Comparison(BaseModel):
-    """ROC-AUC beside that of other probabilities, on the same `rows` customers.
+    """ROC-AUC against that of other probabilities, on the same `rows` customers.
 
-    `kind` tells the scores that were really `published` on the backtest's day, the `champion`'s recipe
+    `kind` names the scores that were really `published` on the backtest's day, the `champion`'s recipe
     trained as of that day, or the profile's `rules`; `version` names the scores or the model.
     `difference` is the model's ROC-AUC less the other's, `interval` its 95 % interval.
     """

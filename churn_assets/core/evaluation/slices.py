@@ -27,13 +27,13 @@ def slice_quality(
         probability: scores, (n).
         high_above: the bound of the high tier.
     """
-    told: list[Slice] = []
+    slices: list[Slice] = []
     for column in groups.columns:
         values = groups[column].astype("object").where(groups[column].notna(), "(missing)").astype("str").to_numpy()
         frequent = pd.Series(values).value_counts().head(MOST_GROUPS).index
         rows = [_slice(column, value, values == value, churned, probability, high_above) for value in sorted(frequent)]
-        told += _with_impact(rows)
-    return tuple(told)
+        slices += _with_impact(rows)
+    return tuple(slices)
 
 
 def _slice(

@@ -1,1 +1,1 @@
-"""From probabilities to score rows, and what is looked at before they are published."""
+"""From probabilities to score rows, and what is checked before they are published."""

@@ -1,4 +1,4 @@
-"""How far one distribution lies from another, told by histograms: aggregates that name no customer."""
+"""How far one distribution lies from another, by histograms: aggregates that name no customer."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The audit before every publish: it looks at every row as it was written, and refuses what is not fit to be read."""
+"""The audit before every publish: it checks every row as it was written, and refuses what is not fit to be read."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -31,7 +31,7 @@ def _counted(texts: pa.ChunkedArray) -> dict[str, int]:
 
 @dataclass
 class ScoreAudit:
-    """Looks at every row of a score partition as it was written, and refuses what an app must not read.
+    """Checks every row of a score partition as it was written, and refuses what an app must not read.
 
     `edges` cut the bins in which probabilities are counted; `models` counts the rows of each model.
     """

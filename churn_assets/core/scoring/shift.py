@@ -1,4 +1,4 @@
-"""Whether a day's scores are of the same kind as the last day's: looked at before they are published."""
+"""Whether a day's scores are of the same kind as the last day's: checked before they are published."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -24,7 +24,7 @@ class ScoreSummary:
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure beside its bound; chance alone, on so few rows, is added to the bound."""
+    """One figure and its bound; chance alone, on so few rows, is added to the bound."""
 
     name: str
     value: float
@@ -40,18 +40,18 @@ class Finding:
 def audit_shift(
     today: ScoreSummary, before: ScoreSummary | None, reference: Histogram, bounds: AuditBounds, *, same_model: bool
 ) -> list[Finding]:
-    """What the day's scores look like beside those of the last scored day, and beside the model's reference.
+    """How far the day's scores lie from those of the last scored day, and from the model's reference.
 
     Args:
         today: the scores that are to be published.
         before: those of the last scored day, None where there is none.
         reference: the scores that the model gave when it was made.
-        bounds: how far the day may lie from either; a bound of None is not looked at.
+        bounds: how far the day may lie from either; a bound of None is not checked.
         same_model: whether one model gave both days' scores: the index of two days is a drift only then.
     """
     findings = []
     if before is not None:
-        findings += _beside(today, before, bounds)
+        findings += _changes(today, before, bounds)
         if same_model and bounds.max_psi is not None:
             findings.append(_psi("max_psi", "the last day", today.scores, before.scores, bounds.max_psi))
     if bounds.max_reference_psi is not None:
@@ -61,27 +61,28 @@ def audit_shift(
     return findings
 
 
-def _beside(today: ScoreSummary, before: ScoreSummary, bounds: AuditBounds) -> list[Finding]:
+def _changes(today: ScoreSummary, before: ScoreSummary, bounds: AuditBounds) -> list[Finding]:
     findings = []
     chance = DEVIATIONS * sqrt(1 / max(today.rows, 1) + 1 / max(before.rows, 1))
     if bounds.max_rows_change is not None:
         change = abs(today.rows / before.rows - 1)
-        told = f"{today.rows} rows after {before.rows} on the last day"
-        findings.append(Finding("max_rows_change", change, bounds.max_rows_change, told))
+        words = f"{today.rows} rows after {before.rows} on the last day"
+        findings.append(Finding("max_rows_change", change, bounds.max_rows_change, words))
     if bounds.max_mean_change is not None:
         spread = sqrt(before.mean * (1 - before.mean))
-        told = f"mean probability {today.mean:.4f} after {before.mean:.4f}"
+        words = f"mean probability {today.mean:.4f} after {before.mean:.4f}"
         bound = bounds.max_mean_change + chance * spread
-        findings.append(Finding("max_mean_change", abs(today.mean - before.mean), bound, told))
+        findings.append(Finding("max_mean_change", abs(today.mean - before.mean), bound, words))
     if bounds.max_tier_change is not None:
         for tier, rows in before.tiers.items():
             then, now = rows / before.rows, today.tiers.get(tier, 0) / max(today.rows, 1)
-            told = f"tier {tier} holds {now:.1%} after {then:.1%}"
+            words = f"tier {tier} holds {now:.1%} after {then:.1%}"
             bound = bounds.max_tier_change + chance * sqrt(then * (1 - then))
-            findings.append(Finding("max_tier_change", abs(now - then), bound, told))
+            findings.append(Finding("max_tier_change", abs(now - then), bound, words))
     return findings
 
 
-def _psi(name: str, beside: str, today: Histogram, other: Histogram, bound: float) -> Finding:
+def _psi(name: str, baseline: str, today: Histogram, other: Histogram, bound: float) -> Finding:
     value = population_stability_index(other, today)
-    return Finding(name, value, bound + chance_psi(other, today), f"population stability index {value:.3f} to {beside}")
+    words = f"population stability index {value:.3f} to {baseline}"
+    return Finding(name, value, bound + chance_psi(other, today), words)

@@ -31,7 +31,7 @@ def build_pipeline(
 
     HistGradientBoosting takes categoricals and missing values as they are; the others get one-hot
     columns, medians for missing numbers (with a column that says so), and a common scale.
-    Where not `all_seen`, the frame has columns beside those named, which are not looked at.
+    Where not `all_seen`, the frame has other columns than those named, which are not used.
 
     Raises:
         SettingsError: `training.parameters` names a parameter the estimator does not have.

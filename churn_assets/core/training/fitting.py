@@ -39,24 +39,24 @@ def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) ->
     """
     if recipe.calibration == "none":
         return _fit(rows, recipe, feature_columns)
-    aside = _calibration_rows(rows)
-    kept = rows.keep(aside)
-    churners = int(kept.churned.sum())
-    if min(churners, len(kept.churned) - churners) < MIN_CALIBRATION_CHURNERS:
+    held_back = _calibration_rows(rows)
+    calibration = rows.keep(held_back)
+    churners = int(calibration.churned.sum())
+    if min(churners, len(calibration.churned) - churners) < MIN_CALIBRATION_CHURNERS:
         raise TrainingImpossible(
-            f"{len(kept.churned)} rows are kept for the calibration, of which {churners} churned: at least "
+            f"{len(calibration.churned)} rows are kept for the calibration, of which {churners} churned: at least "
             f"{MIN_CALIBRATION_CHURNERS} of each kind are needed; give more history, or set training.calibration: none"
         )
-    fitted = FrozenEstimator(_fit(rows.keep(~aside), recipe, feature_columns))
+    fitted = FrozenEstimator(_fit(rows.keep(~held_back), recipe, feature_columns))
     calibrated = CalibratedClassifierCV(fitted, method=recipe.calibration)
     with threadpool_limits(1):
-        return calibrated.fit(to_model_frame(kept.features, feature_columns), kept.churned)
+        return calibrated.fit(to_model_frame(calibration.features, feature_columns), calibration.churned)
 
 
 def _calibration_rows(rows: LabelledRows) -> NDArray[np.bool_]:
     """All rows of a fifth of the customers."""
-    aside: NDArray[np.bool_] = stable_hash(rows.ids, _SALT) % CALIBRATION_PARTS == 0
-    return aside
+    held_back: NDArray[np.bool_] = stable_hash(rows.ids, _SALT) % CALIBRATION_PARTS == 0
+    return held_back
 
 
 def _fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Pipeline:

@@ -28,7 +28,7 @@ _SALT = "candidates' fold"
 
 @dataclass(frozen=True)
 class Folds:
-    """Pairs of row masks, what is learnt from and what is judged, and how they were cut, in words."""
+    """Pairs of row masks, to train on and to test on, and how they were cut, in words."""
 
     pairs: tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], ...]
     words: str
@@ -63,30 +63,30 @@ def choose(
         TrainingImpossible: no fold holds both churners and others.
     """
     folds = make_folds(rows, horizon_days)
-    contenders = []
+    results = []
     for candidate in recipe.candidates:
         grid = [{**candidate.parameters, **point} for point in ParameterGrid(candidate.search)]
         tried = [_cross_validate(rows, folds, recipe.chosen(candidate.estimator, point), columns) for point in grid]
         tried.sort(key=lambda each: _worth(each, recipe), reverse=True)
         best = recipe.chosen(candidate.estimator, tried[0].parameters)
         tried[0] = tried[0].model_copy(update={"backtest": _backtest(rows, holdout, best, columns)})
-        contenders += tried
-    ranked = sorted(contenders, key=lambda each: _worth(each, recipe), reverse=True)
+        results += tried
+    ranked = sorted(results, key=lambda each: _worth(each, recipe), reverse=True)
     ranked[0] = ranked[0].model_copy(update={"chosen": True})
     return recipe.chosen(ranked[0].estimator, ranked[0].parameters), folds.words, tuple(ranked)
 
 
-def _worth(contender: CandidateResult, recipe: Recipe) -> float:
-    figure: float = getattr(contender, recipe.metric)
+def _worth(result: CandidateResult, recipe: Recipe) -> float:
+    figure: float = getattr(result, recipe.metric)
     return -figure if recipe.metric == "brier" else figure
 
 
 def _cross_validate(rows: LabelledRows, folds: Folds, recipe: Recipe, columns: tuple[str, ...]) -> CandidateResult:
     measured: list[Metrics] = []
-    for learnt, judged in folds.pairs:
-        part = rows.keep(judged)
+    for train, test in folds.pairs:
+        part = rows.keep(test)
         with suppress(TrainingImpossible):  # too few of either kind, here: the other folds decide
-            measured.append(measure(part.churned, _predicted(fit(rows.keep(learnt), recipe, columns), part, columns)))
+            measured.append(measure(part.churned, _predicted(fit(rows.keep(train), recipe, columns), part, columns)))
     if not measured:
         raise TrainingImpossible(
             "no fold of the history holds both churners and others, so candidates cannot be compared; "

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
+from churn_assets.core.arrow import batches
 from churn_assets.core.arrow.batches import BATCH_ROWS, BLOCK_ROWS, ordered_map, rechunk
 from churn_assets.core.arrow.cpus import usable_cpus
 
@@ -93,6 +94,23 @@ def test_ordered_map_stays_a_few_items_ahead() -> None:
 
     assert max(excess) <= AHEAD
     assert len(taken) <= 50 + AHEAD
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 5])
+def test_ordered_map_has_a_thread_for_each_usable_cpu(cpus: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many items are worked on at once as the process may use processors, whatever the machine has."""
+    monkeypatch.setattr(batches, "usable_cpus", lambda: cpus)
+    together = threading.Barrier(cpus, timeout=60)  # which all of them must reach before one goes on
+    threads: set[int] = set()
+
+    def work(_: int) -> None:
+        threads.add(threading.get_ident())
+        together.wait()
+
+    results = list(ordered_map(work, range(3 * cpus)))
+
+    assert len(results) == 3 * cpus
+    assert len(threads) == cpus
 
 
 def test_ordered_map_takes_nothing_before_it_is_asked() -> None:

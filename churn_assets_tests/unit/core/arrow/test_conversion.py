@@ -158,6 +158,6 @@ def test_kept_rows_are_those_of_a_filter(left_out: list[int], chunks: int) -> No
 )
 def test_infinities_and_nan_are_not_finite(cells: list[float | None], finite: bool) -> None:  # noqa: FBT001
     """One infinity or NaN is told among whatever stands beside it; a null is neither."""
-    told = all_finite(pa.chunked_array([pa.array(cells, pa.float64())]))
+    answer = all_finite(pa.chunked_array([pa.array(cells, pa.float64())]))
 
-    assert told is finite
+    assert answer is finite

@@ -1,4 +1,4 @@
-"""Ids that stand more than once, found beside each other."""
+"""Ids that stand more than once, found where they are adjacent."""
 
 from itertools import pairwise
 

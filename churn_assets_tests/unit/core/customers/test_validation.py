@@ -416,8 +416,8 @@ def test_rows_are_conserved_in_any_split(rows: list[dict[str, str | None]], data
     cuts = sorted(data.draw(st.sets(st.integers(1, len(rows))), "cuts") | {len(rows)})
     batches = [raw.slice(start, end - start) for start, end in zip([0, *cuts[:-1]], cuts, strict=True)]
 
-    [whole] = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in mark_duplicates([raw], KEY)]
-    parts = [validate(batch, MEMBERS, SNAPSHOT, told) for batch, told in mark_duplicates(batches, KEY)]
+    [whole] = [validate(batch, MEMBERS, SNAPSHOT, repeated) for batch, repeated in mark_duplicates([raw], KEY)]
+    parts = [validate(batch, MEMBERS, SNAPSHOT, repeated) for batch, repeated in mark_duplicates(batches, KEY)]
 
     ids = Counter(row["customer_id"] for row in rows)
     expected = [_expected(row, {each for each, rows in ids.items() if each and rows > 1}) for row in rows]

@@ -65,20 +65,20 @@ def test_interval_holds_the_figure(rows: int, seed: int) -> None:
     churned, probability = _scored(rows, seed)
     metrics = measure(churned, probability)
 
-    told = intervals(churned, probability)
+    measured = intervals(churned, probability)
 
-    assert tuple(told) == FIGURES
+    assert tuple(measured) == FIGURES
     for name in FIGURES:
-        assert 0 <= told[name].low < getattr(metrics, name) < told[name].high <= 1
+        assert 0 <= measured[name].low < getattr(metrics, name) < measured[name].high <= 1
 
 
 def test_interval_is_that_of_the_population() -> None:
     """Of forty samples, about 38 have an interval that holds the population's ROC-AUC."""
     truth = float(roc_auc_score(*_scored(200_000, seed=1000)))
 
-    told = [intervals(*_scored(200, seed))["roc_auc"] for seed in range(40)]
+    measured = [intervals(*_scored(200, seed))["roc_auc"] for seed in range(40)]
 
-    assert 34 <= sum(each.low <= truth <= each.high for each in told) <= 39
+    assert 34 <= sum(each.low <= truth <= each.high for each in measured) <= 39
 
 
 def test_intervals_narrow_with_rows() -> None:
@@ -115,10 +115,10 @@ def test_perfect_ranking_has_no_doubt() -> None:
     """Where every churner ranks above all others, no resampling says anything else."""
     churned = np.arange(60) < 20
 
-    told = intervals(churned, np.linspace(1, 0, 60))
+    measured = intervals(churned, np.linspace(1, 0, 60))
 
-    assert (told["roc_auc"].low, told["roc_auc"].high) == (1, 1)
-    assert (told["average_precision"].low, told["average_precision"].high) == (1, 1)
+    assert (measured["roc_auc"].low, measured["roc_auc"].high) == (1, 1)
+    assert (measured["average_precision"].low, measured["average_precision"].high) == (1, 1)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -172,18 +172,18 @@ def test_a_few_rows_with_one_churner_have_intervals(rows: int) -> None:
     churned = np.arange(rows) == rows // 2
     probability = np.linspace(0.1, 0.9, rows)
 
-    told = intervals(churned, probability)
+    measured = intervals(churned, probability)
     difference, interval = difference_of_roc_auc(churned, probability, probability[::-1])
 
     for name in FIGURES:
-        assert 0 <= told[name].low <= told[name].high <= 1
+        assert 0 <= measured[name].low <= measured[name].high <= 1
     assert -1 <= interval.low <= interval.high <= 1
     assert np.isfinite(difference)
 
 
 def test_less_is_known_of_fewer_customers() -> None:
     """From 50 to 5,000 customers each interval is narrower than the one before."""
-    told = [intervals(*_scored(rows, seed=10))["roc_auc"] for rows in (50, 500, 5000)]
+    measured = [intervals(*_scored(rows, seed=10))["roc_auc"] for rows in (50, 500, 5000)]
 
-    widths = [each.high - each.low for each in told]
+    widths = [each.high - each.low for each in measured]
     assert all(wider > narrower for wider, narrower in pairwise(widths))

@@ -163,9 +163,9 @@ def test_calibration_after_undersampling_is_always_looked_at(
     """A quarter of the base rate holds for a model whose probabilities were corrected back, whatever is configured."""
     evidence = _evidence().model_copy(update={"undersampled": undersampled})
 
-    told = [gate.finding for gate in judge(evidence, GateBounds(max_calibration_error=bound))]
+    findings = [gate.finding for gate in judge(evidence, GateBounds(max_calibration_error=bound))]
 
-    assert [f"at most {expected} wanted" in each for each in told if "calibration error" in each] == (
+    assert [f"at most {expected} wanted" in each for each in findings if "calibration error" in each] == (
         [True] if expected else []
     )
 
@@ -233,10 +233,10 @@ def test_rules_need_not_beat_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "figure", "told"),
+    ("name", "figure", "listed"),
     [("min_slice_roc_auc", "roc_auc", "0.5900"), ("min_disparate_impact", "disparate_impact", "0.59")],
 )
-def test_group_below_its_bound_is_told(name: str, figure: str, told: str) -> None:
+def test_group_below_its_bound_is_told(name: str, figure: str, listed: str) -> None:
     """Large groups below the bound are named with their figure; those at it, small ones and untold ones are not."""
     groups = (
         _group("at the bound", **{figure: 0.6}),
@@ -249,7 +249,7 @@ def test_group_below_its_bound_is_told(name: str, figure: str, told: str) -> Non
     gate = _gate(name, evidence, **{name: 0.6})
 
     assert not gate.passed
-    assert f"below: plan below {told} (gates." in gate.finding
+    assert f"below: plan below {listed} (gates." in gate.finding
 
 
 @pytest.mark.parametrize("name", ["min_slice_roc_auc", "min_disparate_impact"])

@@ -44,14 +44,14 @@ def test_every_customer_is_in_one_group(rows: list[tuple[str | None, bool, int]]
     churned = np.array([left for _, left, _ in rows])
     probability = np.array([score / 10 for _, _, score in rows])
 
-    told = slice_quality(groups, churned, probability, 0.5)
+    slices = slice_quality(groups, churned, probability, 0.5)
 
-    assert sum(each.rows for each in told) == len(rows)
-    assert sum(each.rows * each.base_rate for each in told) == pytest.approx(churned.sum())
-    assert sum(each.rows * each.mean_score for each in told) == pytest.approx(probability.sum())
-    assert sum(each.rows * each.selection_rate for each in told) == pytest.approx((probability > 0.5).sum())
+    assert sum(each.rows for each in slices) == len(rows)
+    assert sum(each.rows * each.base_rate for each in slices) == pytest.approx(churned.sum())
+    assert sum(each.rows * each.mean_score for each in slices) == pytest.approx(probability.sum())
+    assert sum(each.rows * each.selection_rate for each in slices) == pytest.approx((probability > 0.5).sum())
     again = slice_quality(groups.iloc[order], churned[order], probability[order], 0.5)
-    assert [(each.value, each.rows) for each in again] == [(each.value, each.rows) for each in told]
+    assert [(each.value, each.rows) for each in again] == [(each.value, each.rows) for each in slices]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_every_customer_is_in_one_group(rows: list[tuple[str | None, bool, int]]
 )
 def test_missing_values_are_a_group_of_their_own(values: "pd.Series[str]") -> None:
     """Whatever the type, those without a value are told as a group, and nobody's category is not."""
-    told = slice_quality(values.to_frame("column"), np.zeros(4, dtype=bool), np.full(4, 0.1), 0.5)
+    slices = slice_quality(values.to_frame("column"), np.zeros(4, dtype=bool), np.full(4, 0.1), 0.5)
 
-    rows = {each.value: each.rows for each in told}
+    rows = {each.value: each.rows for each in slices}
     assert rows.pop("(missing)") == 1
     assert sorted(rows.values()) == [1, 2]
 
@@ -93,10 +93,10 @@ def test_only_the_largest_groups_are_told() -> None:
     groups = pd.DataFrame({"group": np.repeat(names, sizes)})
     rows = len(groups)
 
-    told = slice_quality(groups, np.zeros(rows, dtype=bool), np.full(rows, 0.1), 0.5)
+    slices = slice_quality(groups, np.zeros(rows, dtype=bool), np.full(rows, 0.1), 0.5)
 
-    assert [each.value for each in told] == [name for name, size in zip(names, sizes, strict=True) if size > 10]
-    assert {each.value: each.rows for each in told} == {
+    assert [each.value for each in slices] == [name for name, size in zip(names, sizes, strict=True) if size > 10]
+    assert {each.value: each.rows for each in slices} == {
         name: size for name, size in zip(names, sizes, strict=True) if size > 10
     }
 
@@ -105,10 +105,10 @@ def test_impact_is_the_rate_over_the_highest() -> None:
     """A group selected half as often as the one selected most has a disparate impact of a half."""
     probability = np.r_[np.arange(200) < 100, np.arange(200) < 50, np.zeros(200)].astype(float)
 
-    told = slice_quality(_groups(200, 200, 200), np.zeros(600, dtype=bool), probability, 0.5)
+    slices = slice_quality(_groups(200, 200, 200), np.zeros(600, dtype=bool), probability, 0.5)
 
-    assert [each.selection_rate for each in told] == [0.5, 0.25, 0]
-    assert [each.disparate_impact for each in told] == [1, 0.5, 0]
+    assert [each.selection_rate for each in slices] == [0.5, 0.25, 0]
+    assert [each.disparate_impact for each in slices] == [1, 0.5, 0]
 
 
 def test_a_small_group_sets_no_measure() -> None:
@@ -124,9 +124,9 @@ def test_a_small_group_sets_no_measure() -> None:
 
 def test_nobody_selected_has_no_impact() -> None:
     """Where no group has anybody in the high tier there is no rate to compare."""
-    told = slice_quality(_groups(150, 150), np.zeros(300, dtype=bool), np.full(300, 0.1), 0.5)
+    slices = slice_quality(_groups(150, 150), np.zeros(300, dtype=bool), np.full(300, 0.1), 0.5)
 
-    assert [each.disparate_impact for each in told] == [None, None]
+    assert [each.disparate_impact for each in slices] == [None, None]
 
 
 def test_columns_are_told_one_after_the_other() -> None:
@@ -134,13 +134,13 @@ def test_columns_are_told_one_after_the_other() -> None:
     groups = pd.DataFrame({"second": np.repeat(["x", "y"], 200), "first": np.tile(["u", "v"], 200)})
     probability = np.r_[np.ones(200), np.zeros(200)]
 
-    told = slice_quality(groups, np.zeros(400, dtype=bool), probability, 0.5)
+    slices = slice_quality(groups, np.zeros(400, dtype=bool), probability, 0.5)
 
-    assert [(each.column, each.value) for each in told] == [
+    assert [(each.column, each.value) for each in slices] == [
         ("second", "x"),
         ("second", "y"),
         ("first", "u"),
         ("first", "v"),
     ]
-    assert [each.disparate_impact for each in told] == [1, 0, 1, 1]
+    assert [each.disparate_impact for each in slices] == [1, 0, 1, 1]
     assert slice_quality(groups[[]], np.zeros(400, dtype=bool), probability, 0.5) == ()

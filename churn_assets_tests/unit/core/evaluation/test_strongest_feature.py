@@ -173,13 +173,13 @@ def test_comparison_tells_both_on_the_same_customers() -> None:
     ours, theirs = rng.normal(size=800) + 1.5 * churned, rng.normal(size=800) + 0.5 * churned
     ours, theirs = (1 / (1 + np.exp(-each)) for each in (ours, theirs))
 
-    told = compare("champion", "20260101-00000000", churned, ours, theirs)
+    comparison = compare("champion", "20260101-00000000", churned, ours, theirs)
 
-    assert (told.kind, told.version, told.rows) == ("champion", "20260101-00000000", 800)
-    assert told.roc_auc == pytest.approx(roc_auc_score(churned, theirs))
-    assert told.roc_auc + told.difference == pytest.approx(roc_auc_score(churned, ours))
-    assert 0 < told.interval.low < told.difference < told.interval.high
-    assert (told.difference, told.interval) == difference_of_roc_auc(churned, ours, theirs)
+    assert (comparison.kind, comparison.version, comparison.rows) == ("champion", "20260101-00000000", 800)
+    assert comparison.roc_auc == pytest.approx(roc_auc_score(churned, theirs))
+    assert comparison.roc_auc + comparison.difference == pytest.approx(roc_auc_score(churned, ours))
+    assert 0 < comparison.interval.low < comparison.difference < comparison.interval.high
+    assert (comparison.difference, comparison.interval) == difference_of_roc_auc(churned, ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +194,10 @@ def test_comparison_says_with_whom(kind: Any, words: str) -> None:
     """Each kind of comparison has its words."""
     churned = np.arange(40) % 4 == 0
 
-    told = compare(kind, "v7", churned, np.linspace(0, 1, 40), np.full(40, 0.25))
+    comparison = compare(kind, "v7", churned, np.linspace(0, 1, 40), np.full(40, 0.25))
 
-    assert told.words == words
-    assert told.roc_auc == 0.5
+    assert comparison.words == words
+    assert comparison.roc_auc == 0.5
 
 
 @pytest.mark.parametrize("left", [True, False])

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.evaluation.metrics import measure
 from churn_assets.core.models import card_plots as plots
 from churn_assets.core.models.card_plots import card_figure
 
@@ -109,6 +111,30 @@ def test_least_input_is_drawn(churned: list[bool], probability: list[float], imp
     png = card_figure(np.array(churned), np.array(probability), importance)
 
     assert _size(png) == (1200, 700)
+
+
+TIED = np.repeat([0.1, 0.2, 0.3], [30, 40, 30])  # of 20 churners, that is two bins; 0.2 is where they meet
+UNTIED = np.linspace(0.01, 0.5, 1000)
+
+
+@pytest.mark.parametrize(
+    ("probability", "bins"),
+    [(UNTIED, np.repeat(range(10), 100)), (TIED, np.repeat(range(2), [30, 70]))],
+    ids=["ten bins of a hundred customers", "equal scores in one bin"],
+)
+def test_calibration_is_drawn_as_it_is_measured(probability: NDArray[np.float64], bins: NDArray[np.int64]) -> None:
+    """A point is a bin's mean probability and churn rate, and the distances to the diagonal are the card's error."""
+    churned = np.arange(len(probability)) % 5 == 0
+    axes = Figure().add_subplot()
+
+    plots._draw_calibration(axes, churned, probability)
+
+    [line] = [each for each in axes.lines if each.get_label() == "model, quantile bins"]
+    rows = np.bincount(bins)
+    means, rates = (np.bincount(bins, each) / rows for each in (probability, churned))
+    assert np.asarray(line.get_xydata()) == pytest.approx(np.column_stack([means, rates]))
+    error = measure(churned, probability).calibration_error
+    assert error == pytest.approx(np.average(np.abs(rates - means), weights=rows))
 
 
 @pytest.mark.parametrize("churned", [[True, True], [False, False], []], ids=str)

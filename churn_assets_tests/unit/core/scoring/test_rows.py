@@ -1,6 +1,6 @@
-"""Probabilities into score rows, and the audit before every publish."""
+"""Probabilities into score rows, and which customers are the canary's."""
 
-from typing import Any
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -9,28 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.core.arrow.dictionaries import as_stored
-from churn_assets.core.errors import AuditFailed
-from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.options import Decisions
+from churn_assets.core.scoring import rows as module
 from churn_assets.core.scoring.partition_audit import ScoreAudit
-from churn_assets.core.scoring.rows import score_rows
+from churn_assets.core.scoring.rows import in_canary, score_rows
 from churn_assets.core.table_schemas import SCORES
+from churn_assets.core.training.labels import held_out
 
 DECISIONS = Decisions(medium_above=0.3, high_above=0.6, review_band=(0.55, 0.65))
 ABOVE = float(np.nextafter(0.65, 1))
 BELOW = float(np.nextafter(0.55, 0))
-
-
-def _scores(probabilities: list[float | None], ids: list[str | None] | None = None, **changes: list[Any]) -> pa.Table:
-    names = ids or [f"c{number:04d}" for number in range(len(probabilities))]
-    columns: dict[str, list[Any]] = {
-        "customer_id": names,
-        "churn_probability": probabilities,
-        "risk_tier": ["low"] * len(probabilities),
-        "action": ["none"] * len(probabilities),
-        "model_version": ["20260131-0123abcd"] * len(probabilities),
-    }
-    return pa.table(columns | changes, schema=SCORES)
+IDS = pa.array([f"customer {number}" for number in range(20_000)])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +59,17 @@ def test_review_also_below_the_high_tier() -> None:
     rows = score_rows(pa.array(["a", "b", "c"]), np.array([0.15, 0.25, 0.61]), "m", decisions)
 
     assert rows["action"].to_pylist() == ["review", "none", "offer"]
+
+
+def test_order_of_the_words_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier or an action is found by its word: listed in another order they give the same rows."""
+    monkeypatch.setattr(module, "TIERS", ("high", "low", "medium"))
+    monkeypatch.setattr(module, "ACTIONS", ("review", "none", "offer"))
+
+    rows = score_rows(pa.array(list("abcd")), np.array([0.1, 0.4, 0.6, 0.9]), "m", DECISIONS)
+
+    assert rows["risk_tier"].to_pylist() == ["low", "medium", "medium", "high"]
+    assert rows["action"].to_pylist() == ["none", "none", "review", "offer"]
 
 
 def test_each_row_may_have_a_model_of_its_own() -> None:
@@ -113,163 +113,75 @@ def test_rows_do_not_depend_on_the_batch(probabilities: list[float], cut: int) -
     assert sum(audit.tiers.values()) == len(probabilities)
 
 
-@pytest.mark.parametrize("name", SCORES.names)
-def test_audit_refuses_a_null(name: str) -> None:
-    """No column of a score may be null; the sentence says where, how many and which."""
-    scores = _scores([0.1, 0.2])
-    holed = scores.set_column(
-        SCORES.get_field_index(name), SCORES.field(name), pa.array([None, scores[name][1].as_py()], scores[name].type)
-    )
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.5, 0.9])
+def test_share_is_respected(share: float) -> None:
+    """As many customers as the share says, but for what drawing each by itself makes of it."""
+    inside = in_canary(IDS, share)
 
-    with pytest.raises(AuditFailed, match=f"^churn_scores 2026-01-31: 1 rows have no {name}; nothing was published"):
-        ScoreAudit("churn_scores 2026-01-31").check_batch(holed)
+    deviation = math.sqrt(share * (1 - share) / len(IDS))
+    assert abs(inside.mean() - share) < 4 * deviation
 
 
-@pytest.mark.parametrize("bad", [float("nan"), -1e-12, 1 + 1e-12, float("inf"), float("-inf")])
-def test_audit_refuses_what_is_no_probability(bad: float) -> None:
-    """NaN, infinities and anything outside [0, 1] are refused and counted."""
-    with pytest.raises(AuditFailed, match=r"where: 2 rows have no probability in \[0, 1\]"):
-        ScoreAudit("where").check_batch(_scores([0.5, bad, 0.5, bad]))
+def test_none_and_all() -> None:
+    """A share of 0 holds nobody, one of 1 everybody."""
+    assert not in_canary(IDS, 0.0).any()
+    assert in_canary(IDS, 1.0).all()
 
 
-def test_audit_takes_both_ends() -> None:
-    """0 and 1 are probabilities."""
-    audit = ScoreAudit("where")
+@settings(deadline=None, max_examples=20)
+@given(shares=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted))
+def test_a_larger_share_keeps_whom_a_smaller_held(shares: list[float]) -> None:
+    """A canary that grows loses nobody."""
+    ids = IDS[:2000]
 
-    audit.check_batch(_scores([0.0, 1.0]))
+    smaller, larger = (in_canary(ids, share) for share in shares)
 
-    audit.finish(2)
-    assert audit.mean_probability == 0.5
-
-
-@pytest.mark.parametrize(
-    "batches",
-    [
-        [["a", "a"]],
-        [["b", "a"]],
-        [["a", "b"], ["b", "c"]],
-        [["a", "c"], ["b", "d"]],
-        [["a", "c"], [], ["c"]],
-        [["z", "é", "zz"]],
-        [["10", "9", "11"]],
-    ],
-    ids=str,
-)
-def test_audit_refuses_repeated_and_unordered_ids(batches: list[list[str | None]]) -> None:
-    """Ids ascend strictly in UTF-8 byte order, within a batch and from one to the next."""
-    audit = ScoreAudit("where")
-    for ids in batches[:-1]:
-        audit.check_batch(_scores([0.5] * len(ids), ids))
-
-    with pytest.raises(AuditFailed, match="where: customer ids repeat or are out of order"):
-        audit.check_batch(_scores([0.5] * len(batches[-1]), batches[-1]))
+    assert not (smaller & ~larger).any()
 
 
-def test_audit_takes_ids_in_byte_order() -> None:
-    """Upper case before lower case, digits as text, and characters beyond ASCII last: byte order is order."""
-    audit = ScoreAudit("where")
-    ids: list[str | None] = ["", "10", "9", "B", "a", "é", "中", "😀"]
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+def test_customers_stay_in_their_arm(data: st.DataObject) -> None:
+    """In any batch and any order, a customer is in the same arm."""
+    few = IDS[:50]
+    order = data.draw(st.permutations(range(50)), "order")
+    cut = data.draw(st.integers(0, 50), "cut")
+    whole = in_canary(few, 0.4)
 
-    audit.check_batch(_scores([0.5] * 5, ids[:5]))
-    audit.check_batch(_scores([0.5] * 3, ids[5:]))
+    parts = [in_canary(few.take(pa.array(part, pa.int64())), 0.4) for part in (order[:cut], order[cut:])]
 
-    audit.finish(8)
-
-
-def test_audit_looks_across_chunks_of_a_batch() -> None:
-    """A batch in several chunks, or of none, is looked at as one."""
-    audit = ScoreAudit("where")
-    chunked = pa.concat_tables([_scores([0.5], ["a"]), _scores([0.5], ["a"])])
-
-    audit.check_batch(_scores([]))
-    audit.check_batch(SCORES.empty_table())
-
-    with pytest.raises(AuditFailed, match="repeat"):
-        audit.check_batch(chunked)
+    assert np.concatenate(parts).tolist() == whole[order].tolist()
+    assert in_canary(pa.chunked_array([few[:7], few[7:7], few[7:]]), 0.4).tolist() == whole.tolist()
 
 
-@pytest.mark.parametrize("valid", [1, 3])
-def test_audit_refuses_too_few_and_too_many(valid: int) -> None:
-    """Every valid customer has exactly one score; the sentence says both counts."""
-    audit = ScoreAudit("where")
-    audit.check_batch(_scores([0.5, 0.5]))
+def test_numbers_are_the_same_ids_as_text() -> None:
+    """Ids that are whole numbers fall where the same ids as text fall."""
+    numbers = pa.array(range(-500, 500), pa.int64())
 
-    with pytest.raises(AuditFailed, match=f"where: {valid} valid customers got 2 scores; nothing was published"):
-        audit.finish(valid)
+    inside = in_canary(numbers, 0.3)
 
-
-def test_audit_refuses_an_unknown_tier() -> None:
-    """A tier the app does not know is refused by its name."""
-    audit = ScoreAudit("where")
-    audit.check_batch(_scores([0.5], risk_tier=["extreme"]))
-
-    with pytest.raises(AuditFailed, match="where: unknown risk tier extreme"):
-        audit.finish(1)
+    assert inside.tolist() == in_canary(numbers.cast(pa.string()), 0.3).tolist()
+    assert 0 < inside.sum() < 1000
 
 
-def test_audit_counts_tiers_and_means() -> None:
-    """Tiers are counted over all batches, with a zero where there is none."""
-    audit = ScoreAudit("where")
+def test_arms_are_pinned() -> None:
+    """Who is in the arm stays the same over releases: a customer does not change arms by an upgrade."""
+    inside = in_canary(pa.array(["a", "b", "c", "d", "1", "2", "é", ""]), 0.5)
 
-    audit.check_batch(_scores([0.1, 0.7], ["a", "b"], risk_tier=["low", "high"]))
-    audit.check_batch(_scores([0.4], ["c"]))
-
-    assert audit.tiers == {"low": 2, "medium": 0, "high": 1}
-    assert audit.rows == 3
-    assert audit.mean_probability == pytest.approx(0.4)
+    assert inside.tolist() == [False, True, True, True, True, False, True, False]
 
 
-def test_mean_of_nothing_is_zero() -> None:
-    """Before the first batch there is no mean to divide for."""
-    assert ScoreAudit("where").mean_probability == 0.0
+def test_arm_does_not_follow_the_hold_out() -> None:
+    """The hold-out of a labelled export has the same share in the arm as everybody else."""
+    held = held_out(IDS)
+
+    inside = in_canary(IDS, 0.2)
+
+    assert abs(inside[held].mean() - 0.2) < 0.03
+    assert abs(inside[~held].mean() - 0.2) < 0.015
 
 
-def test_audit_counts_the_rows_of_each_model() -> None:
-    """Over all batches it is told how many rows each model scored."""
-    audit = ScoreAudit("where")
-
-    audit.check_batch(_scores([0.1, 0.7], ["a", "b"], model_version=["champion", "canary"]))
-    audit.check_batch(_scores([0.4], ["c"], model_version=["champion"]))
-
-    assert audit.models == {"champion": 2, "canary": 1}
-
-
-def test_audit_counts_probabilities_between_its_edges() -> None:
-    """A bin holds its lower edge; what lies below the first edge and from the last one on is counted too."""
-    audit = ScoreAudit("where", (0.25, 0.5))
-
-    audit.check_batch(_scores([0.0, 0.25], ["a", "b"]))
-    audit.check_batch(_scores([0.3, 0.5, 1.0], ["c", "d", "e"]))
-
-    assert audit.summary().scores == Histogram(edges=(0.25, 0.5), counts=(1, 2, 2))
-
-
-def test_summary_is_what_was_seen() -> None:
-    """Rows, tiers and mean are those of the batches so far, and do not change with the next."""
-    audit = ScoreAudit("where", (0.5,))
-    audit.check_batch(_scores([0.25, 0.75], ["a", "b"], risk_tier=["low", "high"]))
-
-    summary = audit.summary()
-
-    audit.check_batch(_scores([1.0], ["c"]))
-    assert (summary.rows, summary.mean) == (2, 0.5)
-    assert summary.tiers == {"low": 1, "medium": 0, "high": 1}
-    assert summary.scores.counts == (1, 1)
-
-
-def test_summary_of_nothing_is_empty() -> None:
-    """Before the first batch every bin is empty."""
-    summary = ScoreAudit("where", (0.25, 0.5)).summary()
-
-    assert (summary.rows, summary.mean) == (0, 0.0)
-    assert summary.scores == Histogram(edges=(0.25, 0.5), counts=(0, 0, 0))
-
-
-def test_published_scores_are_counted_without_an_audit() -> None:
-    """Scores of another day are counted as they are: they had their audit, perhaps by an older release."""
-    audit = ScoreAudit("where", (0.5,))
-
-    audit.count(_scores([0.75, 0.25], ["b", "a"], risk_tier=["extreme", "low"]))
-
-    assert audit.summary().rows == 2
-    assert audit.summary().scores.counts == (1, 1)
+def test_nobody_has_no_arm() -> None:
+    """No ids give no answer, and no crash."""
+    assert in_canary(pa.array([], pa.string()), 0.5).tolist() == []
+    assert in_canary(pa.chunked_array([], pa.int64()), 0.5).tolist() == []

@@ -76,10 +76,10 @@ def test_bound_of_none_is_not_looked_at(name: str) -> None:
     without = AuditBounds().model_copy(update={name: None})
     alone = NONE.model_copy(update={name: 0.1})
 
-    told = audit_shift(today, before, today.scores, without, same_model=True)
+    findings = audit_shift(today, before, today.scores, without, same_model=True)
     only = audit_shift(today, before, today.scores, alone, same_model=True)
 
-    assert [each.name for each in told] == [each for each in NAMES if each != name]
+    assert [each.name for each in findings] == [each for each in NAMES if each != name]
     assert {each.name for each in only} == {name}
     assert _missed(only) == {name}
 

@@ -79,13 +79,13 @@ def test_calibrated_probabilities_are_of_the_real_frequency(estimator: Estimator
 
 
 def test_calibration_customers_are_not_learnt_from() -> None:
-    """The ranking is that of a fit to the other customers alone, whatever those kept aside did."""
+    """The ranking is that of a fit to the other customers alone, whatever those held back did."""
     rows = _rows()
-    aside = _calibration_rows(rows)
+    held_back = _calibration_rows(rows)
     recipe = Recipe(estimator="logistic_regression", calibration="sigmoid")
-    noisy = replace(rows, churned=np.where(aside & (np.arange(1500) % 3 == 0), ~rows.churned, rows.churned))
+    noisy = replace(rows, churned=np.where(held_back & (np.arange(1500) % 3 == 0), ~rows.churned, rows.churned))
 
-    alone = _given(rows.keep(~aside), recipe.model_copy(update={"calibration": "none"}))
+    alone = _given(rows.keep(~held_back), recipe.model_copy(update={"calibration": "none"}))
     once, other = (_given(each, recipe) for each in (rows, noisy))
 
     assert np.argsort(once, kind="stable").tolist() == np.argsort(alone, kind="stable").tolist()
@@ -96,27 +96,27 @@ def test_calibration_customers_are_not_learnt_from() -> None:
 def test_customers_who_are_learnt_from_do_not_calibrate() -> None:
     """Outcomes turned around among the customers that are fitted turn the ranking around, not the frequency."""
     rows = _rows()
-    aside = _calibration_rows(rows)
-    turned = replace(rows, churned=np.where(aside, rows.churned, ~rows.churned))
+    held_back = _calibration_rows(rows)
+    turned = replace(rows, churned=np.where(held_back, rows.churned, ~rows.churned))
 
     probability = _given(turned, Recipe(estimator="logistic_regression", calibration="sigmoid"))
 
     assert turned.churned.mean() > 0.6
-    assert probability.mean() == pytest.approx(rows.churned[aside].mean(), abs=0.03)
+    assert probability.mean() == pytest.approx(rows.churned[held_back].mean(), abs=0.03)
     assert roc_auc_score(_later().churned, probability) > 0.75
 
 
 def test_a_fifth_of_the_customers_is_kept_with_all_their_rows() -> None:
-    """A customer is kept aside on every day or on none, and about a fifth of them are; so of those not held out."""
+    """A customer is held back on every day or on none, and about a fifth of them are; so of those not held out."""
     ids = pa.array([f"c{number % 1000:05d}" for number in range(3000)])
     rows = labelled_rows(3000, seed=3)
     met_thrice = LabelledRows(rows.features.set_column(0, "customer_id", ids), rows.churned, rows.days)
 
-    aside = _calibration_rows(met_thrice)
+    held_back = _calibration_rows(met_thrice)
 
-    assert aside[:1000].tolist() == aside[1000:2000].tolist() == aside[2000:].tolist()
-    assert aside.mean() == pytest.approx(0.2, abs=0.04)
-    assert aside[~held_out(met_thrice.ids)].mean() == pytest.approx(0.2, abs=0.04)
+    assert held_back[:1000].tolist() == held_back[1000:2000].tolist() == held_back[2000:].tolist()
+    assert held_back.mean() == pytest.approx(0.2, abs=0.04)
+    assert held_back[~held_out(met_thrice.ids)].mean() == pytest.approx(0.2, abs=0.04)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -131,27 +131,27 @@ def test_same_data_gives_the_same_calibrated_model(method: Method) -> None:
 
 @pytest.mark.parametrize("kind", [True, False])
 def test_too_few_to_calibrate_on_is_told(kind: bool) -> None:  # noqa: FBT001
-    """With nine of either kind among those kept aside there is no calibration; the sentence says how many, and what."""
+    """With nine of either kind among those held back there is no calibration; the sentence says how many, and what."""
     rows = _rows()
-    aside = _calibration_rows(rows)
-    few = np.where(aside, np.cumsum(aside) <= 9, np.arange(1500) % 2 == 0) == kind
-    kept, churners = int(aside.sum()), int(few[aside].sum())
+    held_back = _calibration_rows(rows)
+    few = np.where(held_back, np.cumsum(held_back) <= 9, np.arange(1500) % 2 == 0) == kind
+    kept, churners = int(held_back.sum()), int(few[held_back].sum())
 
-    with pytest.raises(TrainingImpossible) as told:
+    with pytest.raises(TrainingImpossible) as refused:
         fit(replace(rows, churned=few), Recipe(calibration="sigmoid"), COLUMNS)
 
-    assert str(told.value).startswith(
+    assert str(refused.value).startswith(
         f"{kept} rows are kept for the calibration, of which {churners} churned: at least"
     )
-    assert str(told.value).endswith("set training.calibration: none")
+    assert str(refused.value).endswith("set training.calibration: none")
     assert churners == (9 if kind else kept - 9)
 
 
 def test_ten_of_each_kind_are_enough_to_calibrate_on() -> None:
     """With one churner more than too few, the model is calibrated, by either method."""
     rows = _rows()
-    aside = _calibration_rows(rows)
-    enough = replace(rows, churned=np.where(aside, np.cumsum(aside) <= 10, rows.churned))
+    held_back = _calibration_rows(rows)
+    enough = replace(rows, churned=np.where(held_back, np.cumsum(held_back) <= 10, rows.churned))
 
     for method in METHODS:
         probability = _given(enough, Recipe(estimator="logistic_regression", calibration=method))
@@ -159,21 +159,21 @@ def test_ten_of_each_kind_are_enough_to_calibrate_on() -> None:
 
 
 def test_too_few_to_fit_on_is_told_beside_a_calibration() -> None:
-    """Where all churners are kept aside, nothing is there to learn from, and that is the sentence."""
+    """Where all churners are held back, nothing is there to learn from, and that is the sentence."""
     rows = _rows()
-    aside = _calibration_rows(rows)
-    kept_aside = replace(rows, churned=rows.churned & aside)
+    held_back = _calibration_rows(rows)
+    all_held_back = replace(rows, churned=rows.churned & held_back)
 
-    with pytest.raises(TrainingImpossible, match=f"^training has {(~aside).sum()} rows, of which 0 churned"):
-        fit(kept_aside, Recipe(calibration="isotonic"), COLUMNS)
+    with pytest.raises(TrainingImpossible, match=f"^training has {(~held_back).sum()} rows, of which 0 churned"):
+        fit(all_held_back, Recipe(calibration="isotonic"), COLUMNS)
 
 
 @pytest.mark.parametrize("rows", [500, 3000, 20_000])
 def test_right_probabilities_err_by_chance(rows: int) -> None:
     """The error of probabilities that are exactly right is, on average, what is told of chance."""
-    told = np.array([calibration(*_truth(rows, seed)) for seed in range(40)])
+    measured = np.array([calibration(*_truth(rows, seed)) for seed in range(40)])
 
-    error, chance = told[:, 0], told[:, 1]
+    error, chance = measured[:, 0], measured[:, 1]
     assert 0.8 < error.mean() / chance.mean() < 1.2
     assert np.quantile(error / chance, 0.9) < 2
 

@@ -92,8 +92,8 @@ def test_seed_is_used() -> None:
 def test_only_the_feature_columns_are_learnt_from() -> None:
     """The id and any other column of the table are not looked at."""
     rows = labelled_rows(400, seed=3)
-    told = pa.array(rows.churned.astype(np.float64))
-    leaking = dataclasses.replace(rows, features=rows.features.append_column("told", told))
+    outcome = pa.array(rows.churned.astype(np.float64))
+    leaking = dataclasses.replace(rows, features=rows.features.append_column("outcome", outcome))
     recipe = Recipe(estimator="logistic_regression")
 
     one, other = (predict(fit(each, recipe, COLUMNS), rows.features, COLUMNS) for each in (rows, leaking))

@@ -69,12 +69,12 @@ def test_no_fold_learns_from_what_was_not_known(ages: list[int], horizon: int, s
     assert folds.words == (IN_TIME if has_history else BY_CUSTOMER)
     if has_history:
         assert 1 <= len(folds.pairs) <= 3
-    for learnt, judged in folds.pairs if has_history else ():
-        day = np.unique(days[judged])
+    for train, test in folds.pairs if has_history else ():
+        day = np.unique(days[test])
         assert len(day) == 1
-        assert learnt.any()
-        assert (days[learnt] + horizon <= day).all()
-        assert (learnt == (days + horizon <= day)).all()
+        assert train.any()
+        assert (days[train] + horizon <= day).all()
+        assert (train == (days + horizon <= day)).all()
 
 
 def test_folds_are_spread_over_the_history() -> None:
@@ -83,8 +83,8 @@ def test_folds_are_spread_over_the_history() -> None:
 
     folds = make_folds(rows, HORIZON)
 
-    judged = [np.unique(rows.days[part] - FIRST).astype(int).tolist() for _, part in folds.pairs]
-    assert judged == [[35], [196], [364]]
+    tested_days = [np.unique(rows.days[part] - FIRST).astype(int).tolist() for _, part in folds.pairs]
+    assert tested_days == [[35], [196], [364]]
 
 
 def _customers(seed: int, rows: int = 3000) -> LabelledRows:
@@ -105,11 +105,11 @@ def test_without_history_customers_are_parted(horizon: int | None) -> None:
 
     assert folds.words == BY_CUSTOMER
     assert len(folds.pairs) == 3
-    assert np.sum([judged for _, judged in folds.pairs], axis=0).tolist() == [1] * len(ids)
-    for learnt, judged in folds.pairs:
-        assert not set(ids[learnt]) & set(ids[judged])
-        assert (learnt | judged).all()
-        assert 0.28 < judged.mean() < 0.38
+    assert np.sum([test for _, test in folds.pairs], axis=0).tolist() == [1] * len(ids)
+    for train, test in folds.pairs:
+        assert not set(ids[train]) & set(ids[test])
+        assert (train | test).all()
+        assert 0.28 < test.mean() < 0.38
 
 
 def test_folds_do_not_follow_the_hold_out() -> None:
@@ -120,8 +120,8 @@ def test_folds_do_not_follow_the_hold_out() -> None:
     folds = make_folds(kept, None)
 
     assert len(kept.churned) < len(rows.churned)
-    for _, judged in folds.pairs:
-        assert 0.28 < judged.mean() < 0.38
+    for _, test in folds.pairs:
+        assert 0.28 < test.mean() < 0.38
 
 
 def test_every_point_of_the_search_is_tried() -> None:
@@ -216,7 +216,9 @@ def test_backtest_s_rows_decide_nothing() -> None:
     again, _, other = choose(_history(), turned, recipe, COLUMNS, HORIZON)
 
     assert again == chosen
-    plain, without = ([each.model_copy(update={"backtest": None}) for each in told] for told in (leaderboard, other))
+    plain, without = (
+        [each.model_copy(update={"backtest": None}) for each in listed] for listed in (leaderboard, other)
+    )
     assert plain == without
     assert [each.backtest for each in leaderboard] != [each.backtest for each in other]
 
@@ -227,9 +229,9 @@ def test_figures_are_the_means_over_the_folds(horizon: int | None) -> None:
     recipe = Recipe(candidates=(_logistic(),))
     rows = _history()
     measured = []
-    for learnt, judged in make_folds(rows, horizon).pairs:
-        pipeline = fit(rows.keep(learnt), recipe.chosen("logistic_regression", {}), COLUMNS)
-        part = rows.keep(judged)
+    for train, test in make_folds(rows, horizon).pairs:
+        pipeline = fit(rows.keep(train), recipe.chosen("logistic_regression", {}), COLUMNS)
+        part = rows.keep(test)
         measured.append(measure(part.churned, predict(pipeline, part.features, COLUMNS)))
 
     _, _, (only,) = choose(rows, _holdout(), recipe, COLUMNS, horizon)
@@ -273,7 +275,7 @@ def test_fold_that_cannot_be_learnt_from_is_passed_over(churners: int, calibrati
     """A first fold with too few churners to fit on does not stop the comparison that the others allow."""
     rows = _with_churners(_rows(900, seed=1, days=(0, 35, 42, 79, 86)), 0, churners)
     recipe = Recipe(candidates=(_logistic(),), calibration=calibration)
-    assert [int(rows.churned[learnt].sum()) > 50 for learnt, _ in make_folds(rows, HORIZON).pairs] == [
+    assert [int(rows.churned[train].sum()) > 50 for train, _ in make_folds(rows, HORIZON).pairs] == [
         False,
         False,
         True,
