@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from pandas.api.types import is_float_dtype
 
 from churn_assets.core.arrow.conversion import to_customers, with_snapshot_date
 from churn_assets.core.arrow.dictionaries import as_coded
@@ -40,10 +41,29 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
     if missing := [name for name in profile.feature_columns if name not in features]:
         raise ProfileError(f"profile {profile.name}: add_features gives no column {', '.join(missing)}")
     schema = features_schema(profile, features)
+    _refuse_infinities(features, profile, day)
     columns = [customers.column(profile.id_column)]
     columns += [_to_arrow(features[field.name], field.type) for field in list(schema)[1:]]
     rows = pa.Table.from_arrays(columns, names=schema.names)
     return rows.cast(as_coded(schema, rows.schema))
+
+
+def _refuse_infinities(features: pd.DataFrame, profile: Profile, day: dt.date) -> None:
+    """An infinity is a slip of the feature code, which some estimators take and others do not.
+
+    Raises:
+        ProfileError: naming the feature, and how many customers have one.
+    """
+    for name in profile.feature_columns:
+        values = features[name]
+        if not is_float_dtype(values.dtype):
+            continue
+        cells = values.to_numpy(dtype="float64", na_value=np.nan)
+        if len(cells) and not np.isfinite([cells.min(), cells.max()]).all() and (count := int(np.isinf(cells).sum())):
+            raise ProfileError(
+                f"profile {profile.name}: add_features gives feature {name} an infinity for {count} of {len(cells)} "
+                f"customers of {day} looked at: is something divided by zero? give a missing value there, or a bound"
+            )
 
 
 def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.DataFrame:

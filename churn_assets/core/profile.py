@@ -117,7 +117,12 @@ class Profile:
             raise ProfileError(f"profile: the label's horizon_days is {self.label.horizon_days}; it must be 1 or more")
         if missing := sorted(wanted - columns.keys()):
             raise ProfileError(f"profile: the schema lacks the column(s) {', '.join(missing)}")
-        if reserved := sorted(RESERVED & columns.keys()):
+        folded = [name.casefold() for name in columns]
+        if alike := sorted(name for name in columns if folded.count(name.casefold()) > 1):
+            raise ProfileError(
+                f"profile: the columns {', '.join(alike)} differ only in case, which a table cannot tell apart; rename"
+            )
+        if reserved := sorted(name for name in columns if name.casefold() in RESERVED):
             raise ProfileError(
                 f"profile: the schema has the column(s) {', '.join(reserved)}, which the tables add; rename"
             )

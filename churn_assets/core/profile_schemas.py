@@ -77,6 +77,26 @@ def features_schema(profile: Profile, features: pd.DataFrame) -> pa.Schema:
     return pa.schema(fields)
 
 
+def _check_categories(name: str, declared: pd.CategoricalDtype, column: Any) -> None:
+    """Categories are stored, and compared, as text.
+
+    Raises:
+        ProfileError: they, or what a check allows, are something else: every cell would be unknown.
+    """
+    allowed = [value for check in column.checks for value in _listed(check)]
+    categories = () if declared.categories is None else declared.categories
+    if odd := [value for value in (*categories, *allowed) if not isinstance(value, str)]:
+        raise ProfileError(
+            f"profile: column {name!r} is a categorical over {odd[0]!r}, which is no text: write its categories, and "
+            f"what isin allows, as text such as {str(odd[0])!r}"
+        )
+
+
+def _listed(check: Any) -> tuple[Any, ...]:
+    statistics = check.statistics or {}
+    return tuple(statistics.get("allowed_values", ())) + tuple(statistics.get("forbidden_values", ()))
+
+
 def _storage_type(name: str, column: Any) -> pa.DataType:
     """The Arrow type in which a column of a pandera schema is stored.
 
@@ -85,6 +105,7 @@ def _storage_type(name: str, column: Any) -> pa.DataType:
     """
     declared = getattr(column.dtype, "type", None)
     if isinstance(declared, pd.CategoricalDtype):
+        _check_categories(name, declared, column)
         return pa.string()
     dtype = pd.Series([], dtype=declared).dtype if declared is not None else np.dtype(object)
     if isinstance(dtype, np.dtype) and dtype.kind in "iub" and column.nullable:
@@ -92,7 +113,12 @@ def _storage_type(name: str, column: Any) -> pa.DataType:
             f"profile: column {name!r} is nullable, which {dtype} cannot be; "
             "annotate it as pd.Int64Dtype or pd.BooleanDtype"
         )
-    if dtype.kind not in "iufbMO" or (dtype.kind == "O" and not isinstance(dtype, pd.StringDtype)):
+    if dtype.kind == "u":
+        raise ProfileError(
+            f"profile: column {name!r} is {dtype}, and a table has no unsigned numbers: annotate it as int or "
+            "pd.Int64Dtype, with Field(ge=0)"
+        )
+    if dtype.kind not in "ifbMO" or (dtype.kind == "O" and not isinstance(dtype, pd.StringDtype)):
         dtype = None
     if dtype is None or isinstance(dtype, pd.DatetimeTZDtype):
         raise ProfileError(

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from churn_assets.app.scores.snapshot import ScoreSnapshot, end_of
+from churn_assets.app.scores.snapshot import ScoreSnapshot
 from churn_assets.app.web.problems import Refusal
+from churn_assets.core.days import end_of_day
 from churn_assets.core.errors import LookupFault
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
@@ -149,7 +150,7 @@ class CurrentScores:
         return None
 
     def _snapshot(self, published: PublishedDay, lookups: LookupCache) -> ScoreSnapshot:
-        ended = end_of(published.scores.day, self._timezone)
+        ended = end_of_day(published.scores.day, self._timezone)
         return ScoreSnapshot(published, lookups.get(published.scores), ended, self.options.fresh_hours)
 
     def _no_scores(self) -> Refusal:

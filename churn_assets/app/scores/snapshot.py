@@ -4,17 +4,11 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 from json.encoder import encode_basestring
-from zoneinfo import ZoneInfo
 
 from churn_assets.storage.lookup.reader import Lookup, LookupHit
 from churn_assets.storage.tables.delta_log import PublishedDay
 
-__all__ = ["ScoreSnapshot", "end_of"]
-
-
-def end_of(day: dt.date, timezone: str) -> dt.datetime:
-    """The moment a snapshot day ends; days of 23 and 25 hours too."""
-    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(timezone)).astimezone(dt.UTC)
+__all__ = ["ScoreSnapshot"]
 
 
 class ScoreSnapshot:

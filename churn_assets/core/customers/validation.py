@@ -41,12 +41,13 @@ from churn_assets.core.customers.fast_checks import (
     row_by_row,
     suspect_rows,
 )
+from churn_assets.core.days import end_of_day
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema
 from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED
 
-__all__ = ["FaultCount", "ValidationCounts", "ValidationResult", "audit_quarantine", "validate"]
+__all__ = ["FaultCount", "ValidationCounts", "ValidationResult", "audit_quarantine", "audit_so_far", "validate"]
 
 LONGEST_EXAMPLE = 60
 
@@ -110,7 +111,9 @@ class ValidationCounts:
         return [FaultCount(*key, rows, self.examples[key]) for key, rows in self.faults.most_common()]
 
 
-def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) -> ValidationResult:
+def validate(
+    raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array, timezone: str = "UTC"
+) -> ValidationResult:
     """Split rows of `raw_customers` into valid and quarantined ones, in their order.
 
     Args:
@@ -118,12 +121,13 @@ def validate(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) 
         profile: whose schema, id and past columns hold.
         day: the snapshot date.
         repeated: the rows whose id is not unique in the partition, as `mark_duplicates` gives them.
+        timezone: by whose clock the day ends.
     """
     plan = check_plan(profile)
     suspects = suspect_rows(raw, plan)
     if suspects is None:
         plan, suspects = row_by_row(profile), {}
-    return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated)), plan, suspects)
+    return _split(raw, profile, set(_cell_faults(raw, profile, day, repeated, timezone)), plan, suspects)
 
 
 def _split(
@@ -158,16 +162,33 @@ def audit_quarantine(counts: ValidationCounts, raw_rows: int, max_share: float, 
             "nothing was published"
         )
     share = counts.quarantined / raw_rows if raw_rows else 1.0
-    if counts.valid and share <= max_share:
-        return
+    if not counts.valid or share > max_share:
+        raise _too_many_broken(counts, raw_rows, max_share, where)
+
+
+def audit_so_far(counts: ValidationCounts, raw_rows: int, max_share: float, where: str) -> None:
+    """Refuse a day as soon as more of its rows are broken than may be: the rest cannot mend that.
+
+    Raises:
+        AuditFailed: as `audit_quarantine`, of what was seen by then.
+    """
+    if counts.quarantined > max_share * raw_rows and counts.valid + counts.quarantined < raw_rows:
+        raise _too_many_broken(counts, raw_rows, max_share, where)
+
+
+def _too_many_broken(counts: ValidationCounts, raw_rows: int, max_share: float, where: str) -> AuditFailed:
     worst = "; ".join(
         f"column {fault.column}: {fault.check} broken in {fault.rows} rows (such as {_shown(fault.example)})"
         for fault in counts.worst[:5]
     )
-    limit = "no valid row is left" if not counts.valid else f"validation.max_quarantined_share is {max_share:g}"
-    raise AuditFailed(
-        f"{where}: {counts.quarantined} of {raw_rows} rows are broken and {limit}: {worst or 'it holds no rows'}; "
-        "nothing was published: mend the source, or the profile's schema if it is too strict"
+    seen = counts.valid + counts.quarantined
+    so_far = f" among the first {seen} looked at" if seen < raw_rows else ""
+    none_left = not counts.valid and seen == raw_rows
+    limit = "no valid row is left" if none_left else f"validation.max_quarantined_share is {max_share:g}"
+    return AuditFailed(
+        f"{where}: {counts.quarantined} of {raw_rows} rows are broken{so_far} and {limit}: "
+        f"{worst or 'it holds no rows'}; nothing was published: mend the source, or the profile's schema if it is too "
+        "strict"
     )
 
 
@@ -181,7 +202,7 @@ def _drop_rescued(raw: pa.Table, profile: Profile) -> pa.Table:
     return raw.select(customers_schema(profile).names)
 
 
-def _cell_faults(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array) -> Iterator[Fault]:
+def _cell_faults(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Array, timezone: str) -> Iterator[Fault]:
     rescued = _rescued_cells(raw)
     for row, cells in rescued.items():
         for name, text in cells.items():
@@ -192,11 +213,16 @@ def _cell_faults(raw: pa.Table, profile: Profile, day: dt.date, repeated: pa.Arr
             if fault.check != "not_null" or name not in rescued.get(fault.row, {}):
                 yield fault
     yield from _faults_at(repeated, raw.column(profile.id_column), profile.id_column, "unique")
-    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
     for name in profile.past_columns:
         times = raw.column(name)
-        after = pc.greater_equal(times, pa.scalar(midnight, times.type))
-        yield from _faults_where(after, times, name, "not_after_snapshot")
+        yield from _faults_where(_after(times, day, timezone), times, name, "not_after_snapshot")
+
+
+def _after(times: pa.ChunkedArray, day: dt.date, timezone: str) -> pa.ChunkedArray:
+    """Which of the times lie behind the end of a day; a mere date, stored as its midnight, counts as the date it is."""
+    end = pa.scalar(end_of_day(day, timezone), times.type)
+    next_date = pa.scalar(dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC), times.type)
+    return pc.or_(pc.greater_equal(times, end), pc.equal(times, next_date))
 
 
 def _value_faults(values: pa.ChunkedArray, name: str, dtype: Any, *, required: bool) -> Iterator[Fault]:

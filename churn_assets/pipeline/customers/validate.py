@@ -4,10 +4,11 @@ What a broken row is stands in `core.customers.validation`, how bytes are kept i
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,13 @@ from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.arrow.dictionaries import as_coded
 from churn_assets.core.customers.duplicates import adjacent_ids, mark_duplicates
-from churn_assets.core.customers.validation import FaultCount, ValidationCounts, audit_quarantine, validate
+from churn_assets.core.customers.validation import (
+    FaultCount,
+    ValidationCounts,
+    audit_quarantine,
+    audit_so_far,
+    validate,
+)
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.profile_schemas import categorical_columns, customers_schema, quarantine_schema, raw_schema
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
@@ -24,7 +31,7 @@ from churn_assets.storage.layout import part_name
 from churn_assets.storage.tables.parquet import end_ids, read_batches, write_part
 from churn_assets.storage.tables.versions import PartitionVersion, Staged, parts_of
 
-__all__ = ["QuarantinedCustomers", "ValidCustomers", "validate_customers", "validation_inputs"]
+__all__ = ["QuarantinedCustomers", "ValidCustomers", "is_validated", "validate_customers", "validation_inputs"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,9 @@ def validate_customers(chain: Chain, day: dt.date, run: RunContext) -> tuple[Val
     key = chain.profile.id_column
     expected = (chain.customers.current(day), chain.quarantined.current(day))
     with chain.quarantined.scratch() as broken:
-        valid, counts = _split(chain, raw, broken)
         try:
-            audit_quarantine(counts, raw.rows, chain.validation.max_quarantined_share, f"customers {day}")
+            valid, counts = _split(chain, raw, broken)
         except AuditFailed as error:
-            chain.customers.discard(valid)
             raise AuditFailed(f"{error} ({_source_of(chain, raw)})") from error
         quarantined = chain.quarantined.write(
             day, quarantine_schema(chain.profile), key, read_batches(parts_of(broken))
@@ -89,8 +94,10 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, V
             def valid_rows() -> Iterator[pa.Table]:
                 batches = raw.batches(part=part, categories=categorical_columns(profile))
                 for batch, repeated in mark_duplicates(batches, key, *adjacent_ids(ends, part)):
-                    result = validate(batch.cast(as_coded(given, batch.schema)), profile, raw.day, repeated)
+                    rows = batch.cast(as_coded(given, batch.schema))
+                    result = validate(rows, profile, raw.day, repeated, chain.timezone)
                     counts.add(result)
+                    audit_so_far(counts, raw.rows, chain.validation.max_quarantined_share, f"customers {raw.day}")
                     quarantined.write_table(result.quarantined)
                     yield result.valid
 
@@ -103,12 +110,23 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, V
         for one in ordered_map(partial(split_part, folder), raw.parts):
             counts.join(one)
 
+        audit_quarantine(counts, raw.rows, chain.validation.max_quarantined_share, f"customers {raw.day}")
+
     return chain.customers.stage(raw.day, columns, split_all), counts
 
 
 def validation_inputs(chain: Chain, raw_version: str) -> dict[str, str]:
     """What `customers` of a day are made of: equal inputs mean equal rows."""
-    return {"raw_version": raw_version, "profile_digest": chain.profile.source_digest}
+    return {
+        "raw_version": raw_version,
+        "profile_digest": chain.profile.source_digest,
+        **({} if chain.timezone == "UTC" else {"timezone": chain.timezone}),  # as commits were before days had a zone
+    }
+
+
+def is_validated(details: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
+    """Whether `customers` of a day, by the details of their commit, were made of these inputs."""
+    return all(details.get(name) == inputs.get(name) for name in ("raw_version", "profile_digest", "timezone"))
 
 
 def _source_of(chain: Chain, raw: PartitionVersion) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 
 from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.customers.land import land_customers
-from churn_assets.pipeline.customers.validate import validate_customers, validation_inputs
+from churn_assets.pipeline.customers.validate import is_validated, validate_customers, validation_inputs
 from churn_assets.pipeline.features import featurize_customers, is_fresh
-from churn_assets.storage.tables.commits import Event
 
 __all__ = ["available_days", "land_history"]
 
@@ -34,7 +33,7 @@ def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], 
             raw = land_customers(chain, day, run)
             run.landed.append(raw)
             raw_version = raw.published.version
-        if day in validated and _is_made_of(validated[day], validation_inputs(chain, raw_version)):
+        if day in validated and is_validated(validated[day].commit.details, validation_inputs(chain, raw_version)):
             version = validated[day].version
         else:
             valid, quarantined = validate_customers(chain, day, run)
@@ -44,7 +43,3 @@ def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], 
             run.landed.append(featurize_customers(chain, day, run))
         if count % LOGGED_EVERY == 0 or count == len(days):
             logger.info("history: %d of the %d days that training looks at are there", count, len(days))
-
-
-def _is_made_of(event: Event, inputs: dict[str, str]) -> bool:
-    return inputs.items() <= event.commit.details.items()

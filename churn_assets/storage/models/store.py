@@ -4,7 +4,11 @@ import hashlib
 import logging
 import shutil
 import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +103,8 @@ class ModelStore:
         import joblib  # noqa: PLC0415  # cards are read without it
 
         try:
-            return joblib.load(path), card
+            with _one_line_for_other_versions(card):
+                return joblib.load(path), card
         except Exception as error:
             raise ModelFault(
                 f"{path} cannot be opened by the installed libraries ({type(error).__name__}: {error}); "
@@ -234,3 +239,20 @@ def _write_kernel(kernel: "TreeKernel", path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _one_line_for_other_versions(card: ModelCard) -> Iterator[None]:
+    """One line of the log where scikit-learn warns of each object that another version of it made.
+
+    Whether the model still is what it was, its golden rows decide.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    others = [warning for warning in caught if warning.category.__name__ != "InconsistentVersionWarning"]
+    for warning in others:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if len(others) < len(caught):
+        made, here = card.libraries.get("scikit-learn", "another version"), version("scikit-learn")
+        logger.warning("model %s was made by scikit-learn %s and is opened by %s", card.model_version, made, here)

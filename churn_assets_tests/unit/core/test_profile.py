@@ -204,3 +204,15 @@ def test_feature_digest_tells_features_apart() -> None:
     assert MEMBERS.feature_digest({"b": 2, "a": 1}) == digest
     assert digest not in others
     assert len(set(others)) == 4
+
+
+@pytest.mark.parametrize("twin", ["Visits", "VISITS", "Snapshot_Date"])
+def test_columns_that_differ_only_in_case_are_refused(twin: str) -> None:
+    """A table cannot tell them apart, and neither one from a column that it adds itself."""
+    schema = pandera.DataFrameSchema(
+        {"customer_id": pandera.Column(str), "visits": pandera.Column(int), twin: pandera.Column(int)}
+    )
+    model = type("Members", (pandera.DataFrameModel,), {"to_schema": classmethod(lambda _: schema)})
+
+    with pytest.raises(ProfileError, match=r"differ only in case|which the tables add"):
+        profile_of(model, feature_columns=("visits",))

@@ -171,3 +171,34 @@ def test_other_features_are_refused(values: "pd.Series[Any]") -> None:
 
     with pytest.raises(ProfileError, match=rf"feature 'odd' is {values.dtype}".replace("[", r"\[")):
         features_schema(profile, pd.DataFrame({"odd": values}))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint64", pd.UInt16Dtype()])
+def test_unsigned_numbers_are_refused_at_once(kind: Any) -> None:
+    """A table has none: the sentence says what to write instead, and not what the table made of it some night."""
+
+    class Members(pandera.DataFrameModel):
+        customer_id: str
+        visits: Any = pandera.Field()
+
+    schema = Members.to_schema().update_column("visits", dtype=kind)
+    profile = profile_of(Members)
+    object.__setattr__(profile, "checks", schema)
+
+    with pytest.raises(ProfileError, match=r"column 'visits' is [uU][iI]nt.*unsigned.*annotate it as int"):
+        customers_schema(profile)
+
+
+@pytest.mark.parametrize(
+    ("categories", "field"),
+    [([1, 2, 3], {}), ([True, False], {}), (None, {"isin": [1, 2, 3]}), (["a", 1], {}), (["1"], {"notin": [2.5]})],
+)
+def test_categories_that_are_no_text_are_refused(categories: Any, field: dict[str, Any]) -> None:
+    """Categories are stored as text: over numbers every cell would be unknown, and its feature empty."""
+
+    class Members(pandera.DataFrameModel):
+        customer_id: str
+        plan: pd.CategoricalDtype = pandera.Field(dtype_kwargs={"categories": categories}, **field)
+
+    with pytest.raises(ProfileError, match=r"column 'plan' is a categorical over .*, which is no text"):
+        customers_schema(profile_of(Members))

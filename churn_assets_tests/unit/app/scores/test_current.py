@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from churn_assets.app.factory import build_app
-from churn_assets.app.scores.snapshot import end_of
+from churn_assets.core.days import end_of_day
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.tables.commits import Commit
@@ -40,7 +40,7 @@ SWAPS = 50
 )
 def test_a_day_ends_at_its_midnight(day: dt.date, timezone: str, end: str) -> None:
     """In the configured time zone, on days of 23 and 25 hours too."""
-    ended = end_of(day, timezone)
+    ended = end_of_day(day, timezone)
 
     assert ended.isoformat() == end
 
@@ -49,7 +49,7 @@ def test_a_day_ends_at_its_midnight(day: dt.date, timezone: str, end: str) -> No
 def test_scores_are_stale_a_second_after_their_freshness(tmp_path: Path, late: int, *, stale: bool) -> None:
     """Up to the last second they are fresh."""
     publish_scores(tmp_path, rows_of({"c1": 0.9}))
-    until = end_of(DAY, "Asia/Tokyo") + dt.timedelta(hours=1.5)
+    until = end_of_day(DAY, "Asia/Tokyo") + dt.timedelta(hours=1.5)
 
     with asking(make_app(tmp_path, until + dt.timedelta(seconds=late), "Asia/Tokyo", fresh_hours=1.5)) as client:
         told = client.get("/v1/scores/c1").json()

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from churn_assets.core.arrow.conversion import to_customers
 from churn_assets.core.customers.duplicates import mark_duplicates
-from churn_assets.core.customers.validation import ValidationCounts, ValidationResult, audit_quarantine, validate
+from churn_assets.core.customers.validation import (
+    ValidationCounts,
+    ValidationResult,
+    audit_quarantine,
+    audit_so_far,
+    validate,
+)
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema
@@ -288,6 +294,44 @@ def test_batch_of_no_rows() -> None:
     verdict = validate(raw_of(MEMBERS, member_columns(1)).slice(0, 0), MEMBERS, SNAPSHOT, NONE_REPEATED)
 
     assert (verdict.valid.num_rows, verdict.quarantined.num_rows) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "time", "passes"),
+    [
+        ("America/New_York", "2026-02-01T04:59:59Z", True),  # the evening of the day, there
+        ("America/New_York", "2026-02-01T05:00:00Z", False),
+        ("America/New_York", "2026-02-01", False),  # a mere date of the next day
+        ("America/New_York", "2026-01-31", True),
+        ("Asia/Tokyo", "2026-01-31T14:59:59Z", True),
+        ("Asia/Tokyo", "2026-01-31T15:00:00Z", False),  # the next morning, there
+        ("Asia/Tokyo", "2026-01-31", True),
+        ("Asia/Tokyo", "2026-02-01", False),
+        ("UTC", "2026-01-31T23:59:59.999999Z", True),
+        ("UTC", "2026-02-01T00:00:00Z", False),
+    ],
+)
+def test_a_day_ends_where_its_time_zone_says(timezone: str, time: str, *, passes: bool) -> None:
+    """A time is held against the end of the day by the company's clock: no evening is lost, no morning is let in."""
+    raw = raw_of(MEMBERS, member_columns(1) | {"since": [time], "last_visit": [None]})
+
+    result = validate(raw, MEMBERS, SNAPSHOT, NONE_REPEATED, timezone)
+
+    assert (result.valid.num_rows == 1) == passes
+
+
+def test_a_day_of_which_too_much_is_broken_is_refused_before_its_end() -> None:
+    """As soon as more rows are broken than may be, it is told, with how many were looked at; not a row earlier."""
+    counts = ValidationCounts(valid=10, quarantined=50)
+    counts.faults["plan", "category"] = 50
+    counts.examples["plan", "category"] = "gold"
+
+    audit_so_far(counts, 1_000, 0.05, "customers 2026-01-31")
+    counts.quarantined = 51
+    with pytest.raises(
+        AuditFailed, match=r"51 of 1000 rows are broken among the first 61 looked at.*category broken in 50"
+    ):
+        audit_so_far(counts, 1_000, 0.05, "customers 2026-01-31")
 
 
 def test_time_beyond_the_calendar_is_a_fault() -> None:
