@@ -120,18 +120,12 @@ class PublishedScores:
             partial.unlink(missing_ok=True)
         return scored.rows
 
-    def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
-        """The day that is named, or the scored days of a range.
+    def days_between(self, first: dt.date, last: dt.date) -> list[dt.date]:
+        """The scored days from `first` to `last`, both included, in order.
 
         Raises:
-            InputError: neither or both are given, or the range holds no scores.
+            InputError: there are none.
         """
-        if date and not (first or last):
-            return [date]
-        if date or not (first and last) or first > last:
-            raise InputError(
-                "give either --date D, or --from D --to-date D with the earlier day first (--to names a version)"
-            )
         days = [day for day in self.table.days() if first <= day <= last]
         if not days:
             raise InputError(f"no day from {first} to {last} has scores")
