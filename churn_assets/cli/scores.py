@@ -61,12 +61,12 @@ def diff(
     """Show what changed between two versions of a day's scores."""
     from churn_assets.storage.scores.diff import difference
 
-    told = difference(open_scores(load_settings()), date.date(), before, after)
+    comparison = difference(open_scores(load_settings()), date.date(), before, after)
     if json:
-        output.print_json(told)
+        output.print_json(comparison)
     else:
-        moved = told.pop("largest_changes")
-        output.print_tree(f"Scores of {date.date()}", told)
+        moved = comparison.pop("largest_changes")
+        output.print_tree(f"Scores of {date.date()}", comparison)
         if moved:
             output.print_table("Largest changes", list(moved[0]), [list(each.values()) for each in moved])
 
@@ -86,10 +86,10 @@ def rollback(
     days = days_to_roll_back(table, as_date(date), as_date(first), as_date(last))
 
     def report(each: dict[str, Any]) -> None:
-        told = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
-        told |= {"actor": current_user(), "model_version": each["model_version"]}
-        told |= {"dagster/partition_row_count": each["rows"]}
-        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), told)
+        metadata = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
+        metadata |= {"actor": current_user(), "model_version": each["model_version"]}
+        metadata |= {"dagster/partition_row_count": each["rows"]}
+        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata)
 
     moved = table.rollback(days, to, current_user(), required_reason(reason), report)
     if json:
@@ -126,10 +126,10 @@ def trace(
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores.trace import trace_score
 
-    told = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
+    origin = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
     if json:
-        output.print_json(told)
+        output.print_json(origin)
     else:
-        inputs = told["model"].pop("inputs")
-        told["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
-        output.print_tree(f"{customer}, {told['snapshot_date']}", told)
+        inputs = origin["model"].pop("inputs")
+        origin["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
+        output.print_tree(f"{customer}, {origin['snapshot_date']}", origin)

@@ -139,7 +139,7 @@ class PublishedScores:
         reason: str,
         report: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> list[dict[str, Any]]:
-        """Make the version before the current one (or `to`) current again on each of `days`; `report` is told of each.
+        """Make the version before the current one (or `to`) current again on each of `days`; `report` gets each.
 
         Every day is looked at before the first is moved.
 
@@ -157,8 +157,8 @@ class PublishedScores:
             commit = Commit("rollback", actor, reason, model_version=model, details=made.commit.details)
             before, now = self.table.rollback(day, target, commit)
             seconds = round(time.perf_counter() - started, 3)
-            told = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
-            moved.append(told | {"model_version": model, "rows": made.rows})
+            row = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
+            moved.append(row | {"model_version": model, "rows": made.rows})
             report(moved[-1])
         return moved
 

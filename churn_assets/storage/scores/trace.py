@@ -62,14 +62,14 @@ def _event(table: Table, day: dt.date, version: str) -> Event:
 
 def _version(event: Event) -> dict[str, Any]:
     commit = event.commit
-    told = {
+    details = {
         "version": event.version,
         "published_at": event.published_at,
         "actor": commit.actor,
         "run_id": commit.run_id,
         "code_revision": commit.code_revision,
     }
-    return told | {name: commit.details[name] for name in ("hindsight", "pinned") if name in commit.details}
+    return details | {name: commit.details[name] for name in ("hindsight", "pinned") if name in commit.details}
 
 
 def _features(layout: Layout, day: dt.date, version: str, key: str, customer: str) -> dict[str, Any]:
