@@ -266,6 +266,30 @@ def test_a_day_that_is_made_again_holds_up_no_other(table: Table, monkeypatch: p
     assert sorted(made) == [DAY, other]
 
 
+def test_whoever_waits_for_a_lookup_shares_the_lock_of_those_who_come_later(table: Table) -> None:
+    """Also where what was opened is closed at once, so that the next two make it: one after the other."""
+    lookups = LookupCache(table.root, keep=0)
+    scores = table.version(DAY)
+    waiting = lookups._lock_of((DAY, scores.version))
+
+    lookups.get(scores)
+
+    assert lookups._lock_of((DAY, scores.version)) is waiting
+
+
+def test_a_lookup_that_cannot_be_made_leaves_no_lock(table: Table) -> None:
+    """However many damaged versions are asked for, nothing is kept of them."""
+    scores = table.version(DAY)
+    shutil.rmtree(table.root / "_lookup")
+    scores.files[0].write_bytes(b"PAR1 no more")
+    lookups = LookupCache(table.root)
+
+    with pytest.raises(LookupFault):
+        lookups.get(scores)
+
+    assert len(lookups._opening) == 0
+
+
 def test_an_open_lookup_stays_readable_when_its_files_are_replaced(table: Table) -> None:
     """Whoever reads the old files goes on to read them, whole."""
     lookup = LookupCache(table.root).get(table.version(DAY))
