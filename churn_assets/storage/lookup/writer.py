@@ -37,7 +37,7 @@ from churn_assets.storage.lookup.format import (
 from churn_assets.storage.tables.parquet import read_batches
 from churn_assets.storage.tables.versions import Staged, parts_of
 
-__all__ = ["READ", "AtRiskRows", "LookupSegment", "lookup_beside", "place", "write_lookup", "write_segment"]
+__all__ = ["READ", "AtRiskRows", "LookupSegment", "place", "write_lookup", "write_segment", "write_staged_lookup"]
 
 READ = ("customer_id", "churn_probability", *ScoreLabels._fields)
 AT_RISK_LIMIT = 100_000
@@ -120,7 +120,7 @@ def write_segment(folder: Path, number: int, batches: Iterable[pa.Table]) -> Loo
     return LookupSegment(seen.rows, seen.labels, seen.total, seen.histogram, keys, seen.at_risk, written)
 
 
-def lookup_beside(root: Path, staged: Staged, segments: Sequence[LookupSegment] = ()) -> None:
+def write_staged_lookup(root: Path, staged: Staged, segments: Sequence[LookupSegment] = ()) -> None:
     """Write the lookup of a staged score version below its table's `root`, before the version is published.
 
     Args:
