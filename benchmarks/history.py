@@ -101,7 +101,6 @@ def readings(day: dt.date) -> dict[str, Callable[[Table], object]]:
         "days()": lambda table: table.days(),
         "version(day).read()": lambda table: table.version(day).read(),
         "history(day)": lambda table: table.history(day),
-        "events()": lambda table: table.events(),
     }
 
 

@@ -34,7 +34,7 @@ from churn_assets.core.scoring.rows import score_rows
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.lookup.cache import LookupCache
-from churn_assets.storage.lookup.writer import lookup_beside
+from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.table import Table
 
@@ -76,7 +76,7 @@ def publish(table: Table, customers: int) -> None:
     started = time.perf_counter()
     staged = table.write(DAY, SCORES, "customer_id", score_batches(customers))
     written = time.perf_counter()
-    lookup_beside(table.root, staged)
+    write_staged_lookup(table.root, staged)
     beside = time.perf_counter() - written
     table.publish(staged, None, Commit("score", "benchmark", model_version="20261114-86e6b2ab"))
     rows = f"{customers:,} customers"

@@ -20,7 +20,7 @@ from churn_assets.app.protocol import server_config
 from churn_assets.core.options import AppOptions
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.lookup.writer import lookup_beside
+from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import Published
 from churn_assets_tests.storage_factories import DAY, publish, stage
@@ -74,7 +74,7 @@ def scores_table(data_dir: Path) -> Table:
 def publish_scores(data_dir: Path, rows: pa.Table, day: dt.date = DAY, model: str = "m1") -> Published:
     """Publish scores as the night does, with their lookup."""
     table = scores_table(data_dir)
-    lookup_beside(table.root, stage(table, rows, day))
+    write_staged_lookup(table.root, stage(table, rows, day))
     return publish(table, rows, day, model_version=model)
 
 

@@ -1,16 +1,21 @@
 """Commands about published scores: read them, make an earlier version current again, trace one."""
 
+import datetime as dt
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import announce, current_user, load_settings, open_scores
 from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, required_reason
+from churn_assets.core.errors import InputError
 
-__all__ = ["commands"]
+if TYPE_CHECKING:
+    from churn_assets.storage.scores.published import PublishedScores
+
+__all__ = ["commands", "days_to_roll_back"]
 
 commands = typer.Typer()
 scores = typer.Typer(no_args_is_help=True, help="What the app reads, and every version of it.")
@@ -56,12 +61,12 @@ def diff(
     """Show what changed between two versions of a day's scores."""
     from churn_assets.storage.scores.diff import difference
 
-    told = difference(open_scores(load_settings()), date.date(), before, after)
+    comparison = difference(open_scores(load_settings()), date.date(), before, after)
     if json:
-        output.print_json(told)
+        output.print_json(comparison)
     else:
-        moved = told.pop("largest_changes")
-        output.print_tree(f"Scores of {date.date()}", told)
+        moved = comparison.pop("largest_changes")
+        output.print_tree(f"Scores of {date.date()}", comparison)
         if moved:
             output.print_table("Largest changes", list(moved[0]), [list(each.values()) for each in moved])
 
@@ -78,19 +83,36 @@ def rollback(
     """Make the version before the current one current again, at once; again to go further back."""
     settings = load_settings()
     table = open_scores(settings)
-    days = table.days(as_date(date), as_date(first), as_date(last))
+    days = days_to_roll_back(table, as_date(date), as_date(first), as_date(last))
 
     def report(each: dict[str, Any]) -> None:
-        told = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
-        told |= {"actor": current_user(), "model_version": each["model_version"]}
-        told |= {"dagster/partition_row_count": each["rows"]}
-        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), told)
+        metadata = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
+        metadata |= {"actor": current_user(), "model_version": each["model_version"]}
+        metadata |= {"dagster/partition_row_count": each["rows"]}
+        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata)
 
     moved = table.rollback(days, to, current_user(), required_reason(reason), report)
     if json:
         output.print_json(moved[0] if date else moved)
     else:
         output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
+
+
+def days_to_roll_back(
+    table: "PublishedScores", date: dt.date | None, first: dt.date | None, last: dt.date | None
+) -> list[dt.date]:
+    """The day that is named, or the scored days of a range.
+
+    Raises:
+        InputError: neither or both are given, or the range holds no scores.
+    """
+    if date and not (first or last):
+        return [date]
+    if date or not (first and last) or first > last:
+        raise InputError(
+            "give either --date D, or --from D --to-date D with the earlier day first (--to names a version)"
+        )
+    return table.days_between(first, last)
 
 
 @commands.command()
@@ -104,10 +126,10 @@ def trace(
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores.trace import trace_score
 
-    told = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
+    origin = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
     if json:
-        output.print_json(told)
+        output.print_json(origin)
     else:
-        inputs = told["model"].pop("inputs")
-        told["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
-        output.print_tree(f"{customer}, {told['snapshot_date']}", told)
+        inputs = origin["model"].pop("inputs")
+        origin["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
+        output.print_tree(f"{customer}, {origin['snapshot_date']}", origin)

@@ -1,4 +1,4 @@
-"""A part of a scoring as another process is told to do it: names of a profile, models and files, and no code.
+"""A part of a scoring as another process is asked to do it: names of a profile, models and files, and no code.
 
 That process opens them from the same `data_dir`, once, and proves that it gives the same bytes: its
 libraries and code are those of whoever asks, and the golden rows of each model come out the same to

@@ -13,7 +13,7 @@ from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
-from churn_assets.storage.lookup.writer import lookup_beside
+from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.commits import Commit, Event
 from churn_assets.storage.tables.versions import Published
 
@@ -147,7 +147,7 @@ def _details(
 
 def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: Commit, *, publish: bool) -> Published:
     if publish:
-        lookup_beside(chain.scores.root, scores.staged, scores.segments)
+        write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
         return chain.scores.publish(scores.staged, expected, commit)
     chain.scores.discard(scores.staged)
     return Published(scores.staged.version, changed=False)

@@ -9,6 +9,7 @@ import uuid
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
+from weakref import WeakValueDictionary
 
 from churn_assets.core.errors import DamagedVersion, LookupFault
 from churn_assets.storage.layout import lookup_folder
@@ -36,7 +37,7 @@ class LookupCache:
         self.root = root
         self.keep = keep
         self._open: OrderedDict[Version, Lookup] = OrderedDict()
-        self._opening: dict[Version, Lock] = {}
+        self._opening: WeakValueDictionary[Version, Lock] = WeakValueDictionary()  # as long as anybody asks
         self._lock = Lock()  # of the two above, held for no longer than it takes to look
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -49,15 +50,12 @@ class LookupCache:
         version = (scores.day, scores.version)
         if (lookup := self._kept(version)) is not None:
             return lookup
-        with self._lock:
-            opening = self._opening.setdefault(version, Lock())
-        with opening:
+        with self._lock_of(version):
             if (lookup := self._kept(version)) is not None:  # somebody else opened it meanwhile
                 return lookup
             lookup = self._open_or_make(scores)
             with self._lock:
                 self._open[version] = lookup
-                self._opening.pop(version, None)
                 while len(self._open) > self.keep:
                     self._open.popitem(last=False)
         return lookup
@@ -67,6 +65,11 @@ class LookupCache:
             if version in self._open:
                 self._open.move_to_end(version)
             return self._open.get(version)
+
+    def _lock_of(self, version: Version) -> Lock:
+        """The lock of a version, the same one for all who ask at the same time, also where nothing is kept for them."""
+        with self._lock:
+            return self._opening.setdefault(version, Lock())
 
     def close(self) -> None:
         """Remove what was made where nothing else is kept."""

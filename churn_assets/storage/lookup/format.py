@@ -46,7 +46,7 @@ BLOCK_BYTES = 1 << 20
 
 
 class ScoreLabels(NamedTuple):
-    """What a score says beside its probability: few combinations for millions of rows."""
+    """What a score says besides its probability: few combinations for millions of rows."""
 
     risk_tier: str
     action: str
@@ -89,8 +89,8 @@ class LookupCard:
 
     def write(self, folder: Path) -> None:
         """Write the card, which makes the folder a lookup."""
-        told = json.dumps({"format": FORMAT, **asdict(self)}, default=str, sort_keys=True)
-        (folder / CARD).write_text(json.dumps({"crc32": zlib.crc32(told.encode()), "card": told}))
+        content = json.dumps({"format": FORMAT, **asdict(self)}, default=str, sort_keys=True)
+        (folder / CARD).write_text(json.dumps({"crc32": zlib.crc32(content.encode()), "card": content}))
 
     @classmethod
     def read(cls, folder: Path, day: dt.date, version: str) -> "LookupCard":
@@ -99,16 +99,16 @@ class LookupCard:
         Raises:
             LookupFault: there is none, or it is damaged, or of another format, day or version.
         """
-        told = _told(folder)
-        if told["format"] != FORMAT:
-            raise LookupFault(f"{folder}: format {told['format']}, and this release reads {FORMAT}")
+        content = _content_of(folder)
+        if content["format"] != FORMAT:
+            raise LookupFault(f"{folder}: format {content['format']}, and this release reads {FORMAT}")
         card = cls(
-            snapshot_date=dt.date.fromisoformat(told["snapshot_date"]),
-            score_version=told["score_version"],
-            parts=tuple(LookupPart(*part) for part in told["parts"]),
-            kinds=tuple(ScoreLabels(*kind) for kind in told["kinds"]),
-            summary=DaySummary(**told["summary"]),
-            files={name: (size, crc) for name, (size, crc) in told["files"].items()},
+            snapshot_date=dt.date.fromisoformat(content["snapshot_date"]),
+            score_version=content["score_version"],
+            parts=tuple(LookupPart(*part) for part in content["parts"]),
+            kinds=tuple(ScoreLabels(*kind) for kind in content["kinds"]),
+            summary=DaySummary(**content["summary"]),
+            files={name: (size, crc) for name, (size, crc) in content["files"].items()},
         )
         if (card.snapshot_date, card.score_version) != (day, version):
             raise LookupFault(f"{folder}: it holds version {card.score_version} of {card.snapshot_date}")
@@ -145,15 +145,15 @@ def checksum(path: Path) -> int:
     return crc
 
 
-def _told(folder: Path) -> dict[str, Any]:
+def _content_of(folder: Path) -> dict[str, Any]:
     try:
         outer = json.loads((folder / CARD).read_bytes())
-        told = outer["card"]
-        if zlib.crc32(told.encode()) != outer["crc32"]:
+        text = outer["card"]
+        if zlib.crc32(text.encode()) != outer["crc32"]:
             raise LookupFault(f"{folder / CARD}: its content has changed since it was written")
-        card: dict[str, Any] = json.loads(told)
+        content: dict[str, Any] = json.loads(text)
     except OSError as error:
         raise LookupFault(f"{folder / CARD}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LookupFault(f"{folder / CARD}: this is no card of a lookup") from error
-    return card
+    return content

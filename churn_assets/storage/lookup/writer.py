@@ -1,7 +1,7 @@
 """Writing a key lookup: a segment for each part, by whichever core has its rows at hand, and all joined in order.
 
-Segments are made in any order and know nothing of each other. Of each the file of its rows stays as it is; joining
-looks at what else was gathered and at no row, so that it takes hardly any time, and no more memory for more customers.
+Segments are made in any order and know nothing of each other. The file of its rows stays as it is; joining looks at
+the rest of each segment and at no row, so that it takes hardly any time, and no more memory for more customers.
 """
 
 import datetime as dt
@@ -37,7 +37,7 @@ from churn_assets.storage.lookup.format import (
 from churn_assets.storage.tables.parquet import read_batches
 from churn_assets.storage.tables.versions import Staged, parts_of
 
-__all__ = ["READ", "AtRiskRows", "LookupSegment", "lookup_beside", "place", "write_lookup", "write_segment"]
+__all__ = ["READ", "AtRiskRows", "LookupSegment", "place", "write_lookup", "write_segment", "write_staged_lookup"]
 
 READ = ("customer_id", "churn_probability", *ScoreLabels._fields)
 AT_RISK_LIMIT = 100_000
@@ -46,7 +46,7 @@ LABELS_LIMIT = 1 << 16
 
 @dataclass(frozen=True)
 class LookupSegment:
-    """What was gathered of one part.
+    """What a lookup needs of one part.
 
     Attributes:
         rows: how many rows it holds.
@@ -99,7 +99,7 @@ class AtRiskRows:
 
 
 def write_segment(folder: Path, number: int, batches: Iterable[pa.Table]) -> LookupSegment:
-    """Write the file of a part's rows into `folder`, and gather the rest; how the rows are cut leaves no trace.
+    """Write the file of a part's rows into `folder`; its segment. How the rows are cut leaves no trace.
 
     Args:
         folder: made where it is not there.
@@ -120,7 +120,7 @@ def write_segment(folder: Path, number: int, batches: Iterable[pa.Table]) -> Loo
     return LookupSegment(seen.rows, seen.labels, seen.total, seen.histogram, keys, seen.at_risk, written)
 
 
-def lookup_beside(root: Path, staged: Staged, segments: Sequence[LookupSegment] = ()) -> None:
+def write_staged_lookup(root: Path, staged: Staged, segments: Sequence[LookupSegment] = ()) -> None:
     """Write the lookup of a staged score version below its table's `root`, before the version is published.
 
     Args:
@@ -206,7 +206,7 @@ def _summary(segments: Sequence[LookupSegment], labels: dict[ScoreLabels, int], 
 
 
 class _Seen:
-    """What a pass over the rows of a part gathers beside the rows themselves."""
+    """What a pass over the rows of a part counts and samples."""
 
     def __init__(self) -> None:
         self.rows = 0

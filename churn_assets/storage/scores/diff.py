@@ -32,7 +32,7 @@ def difference(scores: PublishedScores, day: dt.date, before: str | None, after:
     new = scores.version(day, after)
     old = scores.version(day, before or _published_before(scores, day, new.version))
     then, now = old.read(), new.read()
-    told = compare_scores(then, now)
+    comparison = compare_scores(then, now)
     return {
         SNAPSHOT_DATE: day,
         "from": old.version,
@@ -43,18 +43,18 @@ def difference(scores: PublishedScores, day: dt.date, before: str | None, after:
         "models_to": _models(now),
         "rows_from": old.rows,
         "rows_to": new.rows,
-        "added": new.rows - told["customers"],
-        "removed": old.rows - told["customers"],
-        "changed": told["changed"],
+        "added": new.rows - comparison["customers"],
+        "removed": old.rows - comparison["customers"],
+        "changed": comparison["changed"],
         "mean_from": _mean(then),
         "mean_to": _mean(now),
-        "mean_shift": told["mean_shift"],
+        "mean_shift": comparison["mean_shift"],
         "tiers_from": _tiers(then),
         "tiers_to": _tiers(now),
-        "tier_changed": told["tier_changed"],
-        "action_changed": told["action_changed"],
-        "rank_correlation": told["rank_correlation"],
-        "psi": told["psi"],
+        "tier_changed": comparison["tier_changed"],
+        "action_changed": comparison["action_changed"],
+        "rank_correlation": comparison["rank_correlation"],
+        "psi": comparison["psi"],
         "largest_changes": largest_changes(then, now, LISTED),
     }
 

@@ -120,18 +120,12 @@ class PublishedScores:
             partial.unlink(missing_ok=True)
         return scored.rows
 
-    def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
-        """The day that is named, or the scored days of a range.
+    def days_between(self, first: dt.date, last: dt.date) -> list[dt.date]:
+        """The scored days from `first` to `last`, both included, in order.
 
         Raises:
-            InputError: neither or both are given, or the range holds no scores.
+            InputError: there are none.
         """
-        if date and not (first or last):
-            return [date]
-        if date or not (first and last) or first > last:
-            raise InputError(
-                "give either --date D, or --from D --to-date D with the earlier day first (--to names a version)"
-            )
         days = [day for day in self.table.days() if first <= day <= last]
         if not days:
             raise InputError(f"no day from {first} to {last} has scores")
@@ -145,7 +139,7 @@ class PublishedScores:
         reason: str,
         report: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> list[dict[str, Any]]:
-        """Make the version before the current one (or `to`) current again on each of `days`; `report` is told of each.
+        """Make the version before the current one (or `to`) current again on each of `days`; `report` gets each.
 
         Every day is looked at before the first is moved.
 
@@ -163,8 +157,8 @@ class PublishedScores:
             commit = Commit("rollback", actor, reason, model_version=model, details=made.commit.details)
             before, now = self.table.rollback(day, target, commit)
             seconds = round(time.perf_counter() - started, 3)
-            told = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
-            moved.append(told | {"model_version": model, "rows": made.rows})
+            row = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
+            moved.append(row | {"model_version": model, "rows": made.rows})
             report(moved[-1])
         return moved
 

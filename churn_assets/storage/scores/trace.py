@@ -3,8 +3,6 @@
 import datetime as dt
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.layout import Layout
@@ -64,14 +62,14 @@ def _event(table: Table, day: dt.date, version: str) -> Event:
 
 def _version(event: Event) -> dict[str, Any]:
     commit = event.commit
-    told = {
+    details = {
         "version": event.version,
         "published_at": event.published_at,
         "actor": commit.actor,
         "run_id": commit.run_id,
         "code_revision": commit.code_revision,
     }
-    return told | {name: commit.details[name] for name in ("hindsight", "pinned") if name in commit.details}
+    return details | {name: commit.details[name] for name in ("hindsight", "pinned") if name in commit.details}
 
 
 def _features(layout: Layout, day: dt.date, version: str, key: str, customer: str) -> dict[str, Any]:
@@ -85,8 +83,7 @@ def _features(layout: Layout, day: dt.date, version: str, key: str, customer: st
 
 
 def _row(version: PartitionVersion, key: str, customer: str) -> dict[str, Any]:
-    stored = pq.read_schema(version.files[0]).field(key).type
-    rows = find_rows(version.files, key, customer if str(stored) == "string" else int(customer))
+    rows = find_rows(version.files, key, customer)
     if not rows:
         raise UnknownVersion(f"customer {customer!r} is not in version {version.version} of {version.day}")
     return rows[0]

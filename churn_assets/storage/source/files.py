@@ -102,7 +102,7 @@ class FileSource:
         """The rows of `files`; text as it stands in a CSV file, Parquet in its own types.
 
         Raises:
-            SourceFault: a file cannot be read; told before the first row, where its footer says so.
+            SourceFault: a file cannot be read; raised before the first row, where its footer says so.
         """
         for file in files:
             if file.size == 0:
@@ -110,10 +110,10 @@ class FileSource:
             if not _is_parquet(file.path) and not _is_csv(file.path):
                 raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
             if _is_parquet(file.path):
-                with _told_as_fault(file.path):
+                with _raised_as_fault(file.path):
                     pq.read_metadata(file.path)
         for file in files:
-            with _told_as_fault(file.path):
+            with _raised_as_fault(file.path):
                 read = _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path)
                 for batch in read:
                     yield file.path, batch
@@ -126,21 +126,21 @@ class FileSource:
 
 
 def chunks(arrived: Iterable[SourceBatch], rows: int) -> Iterator[list[SourceBatch]]:
-    """What is read one after the other, in lots of `rows` rows for side-by-side work; the last may be shorter."""
-    lot: list[SourceBatch] = []
+    """What is read one after the other, in chunks of `rows` rows for parallel work; the last may be shorter."""
+    chunk: list[SourceBatch] = []
     room = rows
     for path, batch in arrived:
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, room)
-            lot.append((path, piece))
-            start += piece.num_rows
-            room -= piece.num_rows
+            taken = batch.slice(start, room)
+            chunk.append((path, taken))
+            start += taken.num_rows
+            room -= taken.num_rows
             if not room:
-                yield lot
-                lot, room = [], rows
-    if lot:
-        yield lot
+                yield chunk
+                chunk, room = [], rows
+    if chunk:
+        yield chunk
 
 
 def _is_parquet(path: Path) -> bool:
@@ -152,12 +152,12 @@ def _is_csv(path: Path) -> bool:
 
 
 @contextmanager
-def _told_as_fault(path: Path) -> Iterator[None]:
+def _raised_as_fault(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        told = str(error).splitlines()[0][:200]
-        raise SourceFault(f"{path} cannot be read ({told}); export it again") from error
+        reason = str(error).splitlines()[0][:200]
+        raise SourceFault(f"{path} cannot be read ({reason}); export it again") from error
 
 
 def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:

@@ -59,15 +59,15 @@ def check_commits(root: Path, numbers: Iterable[int]) -> None:
 
 def set_aside_torn_commits(root: Path) -> list[Path]:
     """Rename the newest commit files as long as they hold no commit; where they lie now."""
-    aside: list[Path] = []
+    renamed: list[Path] = []
     with suppress(OSError):
         if not (root / LOG / HINT).read_bytes().strip():
             (root / LOG / HINT).unlink()  # only a hint, which is made again
     while (number := newest_commit(root)) >= 0 and _fault_of(path := commit_file(root, number)):
-        aside.append(path.rename(path.with_suffix(".json.torn")))
-    if aside:
+        renamed.append(path.rename(path.with_suffix(".json.torn")))
+    if renamed:
         fsync_folder(root / LOG)
-    return aside
+    return renamed
 
 
 def _fault_of(path: Path) -> str:

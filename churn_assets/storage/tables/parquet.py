@@ -150,12 +150,18 @@ def end_ids(path: Path, key: str) -> pa.Array:
         return pa.concat_arrays([first.column(key), *last.column(key)[-1:].chunks])
 
 
-def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[str, Any]]:
-    """The rows whose `key` is `wanted`: only row groups that can hold it are read, and nothing heavy is loaded."""
+def find_rows(paths: Iterable[Path], key: str, text: str) -> list[dict[str, Any]]:
+    """The rows whose `key`, text or a whole number, is written as `text`; none where no key could be.
+
+    Only row groups that can hold it are read, and nothing heavy is loaded.
+    """
     found: list[dict[str, Any]] = []
     for path in paths:
         with open_part(path) as file:
             column = file.schema_arrow.get_field_index(key)
+            wanted = _as_key(text, file.schema_arrow.field(column).type)
+            if wanted is None:
+                continue
             for number in range(file.num_row_groups):
                 bounds = file.metadata.row_group(number).column(column).statistics
                 if bounds is None or not bounds.has_min_max or bounds.min <= wanted <= bounds.max:
@@ -163,6 +169,17 @@ def find_rows(paths: Iterable[Path], key: str, wanted: str | int) -> list[dict[s
                     keys = group.column(key).to_pylist()  # comparing in Arrow would load pandas, for one row
                     found += [_row(group, at) for at, each in enumerate(keys) if each == wanted]
     return found
+
+
+def _as_key(text: str, stored: pa.DataType) -> str | int | None:
+    """The key that is written as `text`, None where there is none: 7 is written "7", and not "07" or "+7"."""
+    if not pa.types.is_integer(stored):
+        return text
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if str(number) == text else None
 
 
 def _row(table: pa.Table, at: int) -> dict[str, Any]:

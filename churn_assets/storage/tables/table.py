@@ -191,7 +191,7 @@ class Table:
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
             current = self._log.current(day)
-            if current == version and self._says_the_same(day, commit):
+            if current == version and self._repeats_newest(day, commit):
                 return Published(version, changed=attempt > 0)
             if current not in {expected, version}:
                 raise PartitionConflict(
@@ -216,7 +216,7 @@ class Table:
             return Published(version, changed=current != version)
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
 
-    def _says_the_same(self, day: dt.date, commit: Commit) -> bool:
+    def _repeats_newest(self, day: dt.date, commit: Commit) -> bool:
         """Whether the newest commit of `day` names the same model and inputs as `commit` would."""
         newest = next(self._log.backwards(day)).commit
         details = json.loads(json.dumps(commit.details, default=str))

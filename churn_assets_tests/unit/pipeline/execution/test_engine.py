@@ -10,7 +10,7 @@ from churn_assets.core.errors import AuditFailed
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.pipeline.execution.engine import LocalEngine
 from churn_assets.storage.layout import lookup_folder
-from churn_assets.storage.lookup.writer import lookup_beside
+from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets_tests.clusters import PART_ROWS, PARTS, an_evening
 
 
@@ -38,7 +38,7 @@ def test_a_lookup_is_made_of_what_was_read_back(tmp_path: Path, monkeypatch: pyt
         if for_app:
             for path in scores.staged.folder.glob("*.parquet"):
                 path.write_bytes(b"not to be read again")
-        lookup_beside(tmp_path, scores.staged, scores.segments)
+        write_staged_lookup(tmp_path, scores.staged, scores.segments)
         lookup = tmp_path / lookup_folder(scores.staged.day, scores.staged.version)
         found.append({path.name: path.read_bytes() for path in lookup.iterdir()})
 

@@ -23,7 +23,7 @@ from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup import cache as module
 from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.lookup.format import AT_RISK, CARD, KEYS
-from churn_assets.storage.lookup.writer import lookup_beside, write_lookup
+from churn_assets.storage.lookup.writer import write_lookup, write_staged_lookup
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.parquet import read_batches, write_part
 from churn_assets.storage.tables.table import Table
@@ -41,7 +41,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 200)
     table = Table(tmp_path / "churn_scores")
     rows = score_rows(ROWS)
-    lookup_beside(table.root, stage(table, rows))
+    write_staged_lookup(table.root, stage(table, rows))
     publish(table, rows)
     return table
 
@@ -141,7 +141,7 @@ def test_a_single_file_of_another_version_is_made_again(table: Table, name: str)
     """Files of two lookups beside one card are not believed."""
     other = Table(table.root.parent / "other" / "churn_scores")
     rows = score_rows(ROWS).slice(1)
-    lookup_beside(other.root, stage(other, rows))
+    write_staged_lookup(other.root, stage(other, rows))
     publish(other, rows)
     shutil.copy(folder_of(other) / name, folder_of(table) / name)
 
@@ -266,10 +266,34 @@ def test_a_day_that_is_made_again_holds_up_no_other(table: Table, monkeypatch: p
     assert sorted(made) == [DAY, other]
 
 
+def test_whoever_waits_for_a_lookup_shares_the_lock_of_those_who_come_later(table: Table) -> None:
+    """Also where what was opened is closed at once, so that the next two make it: one after the other."""
+    lookups = LookupCache(table.root, keep=0)
+    scores = table.version(DAY)
+    waiting = lookups._lock_of((DAY, scores.version))
+
+    lookups.get(scores)
+
+    assert lookups._lock_of((DAY, scores.version)) is waiting
+
+
+def test_a_lookup_that_cannot_be_made_leaves_no_lock(table: Table) -> None:
+    """However many damaged versions are asked for, nothing is kept of them."""
+    scores = table.version(DAY)
+    shutil.rmtree(table.root / "_lookup")
+    scores.files[0].write_bytes(b"PAR1 no more")
+    lookups = LookupCache(table.root)
+
+    with pytest.raises(LookupFault):
+        lookups.get(scores)
+
+    assert len(lookups._opening) == 0
+
+
 def test_an_open_lookup_stays_readable_when_its_files_are_replaced(table: Table) -> None:
     """Whoever reads the old files goes on to read them, whole."""
     lookup = LookupCache(table.root).get(table.version(DAY))
-    lookup_beside(table.root, stage(table, score_rows(ROWS)))
+    write_staged_lookup(table.root, stage(table, score_rows(ROWS)))
     shutil.rmtree(table.root / "_lookup")
 
     found = [lookup.find(f"c{number:07d}") for number in range(ROWS + 1)]

@@ -19,7 +19,7 @@ from churn_assets.storage.lookup import format as lookup_files
 from churn_assets.storage.lookup import writer
 from churn_assets.storage.lookup.format import ScoreLabels
 from churn_assets.storage.lookup.reader import Cursor, Lookup, _Part, open_lookup
-from churn_assets.storage.lookup.writer import READ, lookup_beside, write_lookup, write_segment
+from churn_assets.storage.lookup.writer import READ, write_lookup, write_segment, write_staged_lookup
 from churn_assets.storage.tables.parquet import read_batches, write_part
 from churn_assets.storage.tables.versions import Staged
 
@@ -222,8 +222,8 @@ def test_who_made_the_segments_and_when_leaves_no_trace(tmp_path: Path, order: l
         rows = read_batches([staged[1].folder / f"part-{number}.parquet"], READ, ScoreLabels._fields, rows=7)
         made[number] = write_segment(staged[1].folder / "lookup", number, rows)
 
-    lookup_beside(tmp_path / "one", staged[0])
-    lookup_beside(tmp_path / "other", staged[1], [made[number] for number in range(len(parts))])
+    write_staged_lookup(tmp_path / "one", staged[0])
+    write_staged_lookup(tmp_path / "other", staged[1], [made[number] for number in range(len(parts))])
 
     lookups = [tmp_path / name / lookup_folder(DAY, VERSION) for name in ("one", "other")]
     assert contents(lookups[0]) == contents(lookups[1])

@@ -302,3 +302,22 @@ def test_a_named_version_is_gone_back_to(scores: PublishedScores) -> None:
 
     assert moved[0]["to"] == first
     assert len(seen(scores, DAY)) == 5
+
+
+def test_the_days_of_a_range_are_those_that_have_scores(scores: PublishedScores) -> None:
+    """Both ends belong to the range, and a day that was never scored is passed over."""
+    for day in (DAYS[0], DAYS[2]):
+        publish(scores.table, score_rows(5), day)
+
+    days = [scores.days_between(DAYS[0], DAYS[2]), scores.days_between(DAYS[1], DAYS[2])]
+
+    assert days == [[DAYS[0], DAYS[2]], [DAYS[2]]]
+
+
+def test_a_range_without_scores_is_an_error_that_names_it(scores: PublishedScores) -> None:
+    """Between days that were scored there may be none."""
+    for day in (DAYS[0], DAYS[2]):
+        publish(scores.table, score_rows(5), day)
+
+    with pytest.raises(InputError, match="no day from 2026-11-01 to 2026-11-01 has scores"):
+        scores.days_between(DAYS[1], DAYS[1])

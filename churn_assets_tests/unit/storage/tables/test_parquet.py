@@ -365,6 +365,17 @@ def test_a_row_is_found_by_a_number(tmp_path: Path) -> None:
     path = tmp_path / "part-0.parquet"
     pq.write_table(pa.table({"id": sorted(range(1000), key=str), "n": range(1000)}), path, row_group_size=64)
 
-    found = [find_rows([path], "id", key) for key in (0, 10, 999, 1000)]
+    found = [find_rows([path], "id", key) for key in ("0", "10", "999", "1000")]
 
     assert [[row["id"] for row in rows] for rows in found] == [[0], [10], [999], []]
+
+
+@pytest.mark.parametrize("text", ["nobody", "", "010", "+10", " 10", "1_0", "10.0", "\u0661\u0660", "-0", "9" * 5000])
+def test_a_text_that_no_number_is_written_as_finds_no_row(tmp_path: Path, text: str) -> None:
+    """Where keys are whole numbers, other words for one, and words that are none, are keys of nobody."""
+    path = tmp_path / "part-0.parquet"
+    pq.write_table(pa.table({"id": [-10, 0, 10]}), path)
+
+    found = find_rows([path], "id", text)
+
+    assert found == []
