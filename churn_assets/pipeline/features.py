@@ -53,10 +53,10 @@ def featurize_customers(chain: Chain, day: dt.date, run: RunContext) -> Customer
     """Compute the day's `customer_features` with the parameters in force.
 
     Raises:
-        AuditFailed, ProfileError: nothing was published.
+        AuditFailed, DamagedVersion, ProfileError: nothing was published.
     """
     expected = chain.features.current(day)
-    customers = chain.customers.version(day)
+    customers = chain.customers.version(day).verified()
     schema = as_stored(next(feature_batches(chain, customers, chain.parameters)).schema)
     key = chain.profile.id_column
 

@@ -55,8 +55,9 @@ def validate_customers(chain: Chain, day: dt.date, run: RunContext) -> tuple[Val
 
     Raises:
         AuditFailed: rows were lost, or too many are broken; neither table was touched.
+        DamagedVersion: the raw rows are not what was landed; likewise.
     """
-    raw = chain.raw.version(day)
+    raw = chain.raw.version(day).verified()
     key = chain.profile.id_column
     expected = (chain.customers.current(day), chain.quarantined.current(day))
     with chain.quarantined.scratch() as broken:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churn_assets.core.arrow.batches import ordered_map
-from churn_assets.core.errors import AuditFailed, PartitionConflict
+from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.shift import Finding, audit_shift
@@ -15,7 +15,7 @@ from churn_assets.pipeline.scoring.serving_models import ServingModels, champion
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.commits import Commit, Event
-from churn_assets.storage.tables.versions import Published
+from churn_assets.storage.tables.versions import PartitionVersion, Published
 
 __all__ = ["ScoreOptions", "ScoreResult", "score_customers"]
 
@@ -154,12 +154,19 @@ def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: C
 
 
 def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudit | None:
-    """The aggregates of the newest scored day before `day`."""
+    """The aggregates of the newest scored day before `day`; none where its files are damaged."""
     newest = max((each for each in chain.scores.days() if each < day), default=None)
     if newest is None:
         return None
-    version = chain.scores.version(newest)
-    counted = ScoreAudit(f"churn_scores {newest}", edges)
+    try:
+        return _counted(chain.scores.version(newest), edges)
+    except (DamagedVersion, UnknownVersion) as error:  # yesterday's files take nothing from tonight
+        logger.warning("%s is not compared with the last scored day: %s", day, error)
+        return None
+
+
+def _counted(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:
+    counted = ScoreAudit(f"churn_scores {version.day}", edges)
 
     def count(part: int) -> ScoreAudit:
         here = counted.empty_copy()

@@ -110,17 +110,21 @@ def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Ev
 
 
 def resolve_input(chain: Chain, customers: PartitionVersion, model: Model) -> ResolvedInput:
-    """What the model reads: the current `customer_features` where they are its own, made of these customers."""
+    """What the model reads: the current `customer_features` where they are its own, made of these customers.
+
+    Raises:
+        DamagedVersion: what is read is not what was published.
+    """
     card = model.card
     if card.is_rules:
-        return ResolvedInput(model, customers, None)
+        return ResolvedInput(model, customers.verified(), None)
     newest = next(chain.features.backwards(customers.day), None)
     if newest is not None and is_fresh(newest, customers.version, card.feature_digest):
-        return ResolvedInput(model, customers, chain.features.version(customers.day, newest.version))
+        return ResolvedInput(model, customers, chain.features.version(customers.day, newest.version).verified())
     changed = chain.profile.feature_digest(card.feature_parameters) != card.feature_digest
     if changed:
         logger.warning("%s: the feature code has changed since model %s was trained", customers.day, card.model_version)
-    return ResolvedInput(model, customers, None, feature_code_changed=changed)
+    return ResolvedInput(model, customers.verified(), None, feature_code_changed=changed)
 
 
 def rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:

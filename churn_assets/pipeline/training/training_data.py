@@ -198,10 +198,10 @@ def _labelled(
     chain: Chain, plan: TrainingPlan, day: dt.date, outcomes: Outcomes, parameters: Mapping[str, Any] | None
 ) -> LabelledRows:
     if parameters is None:
-        version = chain.features.version(day, plan.version("customer_features", day))
+        version = chain.features.version(day, plan.version("customer_features", day)).verified()
         features = sampled_rows(version, chain.profile.id_column, plan.sample_rate)
     else:
-        customers = chain.customers.version(day, plan.version("customers", day))
+        customers = chain.customers.version(day, plan.version("customers", day)).verified()
         computed = feature_batches(chain, customers, parameters)
         features = pa.concat_tables(sampled_batches(computed, chain.profile.id_column, plan.sample_rate))
     days = np.full(features.num_rows, np.datetime64(day))
@@ -216,13 +216,13 @@ def _outcomes(chain: Chain, plan: OutcomePlan, day: dt.date, customers: pa.Table
     later = _customers(chain, plan, later_day)
     key = chain.profile.id_column
     pinned = plan.version("quarantined_customers", later_day)
-    quarantined = chain.quarantined.version(later_day, pinned).read([key])
+    quarantined = chain.quarantined.version(later_day, pinned).verified().read([key])
     return label_from_later(chain.profile, label, day, customers, later, quarantined.column(key).drop_null())
 
 
 def _customers(chain: Chain, plan: OutcomePlan, day: dt.date) -> pa.Table:
     """The customers of a day who are in the sample: the same ones wherever they are met."""
-    version = chain.customers.version(day, plan.version("customers", day))
+    version = chain.customers.version(day, plan.version("customers", day)).verified()
     return sampled_rows(version, chain.profile.id_column, plan.sample_rate)
 
 
