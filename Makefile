@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_HOME ?= $(CURDIR)
 
-.PHONY: help setup run ui serve test lint browser-test bench image-test clean
+.PHONY: help setup run ui serve test lint browser-test bench image-test upgrade-test clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -44,6 +44,9 @@ bench: setup  ## the scoring step at a million and ten million customers, and a 
 
 image-test: setup  ## build the Dockerfile without a container engine, and run the nightly chain inside it
 	./.ci/image-test
+
+upgrade-test: setup  ## this code on a data folder that an earlier revision made: REVISION, else the newest tag
+	./.ci/upgrade-test $(REVISION)
 
 clean:  ## remove the environment; data/ stays
 	rm -rf .venv .tools

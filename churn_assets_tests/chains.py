@@ -12,7 +12,10 @@ from churn_assets.storage.layout import Layout
 from churn_assets.storage.source.files import FileSource
 from churn_assets_tests.factories import MEMBERS, member_columns
 
-__all__ = ["chain_over", "export"]
+__all__ = ["AS_OF", "HORIZON", "chain_over", "export"]
+
+AS_OF = dt.date(2026, 4, 30)
+HORIZON = dt.timedelta(days=30)
 
 
 def export(folder: Path, day: dt.date, customers: int = 40, **changes: list[object]) -> None:

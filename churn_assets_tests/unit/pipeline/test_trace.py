@@ -1,7 +1,6 @@
 """Every score can be traced back to its data."""
 
 import dataclasses
-import datetime as dt
 import hashlib
 import shutil
 from collections.abc import Generator, Sequence
@@ -21,21 +20,20 @@ from churn_assets.pipeline.training.train import train_model
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.scores.trace import trace_score
-from churn_assets_tests.chains import chain_over, export
+from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, export
 from churn_assets_tests.factories import MEMBERS
 from churn_assets_tests.storage_factories import evaluation, make_evidence, recording
 
-AS_OF = dt.date(2026, 4, 30)
 RUN = RunContext("tester", run_id="run-1", code_revision="0123abc")
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """A day that was scored twice, with other thresholds the second time."""
+def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """A day that was scored twice, with other thresholds the second time; not to be changed."""
     folder = tmp_path_factory.mktemp("scored")
-    for back in range(91):
-        export(folder, AS_OF - dt.timedelta(days=back), customers=60 + back // 5)
-    chain = chain_over(folder)
+    for customers, day in ((60, AS_OF), (66, AS_OF - HORIZON), (72, AS_OF - 2 * HORIZON)):
+        export(folder, day, customers=customers)
+    chain = chain_over(folder, recipe=Recipe(window_days=1, parameters={"max_iter": 5}))
     model = train_model(chain, AS_OF, RUN).card
     chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
     featurize_customers(chain, AS_OF, RUN)
@@ -45,17 +43,50 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     return chain
 
 
+@pytest.fixture(scope="module")
+def with_canary_once(scored_once: Chain, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """The same with a canary of half of the customers, and nothing scored since; not to be changed."""
+    folder = Path(shutil.copytree(scored_once.layout.data_dir, tmp_path_factory.mktemp("canary") / "data"))
+    chain = chain_over(folder, recipe=Recipe(estimator="logistic_regression", window_days=1))
+    canary = train_model(chain, AS_OF, RUN).card.model_version
+    chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
+    chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
+    return chain
+
+
+@pytest.fixture
+def scored(scored_once: Chain, tmp_path: Path) -> Chain:
+    """A copy of `scored_once` that the test may change."""
+    return _copied(scored_once, tmp_path)
+
+
+@pytest.fixture
+def with_canary(with_canary_once: Chain, tmp_path: Path) -> Chain:
+    """A copy of `with_canary_once` that the test may change."""
+    return _copied(with_canary_once, tmp_path)
+
+
+def _copied(chain: Chain, folder: Path) -> Chain:
+    return chain_over(Path(shutil.copytree(chain.layout.data_dir, folder / "data")))
+
+
+def _canary_of(chain: Chain) -> str:
+    canary = chain.registry.canary()
+    assert canary is not None
+    return canary.model_version
+
+
 def test_a_score_leads_to_its_model_its_rows_and_its_source_file(scored: Chain) -> None:
     """The trace names the model, the rows at every stage, and the digest of the very file they came from."""
-    told = trace_score(scored.layout, "c00007", AS_OF)
+    trace = trace_score(scored.layout, "c00007", AS_OF)
 
-    [file] = told["source"]["files"]
+    [file] = trace["source"]["files"]
     assert hashlib.sha256((scored.layout.data_dir / file["path"]).read_bytes()).hexdigest() == file["sha256"]
-    assert told["score"]["row"]["model_version"] == told["model"]["model_version"] == scored.registry.champion()
-    assert {told[stage]["row"]["customer_id"] for stage in ("score", "features", "customer", "raw")} == {"c00007"}
-    assert (told["score"]["run_id"], told["score"]["code_revision"]) == ("run-1", "0123abc")
-    assert told["score"]["hindsight"] is False
-    assert {entry["table"] for entry in told["model"]["inputs"]} >= {"customers", "customer_features"}
+    assert trace["score"]["row"]["model_version"] == trace["model"]["model_version"] == scored.registry.champion()
+    assert {trace[stage]["row"]["customer_id"] for stage in ("score", "features", "customer", "raw")} == {"c00007"}
+    assert (trace["score"]["run_id"], trace["score"]["code_revision"]) == ("run-1", "0123abc")
+    assert trace["score"]["hindsight"] is False
+    assert {entry["table"] for entry in trace["model"]["inputs"]} >= {"customers", "customer_features"}
 
 
 def test_a_version_that_was_rolled_back_can_be_traced(scored: Chain) -> None:
@@ -65,27 +96,23 @@ def test_a_version_that_was_rolled_back_can_be_traced(scored: Chain) -> None:
     before = trace_score(scored.layout, "c00007", AS_OF)
     published.rollback([AS_OF], None, "tester", "for a test")
 
-    told = trace_score(scored.layout, "c00007", AS_OF, withdrawn)
+    trace = trace_score(scored.layout, "c00007", AS_OF, withdrawn)
 
-    assert told == before
+    assert trace == before
     assert trace_score(scored.layout, "c00007", AS_OF)["score"]["version"] != withdrawn
 
 
-def test_a_score_of_the_canary_leads_to_the_canary(scored: Chain, tmp_path: Path) -> None:
+def test_a_score_of_the_canary_leads_to_the_canary(with_canary: Chain) -> None:
     """Beside the champion's customers, those of the canary's share are traced to the model that scored them."""
-    shutil.copytree(scored.layout.data_dir, tmp_path, dirs_exist_ok=True)
-    chain = chain_over(tmp_path, recipe=Recipe(estimator="logistic_regression", window_days=14))
-    canary = train_model(chain, AS_OF, RUN).card.model_version
-    chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
-    chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
+    chain = with_canary
     score_customers(chain, AS_OF, ScoreOptions(), RunContext("tester"))
     rows = PublishedScores(chain.layout).day(AS_OF).read(["customer_id", "model_version"]).to_pylist()
-    model_of = {row["customer_id"]: row["model_version"] for row in rows}
+    model_of = {row["customer_id"]: row["model_version"] for row in rows[:10]}
 
-    told = {name: trace_score(chain.layout, name, AS_OF)["model"]["model_version"] for name in model_of}
+    traced = {name: trace_score(chain.layout, name, AS_OF)["model"]["model_version"] for name in model_of}
 
-    assert set(told.values()) == {canary, chain.registry.champion()}
-    assert told == model_of
+    assert set(traced.values()) == {_canary_of(chain), chain.registry.champion()}
+    assert traced == model_of
 
 
 class FeaturizingEngine(LocalEngine):
@@ -100,22 +127,19 @@ class FeaturizingEngine(LocalEngine):
         yield from super().score(job, folder, parts)
 
 
-def test_features_that_are_replaced_meanwhile_are_not_the_ones_that_were_read(scored: Chain, tmp_path: Path) -> None:
+def test_features_that_are_replaced_meanwhile_are_not_the_ones_that_were_read(with_canary: Chain) -> None:
     """The commit names the features that the scores were computed from, for the champion and for the canary alike."""
-    shutil.copytree(scored.layout.data_dir, tmp_path, dirs_exist_ok=True)
-    chain = chain_over(tmp_path, recipe=Recipe(estimator="logistic_regression", window_days=14))
-    champion, canary = chain.registry.champion(), train_model(chain, AS_OF, RUN).card.model_version
-    chain.registry.evaluations.append(recording(evaluation(canary, make_evidence().model_dump_json())))
-    chain.registry.set_canary(Canary(canary, 0.5), actor="tester", reason="try it")
+    chain = with_canary
     read = chain.features.current(AS_OF)
-    busy = dataclasses.replace(chain, engine=FeaturizingEngine(chain_over(tmp_path, parameters={"few_visits": 7})))
+    other = chain_over(chain.layout.data_dir, parameters={"few_visits": 7})
+    busy = dataclasses.replace(chain, engine=FeaturizingEngine(other))
 
     score_customers(busy, AS_OF, ScoreOptions(), RunContext("tester"))
 
     details = next(chain.scores.backwards(AS_OF)).commit.details
     assert chain.features.current(AS_OF) != read
     assert details["features_version"] == read
-    assert details["features_versions"] == {champion: read, canary: read}
+    assert details["features_versions"] == {chain.registry.champion(): read, _canary_of(chain): read}
 
 
 def test_a_score_of_rules_leads_to_the_customer_s_row(tmp_path: Path) -> None:
@@ -127,12 +151,12 @@ def test_a_score_of_rules_leads_to_the_customer_s_row(tmp_path: Path) -> None:
     chain.registry.promote(rules, actor="tester", reason="the first")
     score_customers(chain, AS_OF, ScoreOptions(), RUN)
 
-    told = trace_score(chain.layout, "c00003", AS_OF)
+    trace = trace_score(chain.layout, "c00003", AS_OF)
 
-    assert told["score"]["row"]["churn_probability"] == 0.3
-    assert (told["model"]["model_version"], told["model"]["chosen"]["estimator"]) == (rules, "rules")
-    assert told["features"] == {"version": None, "row": None}
-    assert (told["customer"]["row"]["visits"], told["raw"]["row"]["customer_id"]) == (3, "c00003")
+    assert trace["score"]["row"]["churn_probability"] == 0.3
+    assert (trace["model"]["model_version"], trace["model"]["chosen"]["estimator"]) == (rules, "rules")
+    assert trace["features"] == {"version": None, "row": None}
+    assert (trace["customer"]["row"]["visits"], trace["raw"]["row"]["customer_id"]) == (3, "c00003")
 
 
 def test_who_has_no_score_cannot_be_traced(scored: Chain) -> None:

@@ -1,34 +1,73 @@
-"""History that training needs: made once, and told anew where only the code changed."""
+"""History that training needs: made once, and recorded anew where only the code changed."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
-from churn_assets.core.profile import Profile
+from churn_assets.core.options import Recipe
 from churn_assets.pipeline.chain import RunContext
+from churn_assets.pipeline.training.history import available_days, land_history
 from churn_assets.pipeline.training.training_data import plan_training
-from churn_assets_tests.chains import chain_over, export
+from churn_assets_tests.chains import AS_OF, chain_over
 from churn_assets_tests.factories import MEMBERS
 
-AS_OF = dt.date(2026, 4, 30)
-HORIZON = dt.timedelta(days=30)
-RUN = RunContext("tester")
+WEEK = Recipe(window_days=7)
 
 
-def edited(profile: Profile) -> Profile:
-    """The profile after an edit of its source that changes no value."""
-    fields = {name: getattr(profile, name) for name in ("schema", "add_features", "feature_columns", "label")}
-    return Profile(**fields, past_columns=profile.past_columns, name=profile.name, source_digest="1" * 64)
+def test_days_before_the_first_partition_do_not_exist(daily_once: Path) -> None:
+    """`start_date` bounds what training may look at, whatever the source holds."""
+    chain = chain_over(daily_once, start_date=AS_OF - dt.timedelta(days=10))
+
+    found = available_days(chain, [AS_OF - dt.timedelta(days=back) for back in (0, 10, 11)])
+
+    assert found == {AS_OF, AS_OF - dt.timedelta(days=10)}
 
 
-def test_an_edit_that_changes_no_feature_does_not_keep_training_out(tmp_path: Path) -> None:
+def test_every_partition_that_lands_is_kept_in_the_run(daily: Path) -> None:
+    """What training makes on the way is kept, partition by partition, for the UI."""
+    run = RunContext("tester")
+
+    land_history(chain_over(daily), {AS_OF}, {AS_OF}, run)
+
+    names = ["raw_customers", "customers", "quarantined_customers", "customer_features"]
+    assert [(result.table.name, result.day) for result in run.landed] == [(name, AS_OF) for name in names]
+
+
+def test_history_lands_once(landed: Path) -> None:
+    """What has landed for one training is not made again for the next."""
+    run = RunContext("tester")
+
+    plan = plan_training(chain_over(landed), AS_OF, run)
+
+    assert plan.inputs
+    assert not run.landed
+
+
+def test_features_of_other_parameters_are_made_again(landed: Path) -> None:
+    """Training never mixes feature digests: stale features get a new version, and the old ones stay."""
+    before = plan_training(chain_over(landed, recipe=WEEK), AS_OF, RunContext("tester"))
+    changed = chain_over(landed, recipe=WEEK, parameters={"few_visits": 5})
+
+    after = plan_training(changed, AS_OF, RunContext("tester"))
+
+    days = {*after.served, *after.judged}
+    assert len(days) > 2
+    assert {event.commit.details["feature_digest"] for event in changed.features.newest(days).values()} == {
+        changed.feature_digest
+    }
+    for day in days:
+        old = before.version("customer_features", day)
+        assert after.version("customer_features", day) != old
+        assert changed.features.version(day, old).rows == 40
+
+
+def test_an_edit_that_changes_no_feature_does_not_keep_training_out(landed: Path) -> None:
     """Features with the same bytes are recorded as made by the new code: no version is new, training goes on."""
-    for back in range(91):
-        export(tmp_path, AS_OF - dt.timedelta(days=back))
-    before = plan_training(chain_over(tmp_path), AS_OF, RUN)
-    changed = chain_over(tmp_path, profile=edited(MEMBERS))
+    before = plan_training(chain_over(landed, recipe=WEEK), AS_OF, RunContext("tester"))
+    changed = chain_over(landed, recipe=WEEK, profile=replace(MEMBERS, source_digest="1" * 64))
 
-    after = plan_training(changed, AS_OF, RUN)
+    after = plan_training(changed, AS_OF, RunContext("tester"))
 
+    newest = changed.features.newest({*after.served, *after.judged}).values()
     assert after.inputs == before.inputs
-    [newest] = {event.commit.details["feature_digest"] for event in changed.features.history(AS_OF - HORIZON)[-1:]}
-    assert newest == changed.feature_digest
+    assert {event.commit.details["feature_digest"] for event in newest} == {changed.feature_digest}
