@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from churn_assets.core.customers.casting import cast_batch
 from churn_assets.core.evaluation.results import Metrics
-from churn_assets.core.models.card import InputVersion, ModelCard
+from churn_assets.core.models.card import CARD_FORM, InputVersion, ModelCard
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import LabelRule, Profile
 from churn_assets.core.profile_schemas import customers_schema, raw_schema
@@ -247,5 +247,6 @@ def made_up_card(**changes: Any) -> ModelCard:
         "in_sample": False,
         "limitations": (),
         "files": {},
+        "form": CARD_FORM,
     }
     return ModelCard(**(given | changes))

@@ -16,7 +16,7 @@ import pyarrow.dataset  # here it is once, in the server that forks, and not in 
 
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.evaluation.results import Evidence, Histogram, Metrics, Reference
-from churn_assets.core.models.card import ModelCard, digest_of_version
+from churn_assets.core.models.card import CARD_FORM, ModelCard, digest_of_version
 from churn_assets.core.options import GateBounds, Recipe
 from churn_assets.core.table_schemas import PROMOTIONS, SCORES
 from churn_assets.storage.layout import Layout
@@ -126,6 +126,7 @@ def make_card(as_of: dt.date = TRAINED, **changes: Any) -> ModelCard:
         "in_sample": False,
         "limitations": (),
         "files": {},
+        "form": CARD_FORM,
     }
     card = ModelCard(**given | changes)
     return card.model_copy(update={"model_version": digest_of_version(card)})

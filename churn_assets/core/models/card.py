@@ -11,9 +11,19 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 from churn_assets.core.evaluation.results import Interval, Metrics, Slice
 from churn_assets.core.options import Estimator, Recipe
 
-__all__ = ["EXACT", "CandidateResult", "InputVersion", "ModelCard", "digest_of_version", "model_version", "sealed"]
+__all__ = [
+    "CARD_FORM",
+    "EXACT",
+    "CandidateResult",
+    "InputVersion",
+    "ModelCard",
+    "digest_of_version",
+    "model_version",
+    "sealed",
+]
 
 EXACT = "exact"
+CARD_FORM = 2  # what `train` writes; one more wherever a field of the card comes, goes or means something else
 
 
 class CandidateResult(BaseModel):
@@ -54,7 +64,8 @@ class ModelCard(BaseModel):
     SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. `sample_rate`
     is the share of the customers whose rows it learnt from and was judged on. `kernel` is `EXACT` where a
     compiled kernel was proven to give its bits, else why scikit-learn itself scores. A model of rules
-    has no training days and no rows, and no `metrics` as long as no outcome is known.
+    has no training days and no rows, and no `metrics` as long as no outcome is known. `form` is the
+    `CARD_FORM` it was written in; cards of form 1 do not name it, and may lack fields that came later.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +102,7 @@ class ModelCard(BaseModel):
     files: dict[str, str]
     sample_rate: float = 1.0
     seal: str = ""
+    form: int = 1
 
     @field_serializer("recipe", "chosen")
     def _making(self, recipe: Recipe) -> dict[str, Any]:
@@ -131,9 +143,16 @@ def model_version(  # noqa: PLR0913  # all that a model is made of
 
 def sealed(card: ModelCard) -> ModelCard:
     """The card with the digest of its own content, by which a changed one is told."""
-    unsampled = {"sample_rate"} if card.sample_rate == 1 else set()  # as cards were before there were samples
-    content = card.model_copy(update={"seal": ""}).model_dump_json(exclude=unsampled)
+    content = card.model_copy(update={"seal": ""}).model_dump_json(exclude=_outside_the_seal(card))
     return card.model_copy(update={"seal": hashlib.sha256(content.encode()).hexdigest()})
+
+
+def _outside_the_seal(card: ModelCard) -> set[str]:
+    """Fields that a card of form 1 was sealed without: those that came after it, and the rate of no sample."""
+    if card.form > 1:
+        return set()
+    later = ModelCard.model_fields.keys() - card.model_fields_set
+    return later | ({"sample_rate"} if card.sample_rate == 1 else set())
 
 
 def digest_of_version(card: ModelCard) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from churn_assets.core.errors import ChurnError, TrainingImpossible
 from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.evaluation.results import Gate
-from churn_assets.core.models.card import EXACT, ModelCard, model_version
+from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, model_version
 from churn_assets.core.models.card_markdown import card_page
 from churn_assets.core.models.card_plots import card_figure
 from churn_assets.core.models.changelog import changes_between
@@ -162,6 +162,7 @@ def _card(
         limitations=(),
         files={},
         sample_rate=plan.sample_rate,
+        form=CARD_FORM,
     )
     return card.model_copy(update={"limitations": limitations_of(card)})
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
-from churn_assets.core.models.card import ModelCard, digest_of_version, sealed
+from churn_assets.core.models.card import CARD_FORM, ModelCard, digest_of_version, sealed
 from churn_assets.storage.files import fsync_file, fsync_folder
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class ModelStore:
                 f"{path} is not a model card, or one of an earlier release: restore the folder, or train and promote "
                 "the model again"
             ) from error
+        if card.form > CARD_FORM:
+            raise ModelFault(
+                f"{path} has form {card.form}, of a later release: install that, or promote a model that this one made"
+            )
         if card.model_version != version:
             raise ModelFault(f"{path} is the card of {card.model_version}: restore the folder of {version}")
         if (made := digest_of_version(card)) != version:

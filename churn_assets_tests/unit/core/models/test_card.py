@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from churn_assets.core.evaluation.results import Interval, Slice
 from churn_assets.core.models.card import (
+    EXACT,
     CandidateResult,
     InputVersion,
     ModelCard,
@@ -106,17 +107,29 @@ def test_a_card_tells_its_sample_and_not_the_bound() -> None:
     assert "max_rows" not in card.model_dump_json()
 
 
-def test_a_card_from_before_there_were_samples_keeps_its_seal() -> None:
-    """A card without the field is one of all customers, under the seal that it had."""
-    written = json.loads(sealed(made_up_card()).model_dump_json())
-    del written["sample_rate"]
-    content = json.dumps({**written, "seal": ""}, separators=(",", ":"), ensure_ascii=False)
+@pytest.mark.parametrize("later", [("sample_rate", "kernel", "form"), ("kernel", "form"), ("form",)])
+def test_a_card_of_the_first_form_keeps_its_seal(later: tuple[str, ...]) -> None:
+    """A card without fields that came later reads as one of all customers, under the seal that it had."""
+    written = json.loads(made_up_card().model_dump_json())
+    sealed_fields = {name: value for name, value in written.items() if name not in later and name != "sample_rate"}
+    content = json.dumps(sealed_fields | {"seal": ""}, separators=(",", ":"), ensure_ascii=False)
+    seal = hashlib.sha256(content.encode()).hexdigest()
+
+    card = ModelCard.model_validate({key: value for key, value in written.items() if key not in later} | {"seal": seal})
+
+    assert (card.form, card.sample_rate, card.kernel) == (1, 1, "")
+    assert sealed(card) == card != sealed(card.model_copy(update={"train_rows": 11}))
+
+
+@pytest.mark.parametrize("field", ["kernel", "sample_rate", "form"])
+def test_a_field_taken_out_of_a_card_breaks_its_seal(field: str) -> None:
+    """What an early card may lack, a later one may not lose."""
+    written = json.loads(sealed(made_up_card(kernel=EXACT, sample_rate=0.5)).model_dump_json())
+    del written[field]
 
     card = ModelCard.model_validate(written)
 
-    assert card.sample_rate == 1
-    assert sealed(card) == card
-    assert card.seal == hashlib.sha256(content.encode()).hexdigest()
+    assert sealed(card) != card
 
 
 def test_card_s_content_makes_its_name() -> None:
