@@ -185,3 +185,44 @@ def test_every_benchmark_fits_the_code_of_today(name: str, monkeypatch: pytest.M
     module = importlib.import_module(name)
 
     assert module.__doc__
+
+
+def test_architecture_names_only_files_that_are_there() -> None:
+    """Every path in `docs/architecture.md` is one of the package, of its tests or of the documents."""
+    text = (DOCS / "architecture.md").read_text()
+    named = set(re.findall(r"\b(?:[a-z_]+/)+[a-z_]*(?:\.py|\.md)?", text.replace("churn_assets/", "")))
+    modules = set(re.findall(r"\b[a-z_]+\.py\b", text))
+    roots = [ROOT / "churn_assets", ROOT / "churn_assets_tests", ROOT, DOCS]
+
+    missing = {path for path in named if not any((root / path).exists() for root in roots)}
+    missing |= (
+        modules - {path.name for path in (ROOT / "churn_assets").rglob("*.py")} - {Path(each).name for each in named}
+    )
+
+    assert len(named) > 40
+    assert not missing
+
+
+def test_private_names_of_libraries_are_listed() -> None:
+    """What `SLF001` is suppressed for, and every import from a library's private module, stands in the table."""
+    listed = (DOCS / "architecture.md").read_text()
+    lines = [line for path in (ROOT / "churn_assets").rglob("*.py") for line in path.read_text().splitlines()]
+    members = {name for line in lines if "noqa: SLF001" in line for name in re.findall(r"\w\.(_[a-z]\w*)", line)}
+    modules = {name for line in lines for name in re.findall(r"^\s*from (\w+\._\w+(?:\.\w+)?)", line)}
+
+    unlisted = {name for name in members | modules if f"`{name}`" not in listed}
+
+    assert members
+    assert modules
+    assert not unlisted
+
+
+def test_what_guards_a_private_name_is_there() -> None:
+    """The tests that the table names exist."""
+    table = (DOCS / "architecture.md").read_text().split("## What we lean on")[1]
+    named = set(re.findall(r"`((?:unit|contracts)/[a-z_/]+\.py)`", table))
+
+    missing = {path for path in named if not (ROOT / "churn_assets_tests" / path).is_file()}
+
+    assert named
+    assert not missing
