@@ -1,5 +1,6 @@
 """The shape of the package: how large its parts are, where it starts from, and what its files may cost to load."""
 
+import ast
 import os
 import re
 import subprocess
@@ -139,3 +140,18 @@ def test_no_module_finds_other_folders_from_its_own_place() -> None:
     }
 
     assert not climbing
+
+
+def test_no_function_has_grown_too_long() -> None:
+    """A function of more than 50 lines is asking to be two."""
+    lengths = {
+        f"{path}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path, source in modules()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    long = {name: length for name, length in lengths.items() if length > 50}
+
+    assert len(lengths) > 500
+    assert not long
