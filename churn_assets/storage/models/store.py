@@ -55,7 +55,13 @@ class ModelStore:
         self.root = root
 
     def versions(self) -> list[str]:
-        """Every version, oldest training day first."""
+        """Every version, oldest training day first.
+
+        Raises:
+            ModelFault: a file lies where the folder of the models should.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise ModelFault(f"{self.root} is a file, and should be a folder: move it away, restore it from a backup")
         return sorted(path.parent.name for path in self.root.glob(f"[!_]*/{CARD}"))
 
     def card(self, version: str) -> ModelCard:

@@ -13,7 +13,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_file
 from churn_assets.storage.layout import record_file
-from churn_assets.storage.tables.commit_files import check_commits, newest_commit, sync_commits
+from churn_assets.storage.tables.commit_files import (
+    check_commits,
+    newest_commit,
+    refuse_obstacles,
+    sync_commits,
+    unreadable,
+)
 
 __all__ = ["Ledger"]
 
@@ -92,10 +98,12 @@ class Ledger:
         try:
             table = DeltaTable(self.root)
         except TableNotFoundError:
+            refuse_obstacles(self.root)
             return None
-        except (DeltaError, OSError) as error:
+        except (DeltaError, OSError, ValueError) as error:
+            refuse_obstacles(self.root)
             check_commits(self.root, [newest_commit(self.root)])
-            raise RunError(f"{self.root}: its log cannot be read ({error}); restore it from a backup") from error
+            raise unreadable(self.root, error) from error
         check_commits(self.root, [table.version()])
         return table
 
