@@ -3,15 +3,13 @@
 import datetime as dt
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from churn_assets.core.errors import UnknownVersion
-from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.core.table_schemas import FAULTS, SNAPSHOT_DATE
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.tables.commits import Event
-from churn_assets.storage.tables.parquet import find_rows
+from churn_assets.storage.tables.parquet import find_rows, open_part
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import PartitionVersion
 
@@ -28,7 +26,7 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
         version: a score version of that day, also one that was rolled back; the current one where None.
 
     Raises:
-        UnknownVersion: no such score.
+        UnknownVersion: no such score; the sentence says where the customer was lost.
     """
     scores = PublishedScores(layout)
     scored = scores.version(day, version)
@@ -38,6 +36,8 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
     validated = _event(customers, scored.day, made_of["customers_version"])
     key = validated.commit.details["id_column"]
     landed = _event(raw, scored.day, validated.commit.details["raw_version"])
+    if not _rows(scored, "customer_id", customer):
+        raise UnknownVersion(_reason_of_absence(layout, scored, landed, key, customer))
     row = _row(scored, "customer_id", customer)
     card = ModelStore(layout.models).card(row["model_version"])  # the canary's customers have its model
     seen = made_of.get("features_versions", {}).get(card.model_version, made_of["features_version"])
@@ -84,9 +84,34 @@ def _features(layout: Layout, day: dt.date, version: str, key: str, customer: st
     }
 
 
+def _reason_of_absence(layout: Layout, scored: PartitionVersion, landed: Event, key: str, customer: str) -> str:
+    """Why a customer has no score in a version, whose raw rows `landed` brought."""
+    day = scored.day
+    quarantined = Table(layout.table("quarantined_customers"))
+    versions = [
+        event.version for event in quarantined.history(day) if event.commit.details.get("raw_version") == landed.version
+    ]
+    broken = _rows(quarantined.version(day, versions[-1]), key, customer) if versions else []
+    faults = [fault for row in broken for fault in row[FAULTS]]
+    if faults:
+        found = "; ".join(f"column {each['column']}: {each['check']} (value {each['value']})" for each in faults)
+        return f"customer {customer!r} was quarantined on {day}: {found}"
+    if not _rows(Table(layout.table("raw_customers")).version(day, landed.version), key, customer):
+        return f"customer {customer!r} was not in the source of {day}, as it was landed in version {landed.version}"
+    return f"customer {customer!r} is not in version {scored.version} of {day}"
+
+
+def _rows(version: PartitionVersion, key: str, customer: str) -> list[dict[str, Any]]:
+    with open_part(version.files[0]) as file:
+        is_text = str(file.schema_arrow.field(key).type) == "string"
+    try:
+        return find_rows(version.files, key, customer if is_text else int(customer))
+    except ValueError:  # no number: nobody's id
+        return []
+
+
 def _row(version: PartitionVersion, key: str, customer: str) -> dict[str, Any]:
-    stored = pq.read_schema(version.files[0]).field(key).type
-    rows = find_rows(version.files, key, customer if str(stored) == "string" else int(customer))
+    rows = _rows(version, key, customer)
     if not rows:
         raise UnknownVersion(f"customer {customer!r} is not in version {version.version} of {version.day}")
     return rows[0]
