@@ -6,12 +6,20 @@ from typing import Annotated, Any
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.context import announce_champion, current_user, load_settings, open_launcher, open_registry
+from churn_assets.cli.context import (
+    announce_champion,
+    current_user,
+    describe_emptiness,
+    load_settings,
+    open_launcher,
+    open_registry,
+)
 from churn_assets.cli.options import Json, Reason, as_date, day_option, required_reason
-from churn_assets.core.errors import ChurnError, InputError
+from churn_assets.core.errors import ChurnError, InputError, UnknownVersion
 
 __all__ = ["commands"]
 
+NO_MODEL = "no model yet; `churn-assets run` trains the first one"
 commands = typer.Typer()
 
 
@@ -61,6 +69,8 @@ def models(
 ) -> None:
     """List every model version: trained as of, rows, metrics, status."""
     settings = load_settings()
+    if not settings.data_dir.is_dir():
+        raise UnknownVersion(NO_MODEL)
     registry = open_registry(settings)
     if card is not None:
         if json:
@@ -86,7 +96,7 @@ def models(
     elif rows:
         _show(rows)
     elif not faults:
-        output.print_note("no model yet; `churn-assets run` trains the first one")
+        output.print_note(f"{NO_MODEL}{describe_emptiness()}")
 
 
 @commands.command()
