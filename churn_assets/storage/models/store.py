@@ -72,7 +72,11 @@ class ModelStore:
             ModelFault: its card cannot be read, or is not the one it was made with.
         """
         path = self.root / version / CARD
-        if not path.is_file():
+        try:
+            exists = path.is_file()
+        except OSError:  # a name that no folder can have
+            exists = False
+        if not exists:
             raise UnknownVersion(f"no model {version} below {self.root}; `churn-assets models` lists every version")
         try:
             card = ModelCard.model_validate_json(path.read_bytes())
