@@ -1,6 +1,8 @@
 """The chain run through Dagster from this process, so that its runs and events are in the UI."""
 
 import datetime as dt
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Launcher", "Night"]
 
+NO_ROOM = os.strerror(errno.ENOSPC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -238,5 +241,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
                 return f"{event.step_key}: interrupted; nothing more was published"
             cause = error.cause if error and error.cause else error
             reason = cause.message.strip().splitlines()[0] if cause and cause.message.strip() else "failed"
+            if NO_ROOM in reason:
+                return f"{event.step_key}: the disk is full ({reason}); make room, and run the day again"
             return f"{event.step_key}: {reason}; the page of the run in Dagster's UI shows where"
     return "the run failed before its first step"

@@ -82,6 +82,18 @@ def test_a_day_that_the_time_zone_skipped_is_refused(tmp_path: Path) -> None:
     assert outcomes[2].error(2).startswith("source: nothing for 2011-12-31")
 
 
+def test_a_champion_whose_folder_is_gone_is_told(installation: Installation) -> None:
+    """An installation that lost its models is not one that has none yet."""
+    [champion] = [row["model_version"] for row in installation.run("models", "--json").json]
+    (installation.data / "models").rename(installation.data / "elsewhere")
+
+    outcome = installation.run("models")
+
+    assert outcome.exit_code == 0
+    assert f"warning: model {champion} is champion, and its folder below" in outcome.stderr
+    assert "no model yet" not in outcome.stderr
+
+
 def test_a_file_in_the_place_of_the_models_is_named(installation: Installation) -> None:
     """It is not taken for an installation that has no model yet."""
     models = installation.data / "models"
