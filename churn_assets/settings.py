@@ -15,10 +15,22 @@ import churn_assets
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import AppOptions, AuditBounds, Decisions, GateBounds, Recipe, Validation
 
-__all__ = ["Schedule", "ScoringSettings", "Settings", "SourceSettings", "checkout", "dagster_home", "load_settings"]
+__all__ = [
+    "Schedule",
+    "ScoringSettings",
+    "Settings",
+    "SourceSettings",
+    "checkout",
+    "dagster_home",
+    "describe_origin",
+    "load_settings",
+]
 
 PREFIX = "CHURN_"
 CRON_FIELDS = 5
+MAX_BYTES = 2**20  # of a configuration file; the shipped one takes a few thousand
+MAX_DEPTH = 20  # the deepest setting lies six levels down
+UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError)  # also of a tag over another's value
 
 
 def _known_timezone(name: str) -> str:
@@ -37,13 +49,31 @@ def _cron(expression: str) -> str:
     return expression
 
 
-class _DatesAsText(yaml.SafeLoader):
-    """YAML whose dates stay text, so that a day such as 2026-02-30 is a fault of its key."""
+class _RefusedYaml(yaml.MarkedYAMLError):
+    """YAML that no settings need, and that a short file can use to fill the memory."""
+
+
+class _SettingsLoader(yaml.SafeLoader):
+    """YAML whose dates stay text, so that a day such as 2026-02-30 is a fault of its key; without aliases."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # the base class declares it so
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A value: an alias could stand for a billion of them, and nesting is followed by recursion."""
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # by its stubs
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            raise _RefusedYaml(None, None, f"the alias *{event.anchor} is not taken: write the value out", mark)
+        if self._depth > MAX_DEPTH:
+            raise _RefusedYaml(None, None, f"values lie more than {MAX_DEPTH} levels deep: no setting does", mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class SourceSettings(BaseModel):
@@ -88,8 +118,8 @@ class _Environment(EnvSettingsSource):
 
 def _read_value(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:  # no YAML: text, as it stands
+        return yaml.load(text, _SettingsLoader)  # noqa: S506  # a safe loader
+    except UNREADABLE:  # no YAML: text, as it stands
         return text
 
 
@@ -158,18 +188,17 @@ def load_settings() -> Settings:
     """
     named = os.environ.get(f"{PREFIX}CONFIG")
     path = Path(named or "config.yaml")
-    if not path.is_file():
-        if named:
-            raise SettingsError(f"{path}: no such file; correct {PREFIX}CONFIG")
-        written: dict[str, Any] = {}
-    else:
-        written = _read(path)
+    if named and not path.is_file():
+        raise SettingsError(f"{path}: no such file; correct {PREFIX}CONFIG")
+    written = _read(path) if path.is_file() else {}
     try:
         settings = Settings(**written)
     except ValidationError as error:
         raise SettingsError(_in_words(error, path)) from error
     except UnreadableSettings as error:
         raise SettingsError(f"environment: {error}; nested values are JSON, or one variable each with __") from error
+    except RecursionError as error:
+        raise SettingsError(f"environment: a {PREFIX} variable holds values nested too deeply to be read") from error
     data_dir = settings.data_dir.absolute()
     existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     if not existing.is_dir():
@@ -179,13 +208,31 @@ def load_settings() -> Settings:
     return settings.model_copy(update={"data_dir": data_dir})
 
 
+def describe_origin(settings: Settings) -> str:
+    """Which `data_dir` is in force and what named it, for the sentences that find nothing there."""
+    file = Path(os.environ.get(f"{PREFIX}CONFIG") or "config.yaml").absolute()
+    origins = [f"{PREFIX}DATA_DIR"] if os.environ.get(f"{PREFIX}DATA_DIR") else []
+    origins += [str(file)] if file.is_file() else []
+    named = f", from {' and '.join(origins)}" if origins else ""
+    absent = "" if file.is_file() else f": there is no {file.name} in {file.parent}"
+    return f"data_dir {settings.data_dir}{named}{absent}"
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        written = yaml.load(path.read_text(), _DatesAsText)  # noqa: S506  # a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise SettingsError(f"{path} is larger than {MAX_BYTES:,} bytes: that is no configuration file; correct it")
+        written = yaml.load(content.decode(), _SettingsLoader)  # noqa: S506  # a safe loader
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read by uid {os.getuid()} ({error.strerror}); give it access") from error
+    except UNREADABLE as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""
-        raise SettingsError(f"{path}{line}: this is not YAML ({getattr(error, 'problem', error)})") from error
+        problem = getattr(error, "problem", error)
+        words = problem if isinstance(error, _RefusedYaml) else f"this is not YAML ({problem})"
+        raise SettingsError(f"{path}{line}: {words}") from error
     if written is None:
         return {}
     if not isinstance(written, dict):

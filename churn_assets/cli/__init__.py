@@ -7,9 +7,10 @@ commands about one thing; heavy imports wait inside the functions until a comman
     backfill   backfill                           context    what commands work with, opened from the settings
     models     train, models, promote, canary     output     tables, JSON, notes, progress
     scores     scores ..., rollback, trace
-    serve      serve
+    serve      serve                              repair     repair
 """
 
+import errno
 import logging
 import os
 import sys
@@ -17,11 +18,13 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, models, nights, output, scores, serve
-from churn_assets.core.errors import ChurnError, InputError
+from churn_assets.cli import backfill, models, nights, output, repair, scores, serve
+from churn_assets.cli.context import describe_emptiness
+from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
 __all__ = ["app", "main"]
 
+NOTHING_THERE = (UnknownVersion, SourceMissing, NoChampion)
 logger = logging.getLogger(__name__)
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Nightly churn scores as versioned tables."
@@ -31,6 +34,7 @@ app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
 app.add_typer(serve.commands)
+app.add_typer(repair.commands)
 
 
 @app.callback()
@@ -48,7 +52,9 @@ def main() -> None:
     """Run the command line; every failure is one sentence and an exit code: 2 nothing started, 1 it failed."""
     try:
         app()
-    except (Exception, KeyboardInterrupt) as error:  # whatever it is: one sentence
+    except SystemExit:
+        raise
+    except BaseException as error:  # whatever it is, a panic of a library written in Rust too: one sentence
         logger.debug("the traceback of the failure:", exc_info=True)
         output.print_error(_sentence(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
@@ -56,8 +62,16 @@ def main() -> None:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, ChurnError):
-        return str(error)
+        return str(error) + (describe_emptiness() if isinstance(error, NOTHING_THERE) else "")
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; what had been published stays"
-    first_line = str(error).splitlines()[0] if str(error) else "no message"  # a broken disk or file
+    first_line = str(error).splitlines()[0] if str(error) else "no message"
+    if not isinstance(error, OSError):
+        return (
+            f"unexpected: {type(error).__name__}: {first_line}; this is a fault of the program: `churn-assets --debug` "
+            "before the same words shows where, for whoever mends it"
+        )
+    if error.errno == errno.ENOSPC:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}the disk is full; make room, and give the same command again"
     return f"{type(error).__name__}: {first_line}; uid {os.getuid()} was at work, see that it may and can"

@@ -16,6 +16,7 @@ __all__ = [
     "announce",
     "announce_champion",
     "current_user",
+    "describe_emptiness",
     "load_settings",
     "open_launcher",
     "open_registry",
@@ -28,6 +29,18 @@ def load_settings() -> "Settings":
     from churn_assets import settings
 
     return settings.load_settings()
+
+
+def describe_emptiness() -> str:
+    """Where nothing was found, to be put behind a sentence; nothing where there are tables.
+
+    Whoever stands in another folder than the installation's sees it by this.
+    """
+    from churn_assets import settings
+    from churn_assets.storage.layout import Layout
+
+    in_force = settings.load_settings()
+    return "" if Layout(in_force.data_dir).tables() else f" ({settings.describe_origin(in_force)})"
 
 
 def current_user() -> str:

@@ -1,17 +1,28 @@
 """Commands about models: train one, list them, make one champion."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.context import announce_champion, current_user, load_settings, open_launcher, open_registry
+from churn_assets.cli.context import (
+    announce_champion,
+    current_user,
+    describe_emptiness,
+    load_settings,
+    open_launcher,
+    open_registry,
+)
 from churn_assets.cli.options import Json, Reason, as_date, day_option, required_reason
-from churn_assets.core.errors import ChurnError, InputError
+from churn_assets.core.errors import ChurnError, InputError, ModelFault, UnknownVersion
+
+if TYPE_CHECKING:
+    from churn_assets.storage.models.registry import Registry
 
 __all__ = ["commands"]
 
+NO_MODEL = "no model yet; `churn-assets run` trains the first one"
 commands = typer.Typer()
 
 
@@ -61,6 +72,8 @@ def models(
 ) -> None:
     """List every model version: trained as of, rows, metrics, status."""
     settings = load_settings()
+    if not settings.data_dir.is_dir():
+        raise UnknownVersion(NO_MODEL)
     registry = open_registry(settings)
     if card is not None:
         if json:
@@ -68,8 +81,7 @@ def models(
         else:
             output.print_text(registry.models.page(card))
         return
-    faults: list[ChurnError] = []
-    rows = [each.row() for each in registry.registered(faults)]
+    rows, faults = _registered(registry)
     for fault in faults:
         output.print_note(f"warning: {fault}")
     if live_on is not None:
@@ -86,7 +98,7 @@ def models(
     elif rows:
         _show(rows)
     elif not faults:
-        output.print_note("no model yet; `churn-assets run` trains the first one")
+        output.print_note(f"{NO_MODEL}{describe_emptiness()}")
 
 
 @commands.command()
@@ -134,6 +146,16 @@ def canary(
         output.print_note("the canary is off: the champion scores everybody")
     else:
         output.print_note(f"{version} scores {share:.1%} of the customers from the next run on")
+
+
+def _registered(registry: "Registry") -> tuple[list[dict[str, Any]], list[ChurnError]]:
+    """The line of each model version, and what is wrong with those that have none."""
+    faults: list[ChurnError] = []
+    rows = [each.row() for each in registry.registered(faults)]
+    if registry.has_champion() and (champion := registry.champion()) not in registry.models.versions():
+        gone = f"model {champion} is champion, and its folder below {registry.models.root} is gone"
+        faults.append(ModelFault(f"{gone}: restore it from a backup, or promote another version"))
+    return rows, faults
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.context import announce, current_user, load_settings, open_scores
+from churn_assets.cli.context import announce, current_user, load_settings, open_registry, open_scores
 from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, required_reason
-from churn_assets.core.errors import InputError
+from churn_assets.core.errors import ChurnError, InputError
 
 if TYPE_CHECKING:
+    from churn_assets.settings import Settings
     from churn_assets.storage.scores.published import PublishedScores
 
 __all__ = ["commands", "days_to_roll_back"]
@@ -43,9 +44,15 @@ def history(date: Annotated[datetime, day_option("--date", text="A snapshot date
 
 
 @scores.command("export")
-def export(file: Path, date: Date = None) -> None:
+def export(
+    file: Path,
+    date: Date = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet takes for a formula as they are.")
+    ] = False,
+) -> None:
     """Write a day's scores to a plain Parquet or CSV file."""
-    rows = open_scores(load_settings()).export(as_date(date), file)
+    rows = open_scores(load_settings()).export(as_date(date), file, raw=raw)
     output.print_note(f"wrote {rows:,} scores to {file}")
 
 
@@ -96,6 +103,21 @@ def rollback(
         output.print_json(moved[0] if date else moved)
     else:
         output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
+    _warn_of_champion(settings, {each["model_version"] for each in moved})
+
+
+def _warn_of_champion(settings: "Settings", models: set[str]) -> None:
+    """A rollback takes scores back, and not the promotion of the model that the next night is scored by."""
+    try:
+        champion = open_registry(settings).champion()
+    except ChurnError as error:  # the rollback stands
+        output.print_note(f"warning: which model is champion cannot be told: {error}")
+        return
+    for model in sorted(models - {champion, ""}):
+        output.print_note(
+            f"warning: the champion is still {champion}, and scores the next run; `churn-assets promote {model} "
+            "--reason TEXT` makes the model of these scores champion"
+        )
 
 
 def days_to_roll_back(

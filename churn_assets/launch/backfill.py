@@ -55,13 +55,17 @@ def plan_days(launcher: Launcher, first: dt.date, last: dt.date) -> BackfillPlan
     Raises:
         InputError: the range is none, or not all of it partitions, or neither scored nor in the source.
     """
-    if first > last or last - first > LONGEST_BACKFILL:
+    if first > last:
         raise InputError(f"--from {first} --to {last} is no range: name the earlier day first")
+    if last - first > LONGEST_BACKFILL:
+        raise InputError(f"--from {first} --to {last} is more than {LONGEST_BACKFILL.days:,} days: ask for fewer")
     for day in (first, last):
         launcher.check_day(day)
     scored = set(launcher.chain.scores.days())
     asked = [first + dt.timedelta(days=more) for more in range((last - first).days + 1)]
     held = {day for day in asked if day not in scored and launcher.chain.source.has(day)}
+    for day in sorted(held):
+        launcher.check_day(day)  # the clocks of a time zone have skipped some
     if not held and not scored.intersection(asked):
         launcher.chain.source.files(asked[0])  # says where it looked
     return BackfillPlan(

@@ -1,8 +1,11 @@
 """The chain run through Dagster from this process, so that its runs and events are in the UI."""
 
 import datetime as dt
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Launcher", "Night"]
 
+NO_ROOM = os.strerror(errno.ENOSPC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -58,8 +62,17 @@ class Launcher:
             self.definitions = build(self.chain, settings.schedule.nightly, settings.schedule.training, self._results)
         except dg.DagsterInvalidDefinitionError as error:
             raise SettingsError(f"schedule or start_date: {error}") from error
+        self._settings = settings
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        """Dagster's storage; opened for the first run, as opening it makes folders.
+
+        Raises:
+            InputError: it cannot be opened.
+        """
         try:
-            self.instance = open_instance(settings)
+            return open_instance(self._settings)
         except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
@@ -76,7 +89,7 @@ class Launcher:
             asked = [first + dt.timedelta(days=more) for more in range((last - first).days + 1)]
         else:
             asked = [date or self.latest()]
-        for day in (asked[0], asked[-1]):
+        for day in asked:
             self.check_day(day)
         if missing := [day for day in asked if not self.chain.source.has(day)]:
             self.chain.source.files(missing[0])
@@ -102,7 +115,7 @@ class Launcher:
         """Refuse a day that is no partition.
 
         Raises:
-            InputError: it lies before `start_date`, or has not ended.
+            InputError: it lies before `start_date`, has not ended, or its time zone skipped it.
         """
         if day < self.chain.start_date:
             raise InputError(
@@ -113,6 +126,9 @@ class Launcher:
                 f"{day} has not ended yet in {self.chain.timezone}: a snapshot holds what was known at a day's end; "
                 f"choose a day before {self._today()}"
             )
+        noon = dt.datetime.combine(day, dt.time(12), ZoneInfo(self.chain.timezone))
+        if noon.astimezone(dt.UTC).astimezone(noon.tzinfo).date() != day:
+            raise InputError(f"{day} never was in {self.chain.timezone}: its clocks skipped that day; choose another")
 
     def train(self, as_of: dt.date) -> "TrainResult":
         """Run the training of a day.
@@ -224,5 +240,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
             if error and error.cls_name == "DagsterExecutionInterruptedError":
                 return f"{event.step_key}: interrupted; nothing more was published"
             cause = error.cause if error and error.cause else error
-            return f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
+            reason = cause.message.strip().splitlines()[0] if cause and cause.message.strip() else "failed"
+            if NO_ROOM in reason:
+                return f"{event.step_key}: the disk is full ({reason}); make room, and run the day again"
+            return f"{event.step_key}: {reason}; the page of the run in Dagster's UI shows where"
     return "the run failed before its first step"

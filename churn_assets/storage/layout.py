@@ -46,6 +46,10 @@ class Layout:
         """The root of the Delta table `name`."""
         return self.data_dir / "tables" / name
 
+    def tables(self) -> list[Path]:
+        """The roots of all tables and ledgers that were ever made, by name."""
+        return sorted(log.parent for log in self.data_dir.glob("tables/*/_delta_log"))
+
 
 def partition_folder(day: dt.date) -> str:
     """The folder of a partition, from its table's root."""

@@ -60,6 +60,8 @@ def test_help_loads_nothing_but_the_command_line(words: str) -> None:
 )
 def test_commands_that_look_something_up_load_no_model_and_no_orchestrator(words: str, tmp_path: Path) -> None:
     """What an operator asks in a hurry reads tables, and nothing that takes seconds to load."""
+    (tmp_path / "data").mkdir()  # where there is none, `models` looks no further
+
     found = loaded(command(words), *HEAVY, "deltalake", cwd=tmp_path)
 
     assert found == {"deltalake"}

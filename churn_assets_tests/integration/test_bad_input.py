@@ -273,6 +273,21 @@ def test_an_unknown_column_is_a_warning(installation: Installation) -> None:
     assert "shoe_size" not in installation.rows("raw_customers", DAY).column_names
 
 
+def test_many_unknown_columns_are_named_in_part(installation: Installation) -> None:
+    """A warning names ten of them and counts the rest; the landing's record has them all."""
+    unknown = [f"extra_{number:03}" for number in range(300)]
+    customers = customers_of(installation)
+    export(installation, pd.concat([customers, pd.DataFrame(1, customers.index, unknown)], axis=1))
+
+    outcome = run_day(installation)
+
+    assert_conserved(outcome, installation, raw=len(customers), quarantined=0)
+    [warning] = [line for line in outcome.stderr.splitlines() if "extra_" in line]
+    assert warning.endswith("extra_008, extra_009 and 290 more")
+    recorded = json.loads(installation.table("raw_customers").history(1)[0]["details"])
+    assert recorded["unknown_columns"] == unknown
+
+
 # --- rows that break the schema: quarantined with column, check and value, and the others are scored
 
 NEXT_DAY = DAY + dt.timedelta(days=1)

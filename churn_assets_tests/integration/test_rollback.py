@@ -416,3 +416,17 @@ def assert_rolled_back_without_event(outcome: Outcome) -> None:
     told = [line for line in outcome.stderr.splitlines() if "Dagster" in line]
     assert len(told) == 1, outcome.stderr
     assert "warning" in told[0]
+
+
+def test_a_rollback_to_another_models_scores_says_who_scores_next(rescored: Installation) -> None:
+    """The champion stays the newer model: a warning names it, with the command that makes the old one champion."""
+    old, new = models_of(rescored)
+
+    outcome = rescored.run("rollback", "--date", str(DAY), "--reason", "the offers were wrong", "--json")
+    back = rescored.run("rollback", "--date", str(DAY), "--to", outcome.json["from"], "--reason", "they were right")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    [warning] = [line for line in outcome.stderr.splitlines() if line.startswith("warning: ")]
+    assert f"the champion is still {new}" in warning
+    assert f"`churn-assets promote {old} --reason TEXT`" in warning
+    assert "warning" not in back.stderr

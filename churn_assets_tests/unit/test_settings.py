@@ -1,9 +1,11 @@
 """Settings come from one file and the environment, are checked before anything runs, and say what is wrong."""
 
 import datetime as dt
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Candidate
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, checkout, dagster_home, load_settings
+from churn_assets.settings import Settings, checkout, dagster_home, describe_origin, load_settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.yaml"
@@ -464,3 +466,107 @@ def test_loading_makes_nothing(here: Path) -> None:
     load_settings()
 
     assert list(here.iterdir()) == []
+
+
+def bomb(levels: int) -> str:
+    """A billion of values in a few lines: each list names the one before nine times."""
+    lines = ["a0: &a0 [lol, lol, lol]"]
+    lines += [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]" for at in range(1, levels)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        pytest.param(bomb(12), r"line 2: the alias \*a0 is not taken", id="a bomb"),
+        pytest.param("training: &it {seed: 1}\ngates: *it\n", r"line 2: the alias \*it is not taken", id="an alias"),
+        pytest.param("training: &it {parameters: *it}\n", r"line 1: the alias \*it", id="an alias of itself"),
+        pytest.param(
+            f"features: {'[' * 5000}{']' * 5000}\n", "line 1: values lie more than 20 levels deep", id="lists"
+        ),
+        pytest.param("features: " + "{a: " * 900 + "1" + "}" * 900, "line 1: values lie more than 20", id="maps"),
+        pytest.param("- " * 3000 + "1\n", "line 1: values lie more than 20 levels deep", id="a block"),
+        pytest.param("profile: a\n" + "# much\n" * 2**18, "is larger than 1,048,576 bytes", id="a large file"),
+    ],
+)
+def test_a_file_that_would_fill_the_memory_is_refused(here: Path, content: str, sentence: str) -> None:
+    """Aliases, endless nesting and endless files are no settings: file and line are named, and nothing is expanded."""
+    write(here, content)
+
+    with pytest.raises(SettingsError, match=rf"config\.yaml.*{sentence}"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!bool x", "!!int x", "!!int ''", "!!float x", "!!timestamp x", "!!binary x", "0b_", "1" * 5000, "{[a]: 1}"],
+)
+def test_a_value_that_is_not_of_its_tag_is_an_error(here: Path, value: str) -> None:
+    """Whatever the library makes of a tag over another's value, the file is refused by its name."""
+    write(here, f"training: {{seed: {value}}}\n")
+
+    with pytest.raises(SettingsError, match=r"config\.yaml"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", [bomb(12), "!!bool x", "[" * 5000])
+def test_a_variable_that_is_no_value_is_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of a free-form map is read as the file is; what cannot be read stands as it is."""
+    monkeypatch.setenv("CHURN_TRAINING__PARAMETERS__LOSS", text)
+
+    settings = load_settings()
+
+    assert settings.training.parameters == {"loss": text}
+
+
+def test_a_variable_that_is_nested_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON of any depth fits into a variable, and is refused in words."""
+    monkeypatch.setenv("CHURN_FEATURES", '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}")
+
+    with pytest.raises(SettingsError, match=r"environment: .*nested too deeply"):
+        load_settings()
+
+
+def test_a_file_that_cannot_be_read_is_an_error(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk or a right that is missing is told with the file and what to do."""
+    write(here, "profile: a\n")
+    monkeypatch.setattr(Path, "open", mock.Mock(side_effect=PermissionError(13, "Permission denied")))
+
+    with pytest.raises(SettingsError, match=r"config\.yaml cannot be read by uid \d+ \(Permission denied\); give"):
+        load_settings()
+
+
+def test_the_digest_of_an_empty_key_is_an_error(here: Path) -> None:
+    """Everybody has the empty key: its digest opens nothing, and is refused by the name it was given."""
+    write(here, f"app: {{keys: {{shop: {hashlib.sha256(b'').hexdigest()}}}}}\n")
+
+    with pytest.raises(SettingsError, match=r"app\.keys: shop is the digest of an empty key"):
+        load_settings()
+
+
+def test_the_origin_names_the_file(here: Path) -> None:
+    """Where a file is in force, it is named with the folder of the data that it means."""
+    write(here, "data_dir: mine\n")
+
+    origin = describe_origin(load_settings())
+
+    assert origin == f"data_dir {here}/mine, from {here}/config.yaml"
+
+
+def test_the_origin_says_that_there_is_no_file(here: Path) -> None:
+    """Whoever stands in another folder is told that no file was found there."""
+    origin = describe_origin(load_settings())
+
+    assert origin == f"data_dir {here}/data: there is no config.yaml in {here}"
+
+
+def test_the_origin_names_the_variable(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that the environment names is not blamed on the file."""
+    monkeypatch.setenv("CHURN_DATA_DIR", "/srv/churn")
+    without = describe_origin(load_settings())
+    monkeypatch.setenv("CHURN_CONFIG", str(write(tmp_path, "", "etc/churn.yaml")))
+
+    origin = describe_origin(load_settings())
+
+    assert without == f"data_dir /srv/churn, from CHURN_DATA_DIR: there is no config.yaml in {here}"
+    assert origin == f"data_dir /srv/churn, from CHURN_DATA_DIR and {tmp_path}/etc/churn.yaml"

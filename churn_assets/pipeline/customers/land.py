@@ -27,6 +27,8 @@ from churn_assets.storage.tables.versions import Staged
 
 __all__ = ["LandedCustomers", "LandedFile", "land_customers"]
 
+LISTED = 10  # unknown columns that a warning names; the metadata has them all
+
 
 @dataclass(frozen=True)
 class LandedFile:
@@ -62,7 +64,9 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
         raise
     unknown = tuple(sorted(landed.unknown))
     if unknown:
-        logger.warning("%s: columns the profile does not know were not landed: %s", day, ", ".join(unknown))
+        more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
+        listed = ", ".join(unknown[:LISTED]) + more
+        logger.warning("%s: columns the profile does not know were not landed: %s", day, listed)
     data_dir = chain.layout.data_dir
     files = tuple(LandedFile(_below(each.path, data_dir), each.size, landed.digests[each.path]) for each in sources)
     batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]

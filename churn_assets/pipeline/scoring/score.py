@@ -80,9 +80,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     _refuse_after_rollback(day, events, run)
     serving = champion_and_canary(chain, day, options.model_version, events)
     card = serving.model.card
-    fallback = card.is_rules and not chain.recipe.is_rules
-    if fallback:
-        logger.warning("%s is scored by the rules %s: no trained model is champion", day, card.model_version)
+    is_fallback = _warn_of_fallback(chain, day, card)
     customers = chain.customers.version(day)
     reference = chain.registry.models.reference(card).scores
     scores = stage_scores(
@@ -119,9 +117,17 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         findings=tuple(findings),
         details=details,
         is_published=options.publish,
-        is_fallback=fallback,
+        is_fallback=is_fallback,
         previous=_previous(events, expected, published.version, commit),
     )
+
+
+def _warn_of_fallback(chain: Chain, day: dt.date, card: ModelCard) -> bool:
+    """Whether rules score the day where a trained model was wanted."""
+    is_fallback = card.is_rules and not chain.recipe.is_rules
+    if is_fallback:
+        logger.warning("%s is scored by the rules %s: no trained model is champion", day, card.model_version)
+    return is_fallback
 
 
 def _details(

@@ -59,7 +59,13 @@ class ModelStore:
         self.root = root
 
     def versions(self) -> list[str]:
-        """Every version, oldest training day first."""
+        """Every version, oldest training day first.
+
+        Raises:
+            ModelFault: a file lies where the folder of the models should.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise ModelFault(f"{self.root} is a file, and should be a folder: move it away, restore it from a backup")
         return sorted(path.parent.name for path in self.root.glob(f"[!_]*/{CARD}"))
 
     def card(self, version: str) -> ModelCard:
@@ -70,7 +76,11 @@ class ModelStore:
             ModelFault: its card cannot be read, or is not the one it was made with.
         """
         path = self.root / version / CARD
-        if not path.is_file():
+        try:
+            exists = path.is_file()
+        except OSError:  # a name that no folder can have
+            exists = False
+        if not exists:
             raise UnknownVersion(f"no model {version} below {self.root}; `churn-assets models` lists every version")
         try:
             card = ModelCard.model_validate_json(path.read_bytes())

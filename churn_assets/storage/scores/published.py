@@ -22,6 +22,8 @@ from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["PublishedScores"]
 
+FORMULA = r"^[=+\-@\t\r\n]"  # what a spreadsheet takes for the beginning of one, by OWASP's list
+
 
 class PublishedScores:
     """The published `churn_scores` of one installation."""
@@ -100,8 +102,10 @@ class PublishedScores:
             for event in reversed(events)
         ]
 
-    def export(self, day: dt.date | None, target: Path) -> int:
+    def export(self, day: dt.date | None, target: Path, *, raw: bool = False) -> int:
         """Write the scores of a day as one plain Parquet or CSV file; how many rows.
+
+        In CSV a text that a spreadsheet would take for a formula begins with `'`, unless it is to be `raw`.
 
         Raises:
             InputError: another kind of file, or no folder for it.
@@ -114,7 +118,7 @@ class PublishedScores:
         try:
             with (pq.ParquetWriter if target.suffix == ".parquet" else pacsv.CSVWriter)(str(partial), schema) as writer:
                 for batch in _dated(scored, schema):
-                    writer.write_table(batch)
+                    writer.write_table(batch if raw or target.suffix == ".parquet" else _guarded(batch))
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
@@ -124,11 +128,11 @@ class PublishedScores:
         """The scored days from `first` to `last`, both included, in order.
 
         Raises:
-            InputError: there are none.
+            UnknownVersion: there are none.
         """
         days = [day for day in self.table.days() if first <= day <= last]
         if not days:
-            raise InputError(f"no day from {first} to {last} has scores")
+            raise UnknownVersion(f"no day from {first} to {last} has scores")
         return days
 
     def rollback(
@@ -167,3 +171,14 @@ def _dated(scored: PartitionVersion, schema: pa.Schema) -> Iterator[pa.Table]:
     for batch in scored.batches():
         days = pa.repeat(pa.scalar(scored.day), batch.num_rows)
         yield batch.add_column(0, SNAPSHOT_DATE, days).cast(schema)
+
+
+def _guarded(rows: pa.Table) -> pa.Table:
+    """The rows with `'` before every text that a spreadsheet would compute."""
+    for at, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type):
+            texts = rows.column(at)
+            quoted = pc.binary_join_element_wise("'", texts, "")
+            guarded = pc.if_else(pc.match_substring_regex(texts, FORMULA), quoted, texts)
+            rows = rows.set_column(at, field, guarded)
+    return rows

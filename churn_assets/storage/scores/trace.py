@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from churn_assets.core.errors import UnknownVersion
-from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.core.table_schemas import FAULTS, SNAPSHOT_DATE
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.scores.published import PublishedScores
@@ -26,7 +26,7 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
         version: a score version of that day, also one that was rolled back; the current one where None.
 
     Raises:
-        UnknownVersion: no such score.
+        UnknownVersion: no such score; the sentence says where the customer was lost.
     """
     scores = PublishedScores(layout)
     scored = scores.version(day, version)
@@ -36,6 +36,8 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
     validated = _event(customers, scored.day, made_of["customers_version"])
     key = validated.commit.details["id_column"]
     landed = _event(raw, scored.day, validated.commit.details["raw_version"])
+    if not _rows(scored, "customer_id", customer):
+        raise UnknownVersion(_reason_of_absence(layout, scored, landed, key, customer))
     row = _row(scored, "customer_id", customer)
     card = ModelStore(layout.models).card(row["model_version"])  # the canary's customers have its model
     seen = made_of.get("features_versions", {}).get(card.model_version, made_of["features_version"])
@@ -80,6 +82,23 @@ def _features(layout: Layout, day: dt.date, version: str, key: str, customer: st
         "version": version,
         "row": _row(Table(layout.table("customer_features")).version(day, version), key, customer),
     }
+
+
+def _reason_of_absence(layout: Layout, scored: PartitionVersion, landed: Event, key: str, customer: str) -> str:
+    """Why a customer has no score in a version, whose raw rows `landed` brought."""
+    day = scored.day
+    quarantined = Table(layout.table("quarantined_customers"))
+    versions = [
+        event.version for event in quarantined.history(day) if event.commit.details.get("raw_version") == landed.version
+    ]
+    broken = find_rows(quarantined.version(day, versions[-1]).files, key, customer) if versions else []
+    faults = [fault for row in broken for fault in row[FAULTS]]
+    if faults:
+        found = "; ".join(f"column {each['column']}: {each['check']} (value {each['value']})" for each in faults)
+        return f"customer {customer!r} was quarantined on {day}: {found}"
+    if not find_rows(Table(layout.table("raw_customers")).version(day, landed.version).files, key, customer):
+        return f"customer {customer!r} was not in the source of {day}, as it was landed in version {landed.version}"
+    return f"customer {customer!r} is not in version {scored.version} of {day}"
 
 
 def _row(version: PartitionVersion, key: str, customer: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ that holds no commit is refused instead of being passed over.
 """
 
 import json
+import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +15,20 @@ from pathlib import Path
 from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_file, fsync_folder
 
-__all__ = ["check_commits", "commit_file", "newest_commit", "set_aside_torn_commits", "sync_commits"]
+__all__ = [
+    "check_commits",
+    "commit_file",
+    "newest_commit",
+    "refuse_obstacles",
+    "set_aside_torn_commits",
+    "sync_commits",
+    "unreadable",
+]
 
 LOG = "_delta_log"
 HINT = "_last_checkpoint"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+REASON_LENGTH = 200
 
 
 def commit_file(root: Path, number: int) -> Path:
@@ -51,10 +63,31 @@ def check_commits(root: Path, numbers: Iterable[int]) -> None:
     for number in numbers:
         path = commit_file(root, number)
         if path.exists() and (fault := _fault_of(path)):
+            if number != newest_commit(root):
+                raise RunError(f"{path} {fault}, and newer commits build on it: restore {path.parent} from a backup")
             raise RunError(
                 f"{path} {fault}, as a power cut leaves a commit of which nobody was told: `churn-assets repair` sets "
                 "it aside, and what was current before it is current"
             )
+
+
+def refuse_obstacles(root: Path) -> None:
+    """Refuse what is not the folder of a table, where the library would find none, or say nothing that helps.
+
+    Raises:
+        RunError: a file lies where a folder should, or this user may not read it.
+    """
+    for folder in (root.parent, root, root / LOG):
+        if folder.exists() and not folder.is_dir():
+            raise RunError(f"{folder} is a file, and should be a folder: move it away, and restore it from a backup")
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            raise RunError(f"uid {os.getuid()} may not read {folder}; give it access")
+
+
+def unreadable(root: Path, error: Exception) -> RunError:
+    """The sentence for a log that the library cannot read: the reason in one line, and what to do."""
+    reason = COLOURS.sub("", str(error)).splitlines()[0][:REASON_LENGTH] if str(error) else type(error).__name__
+    return RunError(f"{root}: its log cannot be read ({reason}); restore {root / LOG} from a backup")
 
 
 def set_aside_torn_commits(root: Path) -> list[Path]:
@@ -63,7 +96,7 @@ def set_aside_torn_commits(root: Path) -> list[Path]:
     with suppress(OSError):
         if not (root / LOG / HINT).read_bytes().strip():
             (root / LOG / HINT).unlink()  # only a hint, which is made again
-    while (number := newest_commit(root)) >= 0 and _fault_of(path := commit_file(root, number)):
+    while (path := commit_file(root, newest_commit(root))).is_file() and _fault_of(path):
         renamed.append(path.rename(path.with_suffix(".json.torn")))
     if renamed:
         fsync_folder(root / LOG)
@@ -72,11 +105,19 @@ def set_aside_torn_commits(root: Path) -> list[Path]:
 
 def _fault_of(path: Path) -> str:
     """What is wrong with a commit's file, as the end of a sentence; nothing where it holds one."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read by uid {os.getuid()} ({error.strerror}); give it access") from error
     if not content.strip():
         return "is empty"
     try:
         actions = [json.loads(line) for line in content.splitlines() if line.strip()]
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is torn"
-    return "" if all(isinstance(action, dict) for action in actions) else "is torn"
+    return "" if all(_is_action(action) for action in actions) else "is torn"
+
+
+def _is_action(action: object) -> bool:
+    """Whether it has the form of one: the library passes over what has not, as if there had been no commit."""
+    return isinstance(action, dict) and any(isinstance(each, dict) for each in action.values())

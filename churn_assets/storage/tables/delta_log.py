@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.layout import PartFile, part_file
-from churn_assets.storage.tables.commit_files import check_commits, commit_file
+from churn_assets.storage.tables.commit_files import check_commits, commit_file, refuse_obstacles, unreadable
 from churn_assets.storage.tables.commits import Event, read_event
 from churn_assets.storage.tables.versions import PartitionVersion
 
@@ -80,6 +80,7 @@ class DeltaLog:
             self._was_there = True
         except TableNotFoundError:
             self._table = None
+            refuse_obstacles(self.root)
             if self._was_there:
                 raise RunError(f"{self.root} is no longer there; restore the folder, or mount it again") from None
         except RunError:
@@ -87,8 +88,9 @@ class DeltaLog:
             raise
         except (DeltaError, OSError, ValueError) as error:
             self._table = None
+            refuse_obstacles(self.root)
             check_commits(self.root, self._newest_numbers())
-            raise RunError(f"{self.root}: its log cannot be read ({type(error).__name__}: {error})") from error
+            raise unreadable(self.root, error) from error
         return self
 
     def _follow(self) -> None:
@@ -208,7 +210,11 @@ class DeltaLog:
 
     def _keep(self, table: DeltaTable, numbers: range) -> None:
         count = table.version() - numbers.start + 1
-        commits = table.history(count) if numbers else []
+        try:
+            commits = table.history(count) if numbers else []
+        except (DeltaError, OSError, ValueError) as error:
+            check_commits(self.root, numbers)
+            raise unreadable(self.root, error) from error
         commits = commits[max(0, len(commits) - count) :]  # the library also tells of those since the table was opened
         for number, commit in zip(range(table.version(), -1, -1), commits, strict=False):  # of an old log less is left
             if number in numbers and SNAPSHOT_DATE in commit:

@@ -13,7 +13,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_file
 from churn_assets.storage.layout import record_file
-from churn_assets.storage.tables.commit_files import check_commits, newest_commit, sync_commits
+from churn_assets.storage.tables.commit_files import (
+    check_commits,
+    newest_commit,
+    refuse_obstacles,
+    sync_commits,
+    unreadable,
+)
 
 __all__ = ["Ledger"]
 
@@ -69,13 +75,23 @@ class Ledger:
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
     def _tidy(self) -> None:
-        """Make one file of many: the same rows, in a commit that says that no data has changed."""
+        """Make one file of many: the same rows, unless somebody recorded something in the meantime.
+
+        Not by the library's own compaction: of two at once both are committed, and every record is there twice.
+        """
         table = DeltaTable(self.root)
-        if len(table.file_uris()) < MANY_FILES:
+        before = set(self._files(table))
+        if len(before) < MANY_FILES:
             return
-        with suppress(CommitFailedError):  # somebody else did it
-            table.optimize.compact(max_concurrent_tasks=1, commit_properties=CommitProperties(max_commit_retries=0))
-            self._sync(DeltaTable(self.root), table.version() - 1, set())
+        with suppress(CommitFailedError):  # somebody else did it, or recorded something
+            write_deltalake(
+                table,
+                self._recorded(table),
+                mode="overwrite",
+                schema_mode="merge",
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+            self._sync(DeltaTable(self.root), table.version() - 1, before)
 
     def _sync(self, table: DeltaTable, seen: int, files: set[Path]) -> None:
         """Let the commits after number `seen` survive a power cut, and the files that are not among `files`."""
@@ -92,10 +108,12 @@ class Ledger:
         try:
             table = DeltaTable(self.root)
         except TableNotFoundError:
+            refuse_obstacles(self.root)
             return None
-        except (DeltaError, OSError) as error:
+        except (DeltaError, OSError, ValueError) as error:
+            refuse_obstacles(self.root)
             check_commits(self.root, [newest_commit(self.root)])
-            raise RunError(f"{self.root}: its log cannot be read ({error}); restore it from a backup") from error
+            raise unreadable(self.root, error) from error
         check_commits(self.root, [table.version()])
         return table
 
@@ -113,6 +131,11 @@ class Ledger:
         return [record_file(self.root, path) for path in actions.column("path").to_pylist()]
 
     def _rows(self, table: DeltaTable) -> list[Row]:
+        """The records in order, without their numbers."""
+        rows: list[Row] = self._recorded(table).drop_columns([NUMBER]).to_pylist()
+        return rows
+
+    def _recorded(self, table: DeltaTable) -> pa.Table:
         """Read file by file: Delta's own dataset reads through Python, from threads that may outlive the process."""
         try:
             parts = [pq.read_table(path, partitioning=None) for path in self._files(table)]
@@ -121,5 +144,4 @@ class Ledger:
                 f"{self.root}: a record cannot be read ({error}); restore the folder from a backup"
             ) from error
         recorded = pa.concat_tables([self.schema.empty_table(), *parts], promote_options="default")
-        rows: list[Row] = recorded.sort_by(NUMBER).drop_columns([NUMBER]).to_pylist()
-        return rows
+        return recorded.sort_by(NUMBER)

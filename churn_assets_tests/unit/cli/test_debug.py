@@ -1,8 +1,10 @@
 """A failure is one sentence; `--debug` also shows where it came from."""
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -95,3 +97,34 @@ def test_debug_prints_each_line_once(capsys: pytest.CaptureFixture[str]) -> None
         LOG.info("landed %d rows", 5)
 
     assert capsys.readouterr() == ("", "part 3 of 8\nlanded 5 rows\n")
+
+
+class Panic(BaseException):
+    """What a library written in Rust raises: no `Exception`."""
+
+
+@pytest.mark.parametrize("failure", [KeyError("churn_model"), RecursionError("maximum recursion depth"), Panic("at 5")])
+def test_a_fault_of_the_program_is_called_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: BaseException
+) -> None:
+    """What nobody foresaw is one sentence too, which says that it is no fault of the user and what shows more."""
+    monkeypatch.setattr(settings, "load_settings", Mock(side_effect=failure))
+
+    code = exit_code(monkeypatch, "models")
+
+    err = capsys.readouterr().err
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"error: unexpected: {type(failure).__name__}: ")
+    assert "`churn-assets --debug`" in err
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A disk without room is named with the file, and with what to do."""
+    full = OSError(errno.ENOSPC, "No space left on device", "/srv/churn/scores.csv")
+    monkeypatch.setattr(settings, "load_settings", Mock(side_effect=full))
+
+    code = exit_code(monkeypatch, "models")
+
+    assert code == 1
+    assert capsys.readouterr().err.startswith("error: /srv/churn/scores.csv: the disk is full; make room")

@@ -19,6 +19,7 @@ from churn_assets.settings import Settings
 
 FIRST = dt.date(2026, 1, 1)
 DAYS = [FIRST + dt.timedelta(days=more) for more in range(8)]
+SKIPPED = DAYS[-1] + dt.timedelta(days=1)
 RunContext = Callable[[dt.date], Any]
 
 
@@ -164,8 +165,11 @@ def launcher(tmp_path: Path) -> Launcher:
     def check(day: dt.date) -> None:
         if day < FIRST:
             raise InputError(f"{day} lies before start_date")
+        if day == SKIPPED:
+            raise InputError(f"{day} never was")
 
-    source = SimpleNamespace(has=lambda day: FIRST <= day < DAYS[6] and day not in DAYS[1:3], files=files)
+    held = [day for day in DAYS[:6] if day not in DAYS[1:3]] + [SKIPPED]
+    source = SimpleNamespace(has=lambda day: day in held, files=files)
     scores = SimpleNamespace(days=lambda: DAYS[2:4])
     chain = SimpleNamespace(source=source, scores=scores, layout=tmp_path)
     return cast("Launcher", SimpleNamespace(chain=chain, check_day=check))
@@ -178,6 +182,12 @@ def test_only_what_is_not_published_is_planned(launcher: Launcher) -> None:
     assert plan.to_do == [DAYS[0], DAYS[4], DAYS[5]]
     assert plan.published == DAYS[2:4]
     assert plan.missing == [DAYS[1]]
+
+
+def test_a_day_in_between_that_never_was_is_refused(launcher: Launcher) -> None:
+    """Where the source holds a file of a day that the time zone skipped, the sentence names that day."""
+    with pytest.raises(InputError, match=f"{SKIPPED} never was"):
+        plan_days(launcher, DAYS[0], SKIPPED + dt.timedelta(days=1))
 
 
 def test_a_range_that_is_nowhere_is_refused(launcher: Launcher) -> None:

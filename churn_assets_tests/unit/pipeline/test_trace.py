@@ -32,7 +32,8 @@ def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """A day that was scored twice, with other thresholds the second time; not to be changed."""
     folder = tmp_path_factory.mktemp("scored")
     for customers, day in ((60, AS_OF), (66, AS_OF - HORIZON), (72, AS_OF - 2 * HORIZON)):
-        export(folder, day, customers=customers)
+        visits: list[object] = ["-5" if number == 8 and day == AS_OF else "3" for number in range(customers)]
+        export(folder, day, customers=customers, visits=visits)
     chain = chain_over(folder, recipe=Recipe(window_days=1, parameters={"max_iter": 5}))
     model = train_model(chain, AS_OF, RUN).card
     chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
@@ -159,13 +160,27 @@ def test_a_score_of_rules_leads_to_the_customer_s_row(tmp_path: Path) -> None:
     assert (trace["customer"]["row"]["visits"], trace["raw"]["row"]["customer_id"]) == (3, "c00003")
 
 
-def test_who_has_no_score_cannot_be_traced(scored: Chain) -> None:
-    """An unknown customer is told in a sentence."""
-    with pytest.raises(UnknownVersion, match="'nobody' is not in version"):
-        trace_score(scored.layout, "nobody", AS_OF)
-
-
 def test_a_version_of_no_day_cannot_be_traced(scored: Chain) -> None:
     """An unknown score version is told in a sentence that says where the versions are listed."""
     with pytest.raises(UnknownVersion, match=r"no score version ffff.*scores history"):
         trace_score(scored.layout, "c00007", AS_OF, "ffff")
+
+
+def test_a_quarantined_customer_is_told_with_its_fault(scored: Chain) -> None:
+    """Whoever was quarantined has no score: day, column, check and value say why."""
+    with pytest.raises(UnknownVersion) as refusal:
+        trace_score(scored.layout, "c00008", AS_OF)
+
+    assert str(refusal.value) == (
+        f"customer 'c00008' was quarantined on {AS_OF}: column visits: greater_than_or_equal_to(0) (value -5)"
+    )
+
+
+@pytest.mark.parametrize("customer", ["nobody", "", "C00007", "c00007 "])
+def test_a_customer_who_was_not_in_the_source_is_told_so(scored: Chain, customer: str) -> None:
+    """An id that no row of the source had is said to have been absent, with the day and the version that was landed."""
+    with pytest.raises(UnknownVersion) as refusal:
+        trace_score(scored.layout, customer, AS_OF)
+
+    assert str(refusal.value).startswith(f"customer {customer!r} was not in the source of {AS_OF}, as it was landed")
+    assert str(scored.raw.current(AS_OF)) in str(refusal.value)

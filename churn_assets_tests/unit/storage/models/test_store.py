@@ -192,11 +192,19 @@ def test_rules_have_no_artefact_and_load(tmp_path: Path) -> None:
     assert store.reference(kept) == KEPT.reference
 
 
-@pytest.mark.parametrize("version", ["20270101-00000000", "", "..", "no/such"])
+@pytest.mark.parametrize("version", ["20270101-00000000", "", "..", "no/such", "x" * 300, "a\0b"])
 def test_an_unknown_version_is_an_error_that_says_how_to_list_them(store: ModelStore, version: str) -> None:
     """A version that is not there is named, with the command that lists those that are."""
     with pytest.raises(UnknownVersion, match=r"no model .*churn-assets models"):
         store.load(version)
+
+
+def test_a_file_where_the_models_should_be_is_named(tmp_path: Path) -> None:
+    """It is not taken for a folder without models."""
+    (tmp_path / "models").write_text("a file")
+
+    with pytest.raises(ModelFault, match=rf"{tmp_path}/models is a file, and should be a folder"):
+        ModelStore(tmp_path / "models").versions()
 
 
 def test_an_unknown_version_has_no_page(store: ModelStore) -> None:

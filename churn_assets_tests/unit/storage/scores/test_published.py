@@ -4,6 +4,8 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -319,5 +321,46 @@ def test_a_range_without_scores_is_an_error_that_names_it(scores: PublishedScore
     for day in (DAYS[0], DAYS[2]):
         publish(scores.table, score_rows(5), day)
 
-    with pytest.raises(InputError, match="no day from 2026-11-01 to 2026-11-01 has scores"):
+    with pytest.raises(UnknownVersion, match="no day from 2026-11-01 to 2026-11-01 has scores"):
         scores.days_between(DAYS[1], DAYS[1])
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\ttab", "\rreturn", "plain", "a=b", "'quoted"]
+
+
+def formula_rows() -> pa.Table:
+    """Scores of customers whose ids a spreadsheet would compute, and of some whose ids it would not."""
+    ids = pa.array(sorted(FORMULAS, key=str.encode))
+    return score_rows(len(FORMULAS)).set_column(0, SCORES.field(0), ids)
+
+
+def test_a_csv_export_holds_no_formula(scores: PublishedScores, tmp_path: Path) -> None:
+    """Readers of the file see `'` before what a spreadsheet would compute, and every other text as it is."""
+    publish(scores.table, formula_rows())
+    target = tmp_path / "scores.csv"
+
+    scores.export(DAY, target)
+
+    query = "select customer_id from read_csv(?, header = true, all_varchar = true, new_line = '\\n')"
+    by_duckdb = [row[0] for row in duckdb.execute(query, [str(target)]).fetchall()]
+    by_pandas = pd.read_csv(target, dtype=str, lineterminator="\n")["customer_id"].tolist()
+    assert by_duckdb == by_pandas == [f"'{each}" if each[0] in "=+-@\t\r" else each for each in seen_ids(scores)]
+
+
+@pytest.mark.parametrize(("name", "raw"), [("scores.csv", True), ("scores.parquet", False)])
+def test_raw_csv_and_parquet_hold_every_id_as_it_is(
+    scores: PublishedScores, tmp_path: Path, name: str, *, raw: bool
+) -> None:
+    """No spreadsheet computes what it reads of Parquet; in CSV, whoever asks for the very ids has them."""
+    publish(scores.table, formula_rows())
+    target = tmp_path / name
+
+    scores.export(DAY, target, raw=raw)
+
+    read = pd.read_parquet(target) if name.endswith("parquet") else pd.read_csv(target, lineterminator="\n")
+    assert read["customer_id"].tolist() == seen_ids(scores)
+
+
+def seen_ids(scores: PublishedScores) -> list[str]:
+    """The ids of the day as a reader of the Delta table sees them."""
+    return [row["customer_id"] for row in seen(scores, DAY)]

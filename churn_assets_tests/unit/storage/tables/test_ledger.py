@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from churn_assets.core.errors import InputError
 from churn_assets.core.table_schemas import PROMOTIONS
 from churn_assets.storage.tables import ledger as ledger_module
-from churn_assets.storage.tables.ledger import Ledger, Row
+from churn_assets.storage.tables.ledger import MANY_FILES, Ledger, Row
 from churn_assets_tests.storage_factories import record, recording
 
 LATER = ("reason", "forced")
@@ -191,3 +191,25 @@ def test_many_records_lie_in_few_files(ledger: Ledger, monkeypatch: pytest.Monke
     assert [row["to_version"] for row in ledger.rows()] == [f"m{number}" for number in range(11)]
     assert len(DeltaTable(ledger.root).file_uris()) < 4
     assert DeltaTable(ledger.root).to_pyarrow_dataset().to_table().num_rows == 11
+
+
+class OvertakenLedger(Ledger):
+    """A ledger whose files somebody else makes one while it is about to."""
+
+    def _recorded(self, table: DeltaTable) -> pa.Table:
+        rows = super()._recorded(table)
+        if len(table.file_uris()) == MANY_FILES:
+            Ledger(self.root, PROMOTIONS)._tidy()
+        return rows
+
+
+def test_of_two_who_make_one_file_of_many_one_does(tmp_path: Path) -> None:
+    """Both have read the same records: who is late changes nothing, and no record is there twice."""
+    ledger = OvertakenLedger(tmp_path / "promotions", PROMOTIONS)
+    names = [f"m{number}" for number in range(MANY_FILES + 2)]
+
+    for name in names:
+        ledger.append(recording(record(name)))
+
+    assert [row["to_version"] for row in Ledger(ledger.root, PROMOTIONS).rows()] == names
+    assert len(DeltaTable(ledger.root).file_uris()) < MANY_FILES
