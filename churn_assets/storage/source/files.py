@@ -5,7 +5,7 @@ import glob
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ __all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCK_BYTES = 1 << 20
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
 NOT_UTF8 = re.compile(r"In CSV column #(\d+): .*invalid UTF8")
 REASONS = {  # words of Arrow's, and what they mean
@@ -123,13 +124,18 @@ class FileSource:
             if not _is_parquet(file.path) and not _is_csv(file.path):
                 raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
             if _is_parquet(file.path):
-                with _as_source_fault(file.path):
+                try:
                     pq.read_metadata(file.path)
+                except UNREADABLE as error:
+                    raise _fault(file.path, error) from error
         for file in files:
-            with _as_source_fault(file.path):
-                read = _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path)
-                for batch in read:
+            rows = 0
+            try:
+                for batch in _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path):
+                    rows += batch.num_rows
                     yield file.path, batch
+            except UNREADABLE as error:
+                raise _fault(file.path, error, rows) from error
 
     def _paths(self, day: dt.date) -> list[Path]:
         return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
@@ -164,12 +170,10 @@ def _is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz"))
 
 
-@contextmanager
-def _as_source_fault(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SourceFault(f"{path} cannot be read ({_reason(error)}); export it again") from error
+def _fault(path: Path, error: Exception, rows: int = 0) -> SourceFault:
+    """The sentence for a file that cannot be read, of which `rows` rows came."""
+    where = f", below row {rows}" if rows else ""
+    return SourceFault(f"{path} cannot be read ({_reason(error)}{where}); export it again")
 
 
 def _reason(error: Exception) -> str:

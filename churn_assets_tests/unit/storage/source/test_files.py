@@ -427,6 +427,16 @@ def test_a_file_that_cannot_be_parsed_is_not_quoted(tmp_path: Path, content: byt
     assert str(refusal.value) == f"{path} cannot be read ({reason}); export it again"
 
 
+def test_a_fault_far_down_says_after_which_row(tmp_path: Path) -> None:
+    """A file of which rows came already says how far it could be read."""
+    path = put(tmp_path, "a.csv", b"a,b\n" + b"x,y\n" * 1_000_000 + b"secret\n")
+
+    with pytest.raises(SourceFault, match=r"not the 2 of the heading, below row [1-9]\d+\)") as refusal:
+        read(tmp_path, path)
+
+    assert "secret" not in str(refusal.value)
+
+
 def test_an_open_end_is_read_from_the_old_kind_of_timestamp(tmp_path: Path) -> None:
     """The year 9999, as Spark and Impala write it, does not wrap around to 1816."""
     path = tmp_path / "a.parquet"
