@@ -22,8 +22,13 @@ def test_digits_that_were_cut_off_are_counted_once_a_file(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, turn: int
 ) -> None:
     """Two times finer than microseconds are one warning that names file, number and column."""
-    since = ["2026-01-31 10:00:00.1234567", "2026-01-31 10:00:00.0000000", "2026-01-31 10:00:00.0000001", "2026-01-31"]
-    export(tmp_path, DAY, 4, customer_id=member_columns(4)["customer_id"][::turn], since=since)
+    since: list[object] = [
+        "2026-01-31 10:00:00.1234567",
+        "2026-01-31 10:00:00.0000000",
+        "2026-01-31 10:00:00.0000001",
+        "2026-01-31",
+    ]
+    export(tmp_path, DAY, 4, customer_id=list(member_columns(4)["customer_id"])[::turn], since=since)
     chain = chain_over(tmp_path)
 
     with caplog.at_level(logging.WARNING):
