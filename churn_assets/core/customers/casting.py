@@ -2,46 +2,64 @@
 
 A cell that cannot become its column's type without loss is null in the typed column and kept as it
 came in `rescued_data` (the pattern of a rescued-data column), so that no row is lost to a bad cell.
+Whether it fits follows from the cell, its type and its column's alone, never from the rest of its batch.
 """
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_assets.core.customers.number_cells import MISSING_NUMBER, nan_as_null, numbers, numbers_from_text
+from churn_assets.core.customers.text_cells import decimal_texts, key_texts, texts
+from churn_assets.core.customers.time_cells import finer_than_microseconds, times, times_from_text, within_calendar
 from churn_assets.core.table_schemas import RESCUED
 
-__all__ = ["cast_batch", "texts_of"]
-
-NUMBER = r"(?i)^[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf(inity)?|nan)$"
-WHOLE_NUMBER = r"^[+-]?\d+$"
-EXACT_BOUND = float(2**53)  # from here on, neighbouring whole numbers are the same double
+__all__ = ["cast_batch", "texts_of", "truncated_times"]
 
 
-def cast_batch(batch: pa.RecordBatch | pa.Table, schema: pa.Schema, categories: Collection[str] = ()) -> pa.Table:
+def cast_batch(
+    batch: pa.RecordBatch | pa.Table, schema: pa.Schema, categories: Collection[str] = (), key: str = ""
+) -> pa.Table:
     """The columns of `schema` out of `batch`, typed, with misfits in its `rescued_data` column.
 
     Args:
         batch: source rows; every column of `schema` but `rescued_data` is there.
         schema: of `raw_customers`.
         categories: text columns that stay dictionary-encoded, where they come so.
+        key: the id column, in which only text and whole numbers fit.
     """
     columns: list[pa.ChunkedArray | pa.Array] = []
-    misfits: dict[int, dict[str, str]] = {}
+    misfits: dict[str, pa.Array] = {}
     for field in schema:
         if field.name == RESCUED:
             continue
-        if field.name in categories and _is_dictionary_of_text(batch.column(field.name), field.type):
-            columns.append(batch.column(field.name))
+        given = batch.column(field.name)
+        if field.name in categories and _is_dictionary_of_text(given, field.type):
+            columns.append(given)
             continue
-        cast = _cast(_plain(batch.column(field.name)), field.type)
-        columns.append(cast.values)
-        for row, text in cast.misfits:
-            misfits.setdefault(row, {})[field.name] = text
+        given = _plain(given)
+        cast = _cast(given, field.type, is_key=field.name == key)
+        columns.append(cast)
+        if cast.null_count > given.null_count:
+            misfit = pc.and_(cast.is_null(), pc.invert(_is_missing(given, field.type)))
+            if pc.any(misfit).as_py():
+                misfits[field.name] = _as_they_came(given, misfit)
     columns.append(_rescued(misfits, batch.num_rows))
     return pa.Table.from_arrays(columns, names=schema.names)
+
+
+def truncated_times(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> dict[str, int]:
+    """How many cells of each time column of `schema` lose digits of a second, for those columns that have such."""
+    counts: dict[str, int] = {}
+    for field in schema:
+        if pa.types.is_timestamp(field.type):
+            given = _plain(batch.column(field.name))
+            if _is_text(given.type) or pa.types.is_timestamp(given.type):
+                counts[field.name] = finer_than_microseconds(given)
+    return {name: count for name, count in counts.items() if count}
 
 
 def _is_dictionary_of_text(values: pa.Array | pa.ChunkedArray, target: pa.DataType) -> bool:
@@ -49,12 +67,6 @@ def _is_dictionary_of_text(values: pa.Array | pa.ChunkedArray, target: pa.DataTy
     if values.type != pa.dictionary(pa.int32(), target) or not isinstance(values, pa.DictionaryArray):
         return False
     return not values.dictionary.null_count and len(pc.unique(values.dictionary)) == len(values.dictionary)
-
-
-@dataclass(frozen=True)
-class _Cast:
-    values: pa.Array
-    misfits: list[tuple[int, str]]
 
 
 def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -70,143 +82,64 @@ def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array:
         array = array.cast(pa.large_string())
     if pa.types.is_binary_view(array.type):
         array = array.cast(pa.large_binary())
-    if pa.types.is_float16(array.type):
-        array = array.cast(pa.float32())
-    return _nan_as_null(array)
+    return nan_as_null(array)
 
 
-def _cast(values: pa.Array, target: pa.DataType) -> _Cast:
-    if values.type == target:
-        return _Cast(values, [])
-    if pa.types.is_null(values.type):
-        return _Cast(pa.nulls(len(values), target), [])
-    given = _trimmed(values) if _is_text(values.type) and not _is_text(target) else values
-    if not _is_sensible(values.type, target):
-        return _rescue(values, given, pa.nulls(len(values), target), given.is_valid())
-    try:
-        cast = _cast_exactly(given, target)
-    except pa.ArrowNotImplementedError:
-        return _rescue(values, given, pa.nulls(len(values), target), given.is_valid())
-    except pa.ArrowInvalid:
-        misfit = _misfit(given, target)
-        cast = _cast_exactly(pc.if_else(misfit, None, given), target)
-    else:
-        misfit = None
-    changed = _changed(given, cast)
-    if changed is not None:
-        misfit = changed if misfit is None else pc.or_kleene(misfit, changed)
-    return _Cast(_nan_as_null(cast), []) if misfit is None else _rescue(values, given, cast, misfit)
+def _cast(values: pa.Array, target: pa.DataType, *, is_key: bool) -> pa.Array:
+    """The cells of `values` as `target`, null where they do not fit."""
+    if _is_text(target):
+        return _as_text(values, target, is_key=is_key)
+    if pa.types.is_timestamp(target):
+        return _as_time(values, target)
+    return values if values.type == target else _as_number(values, target, is_key=is_key)
 
 
-def _rescue(values: pa.Array, given: pa.Array, cast: pa.Array, misfit: pa.Array) -> _Cast:
-    misfit = pc.and_(misfit, given.is_valid())
-    rows = pc.indices_nonzero(misfit)
-    kept = _nan_as_null(pc.if_else(misfit, None, cast))
-    return _Cast(kept, list(zip(rows.to_pylist(), texts_of(values.take(rows)), strict=True)))
+def _as_text(values: pa.Array, target: pa.DataType, *, is_key: bool) -> pa.Array:
+    kind = values.type
+    if _is_text(kind):
+        same = values if kind == target else values.cast(target)
+        return key_texts(same) if is_key else same
+    written = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+    clear = any(test(kind) for test in written) or _is_date_or_timestamp(kind) or pa.types.is_time(kind)
+    return texts(values, is_key=is_key) if clear else pa.nulls(len(values), target)
 
 
-def _misfit(values: pa.Array, target: pa.DataType) -> pa.Array:
-    """Which cells do not cast, found by halving the distinct values until the misfits stand alone."""
-    distinct = pc.unique(values.drop_null())
-    if _is_text(values.type) and (pa.types.is_integer(target) or pa.types.is_floating(target)):
-        numeric = pc.match_substring_regex(distinct, NUMBER)
-        bad = [distinct.filter(pc.invert(numeric))]
-        distinct = distinct.filter(numeric)
-    else:
-        bad = []
-    bad.append(distinct.take(pa.array(_halved(distinct, 0, target), pa.int64())))
-    return pc.is_in(values, value_set=pa.concat_arrays(bad))
-
-
-def _halved(values: pa.Array, start: int, target: pa.DataType) -> Iterator[int]:
-    try:
-        _cast_exactly(values, target)
-    except pa.ArrowInvalid:
-        if len(values) == 1:
-            yield start
-            return
-        half = len(values) // 2
-        yield from _halved(values[:half], start, target)
-        yield from _halved(values[half:], start + half, target)
-
-
-def _changed(values: pa.Array, cast: pa.Array) -> pa.Array | None:
-    """Which cells Arrow cast to a float without complaint, though they are another number now."""
-    if not pa.types.is_floating(cast.type):
-        return None
-    infinite = pc.is_inf(cast)
+def _as_time(values: pa.Array, target: pa.DataType) -> pa.Array:
     if _is_text(values.type):
-        spelled_out = pc.match_substring(values, "inf", ignore_case=True)
-        large = pc.greater_equal(pc.abs(cast), EXACT_BOUND)
-        whole = pc.match_substring_regex(values, WHOLE_NUMBER)
-        changed = pc.or_(pc.and_(infinite, pc.invert(spelled_out)), pc.and_(large, whole))
-    elif pa.types.is_decimal(values.type):
-        changed = pc.greater_equal(pc.abs(cast), EXACT_BOUND)
-    elif pa.types.is_floating(values.type):
-        changed = pc.and_(infinite, pc.is_finite(values))
-    else:
-        return None
-    return changed if pc.any(changed).as_py() else None
+        return times_from_text(pc.utf8_trim_whitespace(values))
+    if values.type == target:
+        return within_calendar(values)
+    return times(values) if _is_date_or_timestamp(values.type) else pa.nulls(len(values), target)
 
 
-def _cast_exactly(values: pa.Array, target: pa.DataType) -> pa.Array:
-    """Arrow's safe cast, and no number for a boolean but 0 and 1.
-
-    Raises:
-        pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError: some cell, or the kind, does not fit.
-    """
-    if pa.types.is_boolean(target) and not (_is_text(values.type) or pa.types.is_boolean(values.type)):
-        cast = values.cast(target)
-        if not values.equals(cast.cast(values.type)):
-            raise pa.ArrowInvalid("a number other than 0 and 1 is no boolean")
-        return cast
-    if pa.types.is_decimal(values.type) and pa.types.is_floating(target):
-        return values.cast(pa.string()).cast(target)  # Arrow's own way is wrong in the last bit
-    if pa.types.is_timestamp(target) and pa.types.is_timestamp(values.type) and values.type.tz is None:
-        values = values.cast(pa.timestamp(values.type.unit, tz="UTC"))
-    if pa.types.is_timestamp(target) and target.tz and _is_text(values.type):
-        return _timestamps(values, target)
-    if pa.types.is_timestamp(target) and pa.types.is_date(values.type):
-        values = values.cast(pa.timestamp("us"))
-    return values.cast(target)
+def _as_number(values: pa.Array, target: pa.DataType, *, is_key: bool) -> pa.Array:
+    kind = values.type
+    if _is_text(kind):
+        return numbers_from_text(pc.utf8_trim_whitespace(values), target, is_key=is_key)
+    if pa.types.is_decimal(kind):
+        return numbers_from_text(decimal_texts(values), target, is_key=is_key)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or (pa.types.is_boolean(kind) and not is_key):
+        return numbers(values, target, is_key=is_key)
+    return pa.nulls(len(values), target)
 
 
-def _timestamps(values: pa.Array, target: pa.DataType) -> pa.Array:
-    """ISO 8601 text as UTC, with or without a zone (Arrow wants one kind in an array, and the zone named)."""
-    zoned = pc.match_substring_regex(values, r":.*(Z|[+-]\d\d(:?\d\d)?)$")
-    with_zone = pc.if_else(zoned, values, None).cast(target)
-    without_zone = pc.if_else(zoned, None, values).cast(pa.timestamp("us")).cast(target)
-    return pc.coalesce(with_zone, without_zone)
-
-
-def _is_sensible(source: pa.DataType, target: pa.DataType) -> bool:
-    """Whether cells of `source` can mean something in `target` at all (Arrow would read 20260101 as a time)."""
-    if pa.types.is_nested(source) or _is_bytes(source):
-        return False
-    if _is_text(source) or _is_text(target):
-        return True
-    return bool(pa.types.is_temporal(source) == pa.types.is_temporal(target))
+def _is_missing(values: pa.Array, target: pa.DataType) -> pa.Array:
+    """Which cells are no value at all: null, a blank cell of a CSV file, NaN where a float is wanted."""
+    if not _is_text(values.type) or _is_text(target):
+        return values.is_null()
+    trimmed = pc.utf8_trim_whitespace(values)
+    missing = pc.equal(trimmed, "")
+    if pa.types.is_floating(target):
+        missing = pc.or_(missing, pc.match_substring_regex(trimmed, MISSING_NUMBER))
+    return pc.fill_null(missing, fill_value=True)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _is_bytes(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return any(test(kind) for test in tests)
-
-
-def _trimmed(values: pa.Array) -> pa.Array:
-    """Text without the white space around it, a blank cell of a CSV file as the missing number it is."""
-    trimmed = pc.utf8_trim_whitespace(values)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
-
-
-def _nan_as_null(values: pa.Array) -> pa.Array:
-    if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
-        return pc.if_else(pc.is_nan(values), None, values)
-    return values
+def _is_date_or_timestamp(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
 
 def _text_of(cell: pa.Scalar) -> str:
@@ -220,13 +153,27 @@ def _text_of(cell: pa.Scalar) -> str:
 def texts_of(cells: pa.Array | pa.ChunkedArray) -> list[str]:
     """Cells as a person would write them."""
     if _is_text(cells.type) and not cells.null_count:  # at once, without an object for each cell
-        texts: list[str] = cells.to_numpy(zero_copy_only=False).tolist()
-        return texts
+        written: list[str] = cells.to_numpy(zero_copy_only=False).tolist()
+        return written
     return list(map(_text_of, cells))
 
 
-def _rescued(misfits: dict[int, dict[str, str]], rows: int) -> pa.Array:
+def _as_they_came(values: pa.Array, misfit: pa.Array) -> pa.Array:
+    """The text of each misfit as JSON, null for the other rows."""
+    written = [json.encoder.encode_basestring(text) for text in texts_of(values.filter(misfit))]
+    return pc.replace_with_mask(pa.nulls(len(values), pa.string()), misfit, pa.array(written, pa.string()))
+
+
+def _rescued(misfits: dict[str, pa.Array], rows: int) -> pa.Array:
+    """One JSON object a row: the misfits of each column under its name; null where all cells fit."""
     if not misfits:
         return pa.nulls(rows, pa.string())
-    texts = [json.dumps(misfits[row], ensure_ascii=False) if row in misfits else None for row in range(rows)]
-    return pa.array(texts, pa.string())
+    broken = reduce(pc.or_, (each.is_valid() for each in misfits.values()))
+    cells = [pc.binary_join_element_wise(_quoted(name), each.filter(broken), ": ") for name, each in misfits.items()]
+    joined = pc.binary_join_element_wise(*cells, ", ", null_handling="skip")
+    objects = pc.binary_join_element_wise("{", joined, "}", "")
+    return pc.replace_with_mask(pa.nulls(rows, pa.string()), broken, objects)
+
+
+def _quoted(name: str) -> pa.Scalar:
+    return pa.scalar(json.encoder.encode_basestring(name), pa.string())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churn_assets.core.customers.casting import cast_batch
+from churn_assets.core.customers.casting import cast_batch, texts_of
 from churn_assets.core.errors import SourceFault
 from churn_assets.core.table_schemas import RESCUED, SNAPSHOT_DATE
 
@@ -35,18 +35,18 @@ def check_columns(names: Iterable[str], schema: pa.Schema, where: str) -> list[s
 
 
 def land_batch(
-    batch: pa.RecordBatch, schema: pa.Schema, day: dt.date, where: str, categories: Collection[str] = ()
+    batch: pa.RecordBatch, schema: pa.Schema, day: dt.date, where: str, categories: Collection[str] = (), key: str = ""
 ) -> pa.Table:
-    """Rows of `raw_customers` from rows of a file whose columns were checked; `categories` as in `cast_batch`.
+    """Rows of `raw_customers` from rows of a file whose columns were checked; the others as in `cast_batch`.
 
     Raises:
         SourceFault: the file says itself, in a `snapshot_date` column, that it is of another day.
     """
     if SNAPSHOT_DATE in batch.schema.names and SNAPSHOT_DATE not in schema.names:
-        days = {str(value)[:10] for value in pc.unique(batch.column(SNAPSHOT_DATE)).to_pylist()}
+        days = {text[:10] for text in texts_of(pc.unique(batch.column(SNAPSHOT_DATE)))}
         if other := sorted(days - {day.isoformat()}):
             raise SourceFault(f"{where} stands for {day}, but its snapshot_date says {other[0]}; export {day} again")
-    return cast_batch(batch, schema, categories)
+    return cast_batch(batch, schema, categories, key)
 
 
 class OutOfOrder(Exception):

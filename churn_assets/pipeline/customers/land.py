@@ -5,6 +5,7 @@ How a source's cells become typed stands in `core.customers.landing`, how its fi
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.customers.casting import truncated_times
 from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch
 from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema
@@ -67,6 +69,8 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
         more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
         listed = ", ".join(unknown[:LISTED]) + more
         logger.warning("%s: columns the profile does not know were not landed: %s", day, listed)
+    for (path, column), cells in sorted(landed.truncated.items()):
+        logger.warning("%s: %d times of column %s were cut to microseconds; export it so", path, cells, column)
     data_dir = chain.layout.data_dir
     files = tuple(LandedFile(_below(each.path, data_dir), each.size, landed.digests[each.path]) for each in sources)
     batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]
@@ -94,12 +98,14 @@ class _LandingCounts:
 
     rows: int = 0
     unknown: set[str] = field(default_factory=set)
+    truncated: Counter[tuple[Path, str]] = field(default_factory=Counter)
     ids: IdOrder = field(default_factory=IdOrder)
     digests: dict[Path, str] = field(default_factory=dict)
 
     def add(self, more: "_LandingCounts") -> None:
         self.rows += more.rows
         self.unknown |= more.unknown
+        self.truncated.update(more.truncated)
         self.digests |= more.digests
         self.ids.follow(more.ids)
 
@@ -142,7 +148,9 @@ def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _L
             landed.unknown.update(check_columns(batch.schema.names, schema, str(path)))
             checked.add(path)
         landed.rows += batch.num_rows
-        yield land_batch(batch, schema, day, str(path), categories)
+        for column, cells in truncated_times(batch, schema).items():
+            landed.truncated[path, column] += cells
+        yield land_batch(batch, schema, day, str(path), categories, chain.profile.id_column)
 
 
 def _in_order(batches: Iterable[pa.Table], key: str, landed: "_LandingCounts") -> Iterator[pa.Table]:

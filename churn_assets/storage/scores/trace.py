@@ -36,7 +36,7 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
     validated = _event(customers, scored.day, made_of["customers_version"])
     key = validated.commit.details["id_column"]
     landed = _event(raw, scored.day, validated.commit.details["raw_version"])
-    if not _rows(scored, "customer_id", customer):
+    if not find_rows(scored.files, "customer_id", customer):
         raise UnknownVersion(_reason_of_absence(layout, scored, landed, key, customer))
     row = _row(scored, "customer_id", customer)
     card = ModelStore(layout.models).card(row["model_version"])  # the canary's customers have its model

@@ -2,9 +2,10 @@
 
 import datetime as dt
 import glob
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,19 @@ __all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 
 PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+BLOCK_BYTES = 1 << 20
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
+NOT_UTF8 = re.compile(r"In CSV column #(\d+): .*invalid UTF8")
+REASONS = {  # words of Arrow's, and what they mean
+    "straddling object": f"a line is longer than {BLOCK_BYTES >> 20} MB, or a quote is left open",
+    "Empty CSV": "it has no heading",
+    "CRC checksum": "a page is not what its checksum says",
+    "magic bytes": "it is no Parquet file, or was cut short",
+    "smaller than the minimum": "it is no Parquet file, or was cut short",
+    "Truncated compressed stream": "it was cut short",
+    "zlib": "it is not compressed by gzip, or damaged",
+}
 
 
 @dataclass(frozen=True)
@@ -110,13 +124,18 @@ class FileSource:
             if not _is_parquet(file.path) and not _is_csv(file.path):
                 raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
             if _is_parquet(file.path):
-                with _raised_as_fault(file.path):
+                try:
                     pq.read_metadata(file.path)
+                except UNREADABLE as error:
+                    raise _fault(file.path, error) from error
         for file in files:
-            with _raised_as_fault(file.path):
-                read = _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path)
-                for batch in read:
+            rows = 0
+            try:
+                for batch in _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path):
+                    rows += batch.num_rows
                     yield file.path, batch
+            except UNREADABLE as error:
+                raise _fault(file.path, error, rows) from error
 
     def _paths(self, day: dt.date) -> list[Path]:
         return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
@@ -151,29 +170,56 @@ def _is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz"))
 
 
-@contextmanager
-def _raised_as_fault(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise SourceFault(f"{path} cannot be read ({reason}); export it again") from error
+def _fault(path: Path, error: Exception, rows: int = 0) -> SourceFault:
+    """The sentence for a file that cannot be read, of which `rows` rows came."""
+    where = f", below row {rows}" if rows else ""
+    return SourceFault(f"{path} cannot be read ({_reason(error)}{where}); export it again")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without a word of its content: a link may lead to a file that is no customer's."""
+    message = str(error)
+    if found := RAGGED.search(message):
+        return f"a row has {found[2]} columns, not the {found[1]} of the heading"
+    if found := NOT_UTF8.search(message):
+        return f"column {int(found[1]) + 1} holds text that is not UTF-8"
+    for mark, reason in REASONS.items():
+        if mark in message:
+            return reason
+    if isinstance(error, UnicodeDecodeError):
+        return "its heading is not UTF-8"
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        return os.strerror(error.errno)
+    return "its content is damaged, or of another kind than its name says"
 
 
 def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
     footer = pq.read_metadata(path)
     there = footer.schema.to_arrow_schema().names
     encoded = [name for name in categories if name in there]
-    with pq.ParquetFile(path, metadata=footer, pre_buffer=False, read_dictionary=encoded) as file:
-        yield from file.iter_batches(BATCH_ROWS, use_threads=False)
+    rows = 0
+    with pq.ParquetFile(
+        path,
+        metadata=footer,
+        pre_buffer=False,
+        read_dictionary=encoded,
+        coerce_int96_timestamp_unit="us",  # nanoseconds end in 2262, and an open end is often 9999
+        page_checksum_verification=True,
+    ) as file:
+        for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+            rows += batch.num_rows
+            yield batch
+    if rows != footer.num_rows:
+        raise SourceFault(f"{path} holds {rows} rows and its footer says {footer.num_rows}; export it again")
 
 
 def _csv(path: Path) -> Iterator[pa.RecordBatch]:
     parsing = pacsv.ParseOptions(newlines_in_values=True)
     compression = "gzip" if path.suffix.lower() == ".gz" else None
+    reading = pacsv.ReadOptions(block_size=BLOCK_BYTES)
     with (
         pa.input_stream(str(path), compression=compression) as file,
-        pacsv.open_csv(file, parse_options=parsing) as peek,
+        pacsv.open_csv(file, parse_options=parsing, read_options=reading) as peek,
     ):
         names = peek.schema.names
     converting = pacsv.ConvertOptions(
@@ -184,6 +230,6 @@ def _csv(path: Path) -> Iterator[pa.RecordBatch]:
     )
     with (
         pa.input_stream(str(path), compression=compression) as file,
-        pacsv.open_csv(file, parse_options=parsing, convert_options=converting) as reader,
+        pacsv.open_csv(file, parse_options=parsing, read_options=reading, convert_options=converting) as reader,
     ):
         yield from reader

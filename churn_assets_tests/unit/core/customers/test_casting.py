@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.customers.casting import cast_batch
+from churn_assets.core.customers.casting import cast_batch, truncated_times
 from churn_assets.core.table_schemas import RESCUED
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -198,13 +198,50 @@ def test_zoned_times_are_the_same_instant() -> None:
     assert rescued == [None]
 
 
-def test_nanoseconds_are_not_cut_off() -> None:
-    """A time finer than microseconds does not fit, and its nanoseconds are rescued."""
-    typed, rescued = _cast(pa.array([1_769_817_600_000_000_001], pa.timestamp("ns")), TIME)
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1_769_817_600_123_456_001, 1_769_817_600_123_456_000, None], pa.timestamp("ns")),
+        pa.array(["2026-01-31 00:00:00.1234560010", "2026-01-31T00:00:00.1234560Z", "2026-01-32 00:00:00.1234567"]),
+    ],
+    ids=["nanoseconds", "text"],
+)
+def test_digits_beyond_microseconds_are_cut_off_and_counted(values: pa.Array) -> None:
+    """A time finer than microseconds lands without the rest of its digits, and is counted if those were not zeros."""
+    schema = pa.schema([("cell", TIME)])
 
-    assert typed == [None]
-    assert rescued[0] is not None
-    assert rescued[0].endswith("000000001")
+    typed, _ = _cast(values, TIME)
+    counts = truncated_times(pa.table({"cell": values}), schema)
+
+    assert typed == [dt.datetime(2026, 1, 31, 0, 0, 0, 123_456, tzinfo=dt.UTC)] * 2 + [None]
+    assert counts == {"cell": 1}
+
+
+@pytest.mark.parametrize(
+    "values", [pa.array([1], pa.timestamp("us")), pa.array(["2026-01-31"]), pa.array([1])], ids=str
+)
+def test_times_that_are_whole_count_for_nothing(values: pa.Array) -> None:
+    """A column that loses no digits is not named."""
+    assert truncated_times(pa.table({"cell": values}), pa.schema([("cell", TIME)])) == {}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([4000123412341234.0, None]),
+        pa.array([Decimal(4000123412341234), None], pa.decimal128(38, 10)),
+        pa.array([4000123412341234, None]),
+        pa.array(["4000123412341234", None]),
+    ],
+    ids=["double", "decimal", "int", "text"],
+)
+def test_a_whole_number_is_the_same_id_whatever_its_type(cells: pa.Array) -> None:
+    """A source that writes its ids as doubles on one day and as whole numbers on the next has the same customers."""
+    schema = pa.schema([("id", pa.string()), (RESCUED, pa.string())])
+
+    table = cast_batch(pa.table({"id": cells}), schema, key="id")
+
+    assert table.to_pylist() == [{"id": "4000123412341234", RESCUED: None}, {"id": None, RESCUED: None}]
 
 
 @pytest.mark.parametrize(

@@ -404,3 +404,79 @@ def test_lots_hold_every_row_once_and_in_order(seed: int) -> None:
     total = sum(batch.num_rows for batch in batches)
     assert [number for lot in told for number in lot] == list(range(total))
     assert [len(lot) for lot in told] == [rows] * (total // rows) + [total % rows] * bool(total % rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(b"a,b\nx,y\nroot:secret\n", "a row has 1 columns, not the 2 of the heading", id="short"),
+        pytest.param(b"a,b\nx,y\nroot,secret,3\n", "a row has 3 columns, not the 2 of the heading", id="long"),
+        pytest.param("a,b\nx,secret ü\n".encode("latin-1"), "column 2 holds text that is not UTF-8", id="encoding"),
+        pytest.param(
+            b'a,b\nx,"secret\n' + b"x,y\n" * 800_000, "a line is longer than 1 MB, or a quote is left open", id="quote"
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_parsed_is_not_quoted(tmp_path: Path, content: bytes, reason: str) -> None:
+    """The error says what is wrong in plain words, and nothing of what stands in the file."""
+    path = put(tmp_path, "a.csv", content)
+
+    with pytest.raises(SourceFault) as refusal:
+        read(tmp_path, path)
+
+    assert str(refusal.value) == f"{path} cannot be read ({reason}); export it again"
+
+
+def test_a_fault_far_down_says_after_which_row(tmp_path: Path) -> None:
+    """A file of which rows came already says how far it could be read."""
+    path = put(tmp_path, "a.csv", b"a,b\n" + b"x,y\n" * 1_000_000 + b"secret\n")
+
+    with pytest.raises(SourceFault, match=r"not the 2 of the heading, below row [1-9]\d+\)") as refusal:
+        read(tmp_path, path)
+
+    assert "secret" not in str(refusal.value)
+
+
+def test_an_open_end_is_read_from_the_old_kind_of_timestamp(tmp_path: Path) -> None:
+    """The year 9999, as Spark and Impala write it, does not wrap around to 1816."""
+    path = tmp_path / "a.parquet"
+    end = dt.datetime(9999, 12, 31)  # noqa: DTZ001
+    times = pa.table({"ends": pa.array([end], pa.timestamp("us"))})
+    pq.write_table(times, path, use_deprecated_int96_timestamps=True)
+
+    [row] = read(tmp_path, path)
+
+    assert row["ends"] == end
+
+
+def test_a_page_that_rotted_is_refused(tmp_path: Path) -> None:
+    """A flipped bit under a page checksum is an error and no other value."""
+    path = tmp_path / "a.parquet"
+    visits = pa.table({"visits": list(range(1000))})
+    pq.write_table(visits, path, use_dictionary=False, compression="none", write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    data[4000] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(SourceFault, match=r"a page is not what its checksum says"):
+        read(tmp_path, path)
+
+
+@pytest.mark.parametrize("written", [999, 2000], ids=["fewer", "more"])
+def test_a_footer_that_counts_other_rows_is_refused(tmp_path: Path, written: int) -> None:
+    """The rows that came are held against the footer's number, and both are named."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"visits": list(range(1000))}), path)
+    data = path.read_bytes()
+    footer = data.index(_zigzag(1000), data.index(b"visits", len(data) // 2))
+    path.write_bytes(data[:footer] + _zigzag(written) + data[footer + 2 :])
+    assert pq.read_metadata(path).num_rows == written
+
+    with pytest.raises(SourceFault, match=rf"holds 1000 rows and its footer says {written}; export it again"):
+        read(tmp_path, path)
+
+
+def _zigzag(number: int) -> bytes:
+    """A number of two bytes, as Thrift's compact protocol writes it in a footer."""
+    coded = 2 * number
+    return bytes([coded & 127 | 128, coded >> 7])

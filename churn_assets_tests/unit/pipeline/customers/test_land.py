@@ -1,0 +1,52 @@
+"""A day's snapshot as it is landed: cells by their value, and warnings of what was cut off."""
+
+import datetime as dt
+import logging
+from pathlib import Path
+
+import pytest
+
+from churn_assets.core.options import Validation
+from churn_assets.pipeline.chain import RunContext
+from churn_assets.pipeline.customers.land import land_customers
+from churn_assets.pipeline.customers.validate import validate_customers
+from churn_assets_tests.chains import chain_over, export
+from churn_assets_tests.factories import member_columns
+
+DAY = dt.date(2026, 3, 31)
+WORK = RunContext("tester")
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "to be sorted"])
+def test_digits_that_were_cut_off_are_counted_once_a_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, turn: int
+) -> None:
+    """Two times finer than microseconds are one warning that names file, number and column."""
+    since: list[object] = [
+        "2026-01-31 10:00:00.1234567",
+        "2026-01-31 10:00:00.0000000",
+        "2026-01-31 10:00:00.0000001",
+        "2026-01-31",
+    ]
+    export(tmp_path, DAY, 4, customer_id=list(member_columns(4)["customer_id"])[::turn], since=since)
+    chain = chain_over(tmp_path)
+
+    with caplog.at_level(logging.WARNING):
+        land_customers(chain, DAY, WORK)
+
+    [warning] = [record.getMessage() for record in caplog.records if "microseconds" in record.getMessage()]
+    [file] = chain.source.files(DAY)
+    assert warning == f"{file.path}: 2 times of column since were cut to microseconds; export it so"
+    assert chain.raw.version(DAY).read().column("since").null_count == 0
+
+
+def test_an_id_that_is_none_is_quarantined(tmp_path: Path) -> None:
+    """A blank id, and one with a byte order mark in it, are no customers; spaces around an id are not part of it."""
+    export(tmp_path, DAY, 4, customer_id=["", "\ufeffc1", " c2 ", "c3"])
+    chain = chain_over(tmp_path, validation=Validation(max_quarantined_share=1.0))
+    land_customers(chain, DAY, WORK)
+
+    validate_customers(chain, DAY, WORK)
+
+    assert chain.customers.version(DAY).read().column("customer_id").to_pylist() == ["c2", "c3"]
+    assert chain.quarantined.version(DAY).read().num_rows == 2
