@@ -9,7 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 __all__ = ["MAX_RUNTIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
 
-MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; the default launcher does not notice a dead worker
+MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; nobody notices a dead worker of Dagster's own launcher
 BEFORE_BACKFILLS = {"dagster/priority": "10"}  # in the run queue, where a backfill's runs have 0
 CHAIN = (
     "raw_customers",

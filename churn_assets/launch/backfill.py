@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from churn_assets.core.errors import ChurnError, InputError, RunError
+from churn_assets.instance import open_instance
 from churn_assets.launch.launcher import Launcher, Night
+from churn_assets.launch.processes import end_dead_runs
 from churn_assets.settings import Settings
 
 __all__ = ["BackfillPlan", "FinishedDay", "Workers", "plan_days"]
@@ -83,6 +85,7 @@ class Workers:
 
     def __init__(self, settings: Settings, actor: str, jobs: int) -> None:
         self.jobs = jobs
+        self._settings = settings
         self._other_processes = set(multiprocessing.active_children())
         spawn = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(jobs, spawn, initializer=_start_worker, initargs=(settings, actor))
@@ -97,6 +100,17 @@ class Workers:
         finally:  # Dagster makes a worker deaf to SIGTERM, with which a broken pool ends the others
             for worker in set(multiprocessing.active_children()) - self._other_processes:
                 worker.kill()
+                worker.join()
+            if kind is not None:
+                self._end_lost_runs()
+
+    def _end_lost_runs(self) -> None:
+        """Tell Dagster of the runs that a killed worker left."""
+        try:
+            with open_instance(self._settings) as instance:
+                end_dead_runs(instance)
+        except Exception:  # whatever keeps Dagster from answering, the next run ends them, and the days' error counts
+            logger.debug("the runs of killed workers could not be ended:", exc_info=True)
 
     def first_champion(self, as_of: dt.date) -> str:
         """Train a first model, as `run` does; its version.

@@ -17,6 +17,7 @@ from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
 from churn_assets.instance import open_instance
+from churn_assets.launch.processes import RunProcess, end_dead_runs
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.customers.land import LandedCustomers
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
@@ -199,13 +200,15 @@ class Launcher:
             RunError: a step failed, with its sentence.
         """
         self._results.clear()
+        process = RunProcess.current()
         try:
+            end_dead_runs(self.instance)
             result = self.definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
                 partition_key=day.isoformat() if assets != ["champion"] else None,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
-                tags={ACTOR_TAG: self.actor, **(tags or {})},
+                tags={ACTOR_TAG: self.actor, **(process.tags if process else {}), **(tags or {})},
                 raise_on_error=False,
             )
         except SQLAlchemyError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import dagster as dg
 import pytest
 
 from churn_assets.core.errors import AuditFailed, InputError, RunError, SourceMissing
@@ -50,6 +51,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> PoolInHere:
     """The pool that `Workers` work with."""
     here = PoolInHere()
     monkeypatch.setattr(backfill, "ProcessPoolExecutor", lambda *_, **__: here)
+    monkeypatch.setattr(backfill, "open_instance", lambda _: dg.DagsterInstance.ephemeral())
     return here
 
 
