@@ -95,7 +95,7 @@ class DeltaLog:
 
     def _follow(self) -> None:
         """Open the table, or look what was committed since; another one, from a backup say, is opened anew."""
-        if self._table is None or self._stamp(self._table.version()) != self._mark:
+        if self._table is None or self._mark is None or self._stamp(self._table.version()) != self._mark:
             self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
             self._table = None
             self._table = DeltaTable(self.root)

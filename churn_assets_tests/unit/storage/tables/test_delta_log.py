@@ -272,3 +272,18 @@ def test_a_log_that_cannot_be_read_is_an_error_in_words(empty: Table) -> None:
 
     path.write_bytes(whole)
     assert reader.refresh().catalog().days[DAY].rows == 5
+
+
+def test_a_table_that_goes_while_it_is_followed_is_missed_from_then_on(
+    empty: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at its newest commit and the end of the update, the folder is gone: the next look says so."""
+    publish(empty, score_rows(5))
+    reader = DeltaLog(empty.root)
+    reader.refresh()
+    monkeypatch.setattr(delta_log, "check_commits", lambda *_: empty.root.rename(tmp_path / "away"))
+    reader.refresh()
+    monkeypatch.undo()
+
+    with pytest.raises(RunError, match="no longer there"):
+        reader.refresh()
