@@ -105,7 +105,6 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     commit = run.commit("score", card.model_version, **details)
     published = _publish(chain, scores, expected, commit, publish=options.publish)
     _warn_of_rollback(day, events, published)
-    logger.debug("%s churn_scores: %d rows scored by %s", day, scores.audit.rows, card.model_version)
     return ScoreResult(
         chain.scores,
         day,
@@ -152,6 +151,8 @@ def _details(
 
 
 def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: Commit, *, publish: bool) -> Published:
+    models = ", ".join(scores.audit.models)
+    logger.debug("%s churn_scores: %d rows scored by %s", scores.staged.day, scores.audit.rows, models)
     if publish:
         write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
         return chain.scores.publish(scores.staged, expected, commit)
