@@ -106,7 +106,7 @@ def test_a_version_that_was_rolled_back_can_be_traced(scored: Chain) -> None:
 def test_a_score_of_the_canary_leads_to_the_canary(with_canary: Chain) -> None:
     """Beside the champion's customers, those of the canary's share are traced to the model that scored them."""
     chain = with_canary
-    score_customers(chain, AS_OF, ScoreOptions(accept_shift=True), RunContext("tester"))
+    score_customers(chain, AS_OF, ScoreOptions(accept_shift=True), RunContext("tester", reason="uniform customers"))
     rows = PublishedScores(chain.layout).day(AS_OF).read(["customer_id", "model_version"]).to_pylist()
     model_of = {row["customer_id"]: row["model_version"] for row in rows[:10]}
 
@@ -135,7 +135,7 @@ def test_features_that_are_replaced_meanwhile_are_not_the_ones_that_were_read(wi
     other = chain_over(chain.layout.data_dir, parameters={"few_visits": 7})
     busy = dataclasses.replace(chain, engine=FeaturizingEngine(other))
 
-    score_customers(busy, AS_OF, ScoreOptions(accept_shift=True), RunContext("tester"))
+    score_customers(busy, AS_OF, ScoreOptions(accept_shift=True), RunContext("tester", reason="uniform customers"))
 
     details = next(chain.scores.backwards(AS_OF)).commit.details
     assert chain.features.current(AS_OF) != read
@@ -150,7 +150,7 @@ def test_a_score_of_rules_leads_to_the_customer_s_row(tmp_path: Path) -> None:
     chain = chain_over(tmp_path, profile=profile, recipe=Recipe(estimator="rules"))
     rules = train_model(chain, AS_OF, RUN).card.model_version
     chain.registry.promote(rules, actor="tester", reason="the first")
-    score_customers(chain, AS_OF, ScoreOptions(accept_shift=True), RUN)
+    score_customers(chain, AS_OF, ScoreOptions(accept_shift=True), dataclasses.replace(RUN, reason="uniform customers"))
 
     trace = trace_score(chain.layout, "c00003", AS_OF)
 
