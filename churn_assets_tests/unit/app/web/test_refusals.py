@@ -163,10 +163,10 @@ def test_what_is_not_there_is_refused(client: httpx.Client, method: str, path: s
 
 
 def test_another_method_is_told_which_there_are(client: httpx.Client) -> None:
-    """405 says in `Allow` what is allowed."""
-    answer = client.post("/v1/snapshots")
+    """405 says in `Allow` what is allowed: HEAD wherever GET is."""
+    allowed = {path: client.delete(path).headers["allow"] for path in ("/v1/snapshots", "/", "/v1/scores:batchGet")}
 
-    assert answer.headers["allow"] == "GET"
+    assert allowed == {"/v1/snapshots": "GET, HEAD", "/": "GET, HEAD", "/v1/scores:batchGet": "POST"}
 
 
 ENDPOINTS = ["/v1/scores/c1", "/v1/summary", "/v1/customers/at-risk", "/v1/snapshots", "/v1/history/c1", "/readyz"]
@@ -249,9 +249,12 @@ def test_a_fault_of_the_service_is_told_without_its_insides(
     monkeypatch.setattr("churn_assets.storage.lookup.reader.Lookup.find", broken)
     with asking(make_app(data_dir)) as client, caplog.at_level(logging.ERROR):
         answer = client.get("/v1/scores/c1", headers={"X-Request-ID": "req-7"})
+        headed = client.head("/v1/scores/c1", headers={"X-Request-ID": "req-7"})
 
     told = problem_of(answer, 500, "internal")
     assert "secret" not in answer.text
+    assert (headed.status_code, headed.content) == (500, b"")
+    assert headed.headers["content-length"] == answer.headers["content-length"]
     assert told.instance == "urn:churn-assets:request:req-7"
     assert caplog.records[-1].exc_info is not None
 
