@@ -45,10 +45,10 @@ def problem_of(answer: Any, status: int, kind: str) -> schemas.Problem:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
-    told = schemas.Problem.model_validate_json(answer.content)
-    assert (told.status, told.type) == (status, f"urn:churn-assets:problem:{kind}")
-    assert told.instance.endswith(answer.headers["x-request-id"])
-    return told
+    problem = schemas.Problem.model_validate_json(answer.content)
+    assert (problem.status, problem.type) == (status, f"urn:churn-assets:problem:{kind}")
+    assert problem.instance.endswith(answer.headers["x-request-id"])
+    return problem
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_what_is_not_valid_is_refused_with_its_field(client: httpx.Client, path:
     """A malformed id, day, limit or cursor is 422, and the field is named."""
     answer = client.get(path)
 
-    told = problem_of(answer, 422, "invalid-request")
+    problem = problem_of(answer, 422, "invalid-request")
 
-    assert told.errors is not None
-    assert [each.field for each in told.errors] == [field]
+    assert problem.errors is not None
+    assert [each.field for each in problem.errors] == [field]
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_a_body_that_is_not_valid_is_refused_with_its_field(client: httpx.Client
     """Whatever is not a list of one to a thousand ids is 422, and the field is named."""
     answer = client.post("/v1/scores:batchGet", content=body, headers={"Content-Type": "application/json"})
 
-    told = problem_of(answer, 422, "invalid-request")
+    problem = problem_of(answer, 422, "invalid-request")
 
-    assert told.errors is not None
-    assert [each.field for each in told.errors] == [field]
+    assert problem.errors is not None
+    assert [each.field for each in problem.errors] == [field]
 
 
 @pytest.mark.parametrize("day", ["0", "1795564800", "1795564800.0", "true", '"0"', '"20261031"'])
@@ -131,10 +131,10 @@ def test_a_thousand_ids_are_answered(client: httpx.Client) -> None:
     assert (len(answer.json()["scores"]), len(answer.json()["missing"])) == (1, 999)
 
 
-@pytest.mark.parametrize("told_length", [True, False])
-def test_a_body_that_is_too_large_is_refused(client: httpx.Client, *, told_length: bool) -> None:
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_that_is_too_large_is_refused(client: httpx.Client, *, declared: bool) -> None:
     """More than the limit is 413, also where its length is not told beforehand."""
-    content: Any = b"x" * (BODY_LIMIT + 1) if told_length else iter([b"x" * BODY_LIMIT, b"x", b"x" * BODY_LIMIT])
+    content: Any = b"x" * (BODY_LIMIT + 1) if declared else iter([b"x" * BODY_LIMIT, b"x", b"x" * BODY_LIMIT])
 
     answer = client.post("/v1/scores:batchGet", content=content)
 
@@ -179,9 +179,9 @@ def test_before_the_first_night_there_is_nothing_to_answer(tmp_path: Path, path:
         answer = client.get(path)
         alive = client.get("/healthz").json()
 
-    told = problem_of(answer, 503, "no-scores")
+    problem = problem_of(answer, 503, "no-scores")
     assert answer.headers["retry-after"] == "60"
-    assert "no scores have been published yet" in told.detail
+    assert "no scores have been published yet" in problem.detail
     assert alive == {"status": "alive"}
 
 
@@ -251,11 +251,11 @@ def test_a_fault_of_the_service_is_told_without_its_insides(
         answer = client.get("/v1/scores/c1", headers={"X-Request-ID": "req-7"})
         headed = client.head("/v1/scores/c1", headers={"X-Request-ID": "req-7"})
 
-    told = problem_of(answer, 500, "internal")
+    problem = problem_of(answer, 500, "internal")
     assert "secret" not in answer.text
     assert (headed.status_code, headed.content) == (500, b"")
     assert headed.headers["content-length"] == answer.headers["content-length"]
-    assert told.instance == "urn:churn-assets:request:req-7"
+    assert problem.instance == "urn:churn-assets:request:req-7"
     assert caplog.records[-1].exc_info is not None
 
 
