@@ -53,7 +53,7 @@ def digest(key: str) -> str:
 def rows_of(probabilities: dict[str, float], model: str = "m1") -> pa.Table:
     """Rows of `churn_scores` for customers of any id, in its order."""
     ordered = sorted(probabilities.items(), key=lambda each: each[0].encode())
-    told = [
+    rows = [
         {
             "customer_id": customer,
             "churn_probability": probability,
@@ -63,7 +63,7 @@ def rows_of(probabilities: dict[str, float], model: str = "m1") -> pa.Table:
         }
         for customer, probability in ordered
     ]
-    return pa.Table.from_pylist(told, SCORES)
+    return pa.Table.from_pylist(rows, SCORES)
 
 
 def scores_table(data_dir: Path) -> Table:

@@ -176,9 +176,9 @@ class ScoreClient:
             body: dict[str, Any] = {"customer_ids": batch}
             if snapshot_date:
                 body["snapshot_date"] = snapshot_date.isoformat()
-            told = self._ask("POST", "/v1/scores:batchGet", json=body)
-            found |= {each["customer_id"]: _score(each) for each in told["scores"]}
-            missing += told["missing"]
+            answer = self._ask("POST", "/v1/scores:batchGet", json=body)
+            found |= {each["customer_id"]: _score(each) for each in answer["scores"]}
+            missing += answer["missing"]
         return Scores(found, tuple(missing))
 
     def at_risk(self, snapshot_date: dt.date | None = None, page: int = 500) -> Iterator[Score]:
@@ -191,11 +191,11 @@ class ScoreClient:
         if snapshot_date:
             params["snapshot_date"] = snapshot_date.isoformat()
         while True:
-            told = self._ask("GET", "/v1/customers/at-risk", params=params)
-            yield from map(_score, told["scores"])
-            if told["next"] is None:
+            answer = self._ask("GET", "/v1/customers/at-risk", params=params)
+            yield from map(_score, answer["scores"])
+            if answer["next"] is None:
                 return
-            params["after"] = told["next"]
+            params["after"] = answer["next"]
 
     def snapshots(self) -> Sequence[Snapshot]:
         """Every day that has scores, the newest first.
@@ -237,30 +237,30 @@ class ScoreClient:
 
 def _read(response: httpx.Response) -> dict[str, Any]:
     try:
-        told = response.json()
+        body = response.json()
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        body = None
+    if not isinstance(body, dict):
         raise Unavailable(f"the score service gave no answer that can be read (status {response.status_code})")
     if response.is_success:
-        return told
-    sentence = f"{told.get('detail') or 'the score service refused'} (status {response.status_code})"
+        return body
+    sentence = f"{body.get('detail') or 'the score service refused'} (status {response.status_code})"
     if response.status_code == httpx.codes.NOT_FOUND:
-        raise UnknownScore(sentence, told)
+        raise UnknownScore(sentence, body)
     if response.status_code in RETRIED:
-        raise Unavailable(sentence, told)
-    raise Refused(sentence, told)
+        raise Unavailable(sentence, body)
+    raise Refused(sentence, body)
 
 
-def _score(told: dict[str, Any]) -> Score:
+def _score(row: dict[str, Any]) -> Score:
     """A score of an answer; fields that came later are passed over."""
     return Score(
-        customer_id=told["customer_id"],
-        snapshot_date=dt.date.fromisoformat(told["snapshot_date"]),
-        churn_probability=told["churn_probability"],
-        risk_tier=told["risk_tier"],
-        action=told["action"],
-        model_version=told["model_version"],
-        score_version=told["score_version"],
-        stale=told["stale"],
+        customer_id=row["customer_id"],
+        snapshot_date=dt.date.fromisoformat(row["snapshot_date"]),
+        churn_probability=row["churn_probability"],
+        risk_tier=row["risk_tier"],
+        action=row["action"],
+        model_version=row["model_version"],
+        score_version=row["score_version"],
+        stale=row["stale"],
     )

@@ -22,7 +22,7 @@ from churn_assets.storage.layout import Layout
 
 __all__ = ["build_app"]
 
-PATIENCE = 1.0  # for the scores, before the service starts without
+FIRST_READ_SECONDS = 1.0  # for so long the start waits for scores, before the service answers without
 
 
 def _now() -> dt.datetime:
@@ -42,24 +42,6 @@ def build_app(
     """
     current = CurrentScores(layout, options, timezone, clock)
     metrics = Metrics(current)
-
-    @asynccontextmanager
-    async def follow(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(current.follow())
-        for _tick in range(int(PATIENCE * 100)):
-            if current.looked or current.failures:
-                break
-            await asyncio.sleep(0.01)
-        gc.collect()
-        gc.freeze()  # what is loaded now stays: the collector need not look through it again
-        try:
-            yield
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
-            current.close()
-
     app = FastAPI(
         title="Churn scores",
         version="1",
@@ -67,10 +49,9 @@ def build_app(
         docs_url=None,  # it would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=follow,
+        lifespan=lambda _: _following(current),
         dependencies=[Depends(known_parameters)],
     )
-    app.state.current = current
     install_handlers(app)
     fast_route = add_endpoints(app, current, metrics)
     add_pages(app)
@@ -79,3 +60,22 @@ def build_app(
     document = describe(app, keys=bool(options.keys))
     app.openapi = lambda: document  # type: ignore[method-assign]  # the framework's own way to replace it
     return app
+
+
+@asynccontextmanager
+async def _following(current: CurrentScores) -> AsyncIterator[None]:
+    """Follow the table while the service answers, from the first scores on if they come soon."""
+    follower = asyncio.create_task(current.follow())
+    for _ in range(int(FIRST_READ_SECONDS * 100)):
+        if current.has_read or current.failures:
+            break
+        await asyncio.sleep(0.01)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: the collector need not look through it again
+    try:
+        yield
+    finally:
+        follower.cancel()
+        with suppress(asyncio.CancelledError):
+            await follower
+        current.close()

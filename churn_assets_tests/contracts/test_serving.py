@@ -143,8 +143,8 @@ def test_the_example_for_node_runs(url: str, tmp_path: Path) -> None:
         pytest.skip("there is no Node.js here")
     [example] = blocks("js")
     script = tmp_path / "reader.mjs"
-    told = example.replace("http://127.0.0.1:8000", url)
-    script.write_text(f"const customerId = 'klara';\n{told}\nconsole.log(JSON.stringify(score));\n")
+    program = example.replace("http://127.0.0.1:8000", url)
+    script.write_text(f"const customerId = 'klara';\n{program}\nconsole.log(JSON.stringify(score));\n")
 
     ran = subprocess.run(
         [node, str(script)], capture_output=True, text=True, check=True, env=os.environ | {"SCORES_KEY": KEY}
@@ -185,11 +185,11 @@ def test_nothing_is_served_to_elsewhere_without_keys(data_dir: Path, host: str) 
     """Another host than loopback without keys is one sentence and exit code 2; nothing listens."""
     process = serve(data_dir, "--host", host)
 
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert told.count("\n") == 1
-    assert told.startswith(f"error: --host {host} can be reached from elsewhere and app.keys is empty")
+    assert output.count("\n") == 1
+    assert output.startswith(f"error: --host {host} can be reached from elsewhere and app.keys is empty")
 
 
 def test_a_port_that_is_taken_is_an_error_in_words(data_dir: Path, url: str) -> None:
@@ -197,11 +197,11 @@ def test_a_port_that_is_taken_is_an_error_in_words(data_dir: Path, url: str) -> 
     port = url.rsplit(":", 1)[1]
     process = serve(data_dir, "--port", port)
 
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert f"--port {port} cannot be listened on" in told
-    assert "Traceback" not in told
+    assert f"--port {port} cannot be listened on" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("digest_given", ["secret", "A" * 64, "a" * 63])
@@ -209,7 +209,7 @@ def test_a_key_that_is_no_digest_is_refused(data_dir: Path, digest_given: str) -
     """A key that was put into the configuration as it is, unhashed, stops the start and is named by its key."""
     process = serve(data_dir, CHURN_APP__KEYS=json.dumps({"shop": digest_given}))
 
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert "app.keys.shop" in told
+    assert "app.keys.shop" in output

@@ -44,9 +44,9 @@ class CurrentScores:
         self.served = ServedState()
         self.swaps = 0
         self.failures = 0
-        self.looked = False
-        self.reached = clock()  # when the table was last read
-        self.trouble = ""
+        self.has_read = False
+        self.last_read_at = clock()  # when the table was last read
+        self.last_error = ""
         self._timezone = timezone
         root = layout.table("churn_scores")
         self._log = DeltaLog(root)
@@ -68,7 +68,7 @@ class CurrentScores:
             self.served = ServedState(catalog, newest)
             if _name(newest) != _name(before.newest):
                 self._log_swap(before.newest, newest, time.perf_counter() - started)
-        self.looked, self.reached, self.trouble = True, self.clock(), ""
+        self.has_read, self.last_read_at, self.last_error = True, self.clock(), ""
 
     async def follow(self) -> None:
         """Refresh until cancelled; trouble is logged once, counted, and tried again more slowly."""
@@ -101,7 +101,7 @@ class CurrentScores:
         aged = snapshot.stale(self.clock())
         if aged and self.options.refuse_stale:
             raise Refusal(503, "stale-scores", f"the newest scores are of {snapshot.day}: too old", headers=RETRY_LATER)
-        return snapshot, aged or bool(self.trouble)
+        return snapshot, aged or bool(self.last_error)
 
     async def at(self, day: dt.date | None) -> tuple[ScoreSnapshot, bool]:
         """The snapshot of a day, the newest where none is named, and whether it is stale.
@@ -144,8 +144,8 @@ class CurrentScores:
             until = f"{snapshot.fresh_until:%Y-%m-%d %H:%M} UTC"
             detail = f"the newest scores are of {snapshot.day}, and were fresh until {until}"
             return Refusal(503, "stale-scores", detail, headers=RETRY_LATER)
-        if self.trouble and (now - self.reached).total_seconds() > FAILING_SECONDS:
-            detail = f"the table could not be read since {self.reached:%Y-%m-%d %H:%M:%S} UTC; the log says why"
+        if self.last_error and (now - self.last_read_at).total_seconds() > FAILING_SECONDS:
+            detail = f"the table could not be read since {self.last_read_at:%Y-%m-%d %H:%M:%S} UTC; the log says why"
             return Refusal(503, "unreadable-scores", detail, headers=RETRY_SOON)
         return None
 
@@ -154,8 +154,8 @@ class CurrentScores:
         return ScoreSnapshot(published, lookups.get(published.scores), ended, self.options.fresh_hours)
 
     def _no_scores(self) -> Refusal:
-        if not self.looked:
-            detail = "the scores cannot be read; the log says why" if self.trouble else "the scores are being opened"
+        if not self.has_read:
+            detail = "the scores cannot be read; the log says why" if self.last_error else "the scores are being opened"
             return Refusal(503, "no-scores", detail, headers=RETRY_SOON)
         return Refusal(503, "no-scores", "no scores have been published yet", headers=RETRY_LATER)
 
@@ -170,9 +170,9 @@ class CurrentScores:
     def _log_failure(self, error: Exception) -> None:
         self.failures += 1
         why = f"{type(error).__name__}: {error}"
-        if why != self.trouble:
+        if why != self.last_error:
             logger.error("scores cannot be followed", extra={"fields": {"why": why}}, exc_info=error)
-        self.trouble = why
+        self.last_error = why
 
 
 def _name(snapshot: ScoreSnapshot | None) -> tuple[dt.date, str] | None:

@@ -33,20 +33,20 @@ class ScoreSnapshot:
         """What the scores of this snapshot are recognised by; each customer has an address of its own."""
         return self._etags[stale]
 
-    def row(self, customer_id: str, found: LookupHit, *, stale: bool) -> bytes:
+    def row(self, customer_id: str, hit: LookupHit, *, stale: bool) -> bytes:
         """One score as JSON."""
         quoted = encode_basestring(customer_id).encode()
-        end = self._ends[stale][found.kind]
-        return b'{"customer_id":%b%b%b%b' % (quoted, self._middle, repr(found.probability).encode(), end)
+        end = self._ends[stale][hit.kind]
+        return b'{"customer_id":%b%b%b%b' % (quoted, self._middle, repr(hit.probability).encode(), end)
 
     def opening(self, *, stale: bool) -> bytes:
         """The start of an answer about several customers."""
-        opening = {"snapshot_date": str(self.day), "score_version": self.version, "stale": stale}
-        return json.dumps(opening, separators=(",", ":"))[:-1].encode()
+        fields = {"snapshot_date": str(self.day), "score_version": self.version, "stale": stale}
+        return json.dumps(fields, separators=(",", ":"))[:-1].encode()
 
-    def rows(self, found: Iterable[tuple[str, LookupHit]], *, stale: bool) -> bytes:
+    def rows(self, hits: Iterable[tuple[str, LookupHit]], *, stale: bool) -> bytes:
         """Scores as a JSON list."""
-        return b"[" + b",".join([self.row(customer, each, stale=stale) for customer, each in found]) + b"]"
+        return b"[" + b",".join([self.row(customer, hit, stale=stale) for customer, hit in hits]) + b"]"
 
     def _end(self, tier: str, action: str, model: str, stale: bool) -> bytes:  # noqa: FBT001  # a value, not a switch
         labels = {"risk_tier": tier, "action": action, "model_version": model, "score_version": self.version}

@@ -77,17 +77,17 @@ def _add_score(app: FastAPI, current: CurrentScores) -> None:
     not_modified: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` names these scores"}}
 
     async def score(request: Request) -> Response:
-        customer_id, day = _asked(request)
+        customer_id, day = _parameters(request)
         snapshot, stale = current.newest() if day is None else await current.at(day)
         request_record(request.scope).score_version = snapshot.version
-        found = snapshot.lookup.find(customer_id)
-        if found is None:
+        hit = snapshot.lookup.find(customer_id)
+        if hit is None:
             raise Refusal(404, "unknown-customer", f"this customer has no score on {snapshot.day}")
         etag = snapshot.etag(stale=stale)
         if _is_known(request, etag):
             return RawResponse(b"", 304, {b"etag": etag, b"cache-control": REVALIDATE})
         headers = {b"content-type": b"application/json", b"etag": etag, b"cache-control": REVALIDATE}
-        return RawResponse(snapshot.row(customer_id, found, stale=stale), 200, headers)
+        return RawResponse(snapshot.row(customer_id, hit, stale=stale), 200, headers)
 
     app.router.add_api_route(
         "/v1/scores/{customer_id:text}",
@@ -108,12 +108,12 @@ def _add_scores(app: FastAPI, current: CurrentScores) -> None:
         responses=_problems(404, 422, 503) | {413: {"model": Problem, "description": "The body is too large"}},
         summary="The scores of up to 1,000 customers",
     )
-    async def scores(request: Request, asked: BatchRequest) -> Response:
-        snapshot, stale = await current.at(asked.snapshot_date)
+    async def scores(request: Request, batch: BatchRequest) -> Response:
+        snapshot, stale = await current.at(batch.snapshot_date)
         request_record(request.scope).score_version = snapshot.version
-        scored = {customer: snapshot.lookup.find(customer) for customer in asked.customer_ids}
-        rows = snapshot.rows([(customer, found) for customer, found in scored.items() if found], stale=stale)
-        missing = json.dumps([customer for customer, found in scored.items() if not found]).encode()
+        hits = {customer: snapshot.lookup.find(customer) for customer in batch.customer_ids}
+        rows = snapshot.rows([(customer, hit) for customer, hit in hits.items() if hit], stale=stale)
+        missing = json.dumps([customer for customer, hit in hits.items() if not hit]).encode()
         body = b'%b,"scores":%b,"missing":%b}' % (snapshot.opening(stale=stale), rows, missing)
         return Response(body, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
@@ -132,8 +132,8 @@ def _add_scores(app: FastAPI, current: CurrentScores) -> None:
             except Refusal:  # one day that cannot be read takes nothing from the others
                 unreadable.append(str(day))
                 continue
-            if found := snapshot.lookup.find(customer_id):
-                rows.append(snapshot.row(customer_id, found, stale=snapshot.stale(now)))
+            if hit := snapshot.lookup.find(customer_id):
+                rows.append(snapshot.row(customer_id, hit, stale=snapshot.stale(now)))
         if not rows:
             raise Refusal(404, "unknown-customer", f"this customer has no score on the last {days} days with scores")
         body = b'{"customer_id":%b,"scores":[%b],"unreadable":%b}' % (
@@ -200,9 +200,9 @@ def _add_probes(app: FastAPI, current: CurrentScores, metrics: Metrics) -> None:
 
     @app.get("/readyz", response_model=Readiness, responses=_problems(503), summary="Whether fresh scores are served")
     async def readyz(request: Request) -> Response:
-        snapshot, trouble = current.served.newest, current.unready()
-        if trouble is not None or snapshot is None:
-            return problem(request.scope, trouble or Refusal(503, "no-scores", "there are no scores"))
+        snapshot, refusal = current.served.newest, current.unready()
+        if refusal is not None or snapshot is None:
+            return problem(request.scope, refusal or Refusal(503, "no-scores", "there are no scores"))
         answer = {"status": "ready", "snapshot_date": str(snapshot.day), "score_version": snapshot.version}
         return _json(answer | {"fresh_until": snapshot.fresh_until.isoformat()})
 
@@ -229,7 +229,7 @@ def _summary(snapshot: ScoreSnapshot, *, stale: bool) -> dict[str, Any]:
     }
 
 
-def _asked(request: Request) -> tuple[str, dt.date | None]:
+def _parameters(request: Request) -> tuple[str, dt.date | None]:
     """The customer and the day of a request for one score."""
     customer_id: str = request.path_params["customer_id"]
     if not customer_id:

@@ -97,7 +97,13 @@ def install_handlers(app: FastAPI) -> None:
         status = error.status_code
         details = {404: "there is nothing here; /openapi.json lists what there is"}
         detail = details.get(status, str(error.detail))
-        return problem(request.scope, Refusal(status, KINDS[status], detail, headers=error.headers))
+        return problem(request.scope, Refusal(status, KINDS[status], detail, headers=_with_head(error.headers or {})))
+
+
+def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
+    """`Allow` as it is: the framework does not know that HEAD is answered wherever GET is."""
+    methods = set(headers.get("Allow", "").split(", "))
+    return {**headers, "Allow": ", ".join(sorted(methods | {"HEAD"}))} if "GET" in methods else dict(headers)
 
 
 def _field(place: Sequence[Any]) -> str:

@@ -1,6 +1,6 @@
 """What the endpoints are asked and answer, as types: the OpenAPI document is made of them.
 
-The answers themselves are put together from bytes that each edition prepares, and are held
+The answers themselves are put together from bytes that each snapshot prepares, and are held
 against these types by tests.
 """
 

@@ -81,10 +81,10 @@ def test_any_number_of_customers_is_asked_in_batches(client: ScoreClient) -> Non
     """More than a thousand ids are several questions, and each customer is there once."""
     asked = [f"d{number:04}" for number in range(1600)] + ["c1", "c1"]
 
-    told = client.scores(asked)
+    batch = client.scores(asked)
 
-    assert list(told.scores) == [f"d{number:04}" for number in range(1500)] + ["c1"]
-    assert told.missing == tuple(f"d{number:04}" for number in range(1500, 1600))
+    assert list(batch.scores) == [f"d{number:04}" for number in range(1500)] + ["c1"]
+    assert batch.missing == tuple(f"d{number:04}" for number in range(1500, 1600))
 
 
 def test_the_customers_at_risk_come_page_by_page(client: ScoreClient) -> None:
@@ -97,10 +97,10 @@ def test_the_customers_at_risk_come_page_by_page(client: ScoreClient) -> None:
 
 def test_the_days_are_listed(client: ScoreClient) -> None:
     """The newest first, typed."""
-    told = client.snapshots()
+    days = client.snapshots()
 
-    assert [(each.snapshot_date, each.model_version) for each in told] == [(DAY, "m1"), (told[1].snapshot_date, "m0")]
-    assert told[0].published_at.tzinfo is not None
+    assert [(each.snapshot_date, each.model_version) for each in days] == [(DAY, "m1"), (days[1].snapshot_date, "m0")]
+    assert days[0].published_at.tzinfo is not None
 
 
 def test_an_unknown_customer_is_told_apart(client: ScoreClient) -> None:
@@ -144,9 +144,9 @@ def test_what_may_pass_is_tried_again(failures: tuple[int, ...]) -> None:
     slept: list[float] = []
 
     with served(flaky) as address, ScoreClient(address, timeout=20, backoff=1, sleep=slept.append) as client:
-        told = client.snapshots()
+        days = client.snapshots()
 
-    assert (list(told), flaky.asked) == ([], len(failures) + 1)
+    assert (list(days), flaky.asked) == ([], len(failures) + 1)
     assert all(0.5 * 2**at <= pause <= 1.5 * 2**at for at, pause in enumerate(slept))
     assert len(slept) == len(failures)
 

@@ -23,9 +23,9 @@ async function ask(path, parameters = {}) {
   } catch {
     throw new Problem(0, "The score service cannot be reached.");
   }
-  const told = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, told.detail ?? "The score service gave no answer.");
-  return told;
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, body.detail ?? "The score service gave no answer.");
+  return body;
 }
 
 function make(name, attributes = {}, ...children) {
@@ -37,17 +37,17 @@ function make(name, attributes = {}, ...children) {
 }
 
 const tag = (tier) => make("span", { class: `tag ${["low", "medium", "high"].includes(tier) ? tier : ""}` }, tier);
-const deed = (action) => ({ none: "nothing to do", offer: "make an offer", review: "have a look" })[action] ?? action;
+const actionText = (action) => ({ none: "nothing to do", offer: "make an offer", review: "have a look" })[action] ?? action;
 
-function say(text) {
+function showNotice(text) {
   at("notice").textContent = text;
   at("notice").hidden = !text;
 }
 
-function complain(error) {
-  if (error.status !== 401) return say(error.message);
+function showError(error) {
+  if (error.status !== 401) return showNotice(error.message);
   sessionStorage.removeItem("key");
-  say(state.key ? "That key is not valid." : "");
+  showNotice(state.key ? "That key is not valid." : "");
   state.key = null;
   at("scores").hidden = true;
   at("key-form").hidden = false;
@@ -56,44 +56,44 @@ function complain(error) {
   at("key").focus();
 }
 
-function tile(name, value, beside) {
-  return make("dl", { class: "tile" }, make("dt", {}, name), make("dd", {}, value, make("small", {}, beside)));
+function tile(name, value, note) {
+  return make("dl", { class: "tile" }, make("dt", {}, name), make("dd", {}, value, make("small", {}, note)));
 }
 
-function showSummary(told) {
-  const share = (count) => (told.rows ? `${percent(count / told.rows)} of all` : "");
-  const [high, medium] = [told.tiers.high ?? 0, told.tiers.medium ?? 0];
-  const offers = told.actions.offer ?? 0;
+function showSummary(summary) {
+  const share = (count) => (summary.rows ? `${percent(count / summary.rows)} of all` : "");
+  const [high, medium] = [summary.tiers.high ?? 0, summary.tiers.medium ?? 0];
+  const offers = summary.actions.offer ?? 0;
   at("tiles").replaceChildren(
-    tile("Customers", whole.format(told.rows), `mean risk ${percent(told.mean_probability)}`),
+    tile("Customers", whole.format(summary.rows), `mean risk ${percent(summary.mean_probability)}`),
     tile("High risk", whole.format(high), share(high)),
     tile("Medium risk", whole.format(medium), share(medium)),
-    tile("Offers to make", whole.format(offers), `${whole.format(told.actions.review ?? 0)} to review`),
+    tile("Offers to make", whole.format(offers), `${whole.format(summary.actions.review ?? 0)} to review`),
   );
-  const day = new Date(`${told.snapshot_date}T00:00:00`).toLocaleDateString("en-GB", { dateStyle: "full" });
+  const day = new Date(`${summary.snapshot_date}T00:00:00`).toLocaleDateString("en-GB", { dateStyle: "full" });
   at("when").textContent = `As of the end of ${day}`;
-  say(told.stale ? `These scores are out of date: they were fresh until ${new Date(told.fresh_until).toLocaleString("en-GB")}.` : "");
-  const models = Object.keys(told.models).join(", ") || told.model_version;
-  at("version").textContent = `Model ${models} · scores ${told.score_version} · published ${new Date(told.published_at).toLocaleString("en-GB")}`;
-  drawHistogram(told);
+  showNotice(summary.stale ? `These scores are out of date: they were fresh until ${new Date(summary.fresh_until).toLocaleString("en-GB")}.` : "");
+  const models = Object.keys(summary.models).join(", ") || summary.model_version;
+  at("version").textContent = `Model ${models} · scores ${summary.score_version} · published ${new Date(summary.published_at).toLocaleString("en-GB")}`;
+  drawHistogram(summary);
 }
 
-function drawHistogram(told) {
+function drawHistogram(summary) {
   const [width, height, base] = [720, 230, 200];
-  const most = Math.max(1, ...told.histogram);
-  const step = width / told.histogram.length;
-  const listed = told.histogram.map((count, bin) => `${5 * bin} to ${5 * bin + 5} %: ${whole.format(count)}`).join("; ");
+  const most = Math.max(1, ...summary.histogram);
+  const step = width / summary.histogram.length;
+  const listed = summary.histogram.map((count, bin) => `${5 * bin} to ${5 * bin + 5} %: ${whole.format(count)}`).join("; ");
   const drawing = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Customers by risk. ${listed}` });
-  let [below, low, medium] = [0, told.tiers.low ?? 0, told.tiers.medium ?? 0];
-  told.histogram.forEach((count, bin) => {
+  let [below, low, medium] = [0, summary.tiers.low ?? 0, summary.tiers.medium ?? 0];
+  summary.histogram.forEach((count, bin) => {
     const middle = below + count / 2;
     const tier = middle <= low && low ? "low" : middle <= low + medium && medium ? "medium" : "high";
     below += count;
-    const tall = count ? Math.max(2, (base - 24) * (count / most)) : 0;
-    const bar = make("rect", { x: bin * step + 3, y: base - tall, width: step - 6, height: tall, rx: 3, class: `bar-${tier}` });
+    const barHeight = count ? Math.max(2, (base - 24) * (count / most)) : 0;
+    const bar = make("rect", { x: bin * step + 3, y: base - barHeight, width: step - 6, height: barHeight, rx: 3, class: `bar-${tier}` });
     bar.append(make("title", {}, `${5 * bin} to ${5 * bin + 5} %: ${whole.format(count)}`));
     drawing.append(bar);
-    if (count) drawing.append(make("text", { x: (bin + 0.5) * step, y: base - tall - 5, "text-anchor": "middle", class: "count" }, whole.format(count)));
+    if (count) drawing.append(make("text", { x: (bin + 0.5) * step, y: base - barHeight - 5, "text-anchor": "middle", class: "count" }, whole.format(count)));
   });
   drawing.append(make("line", { x1: 0, x2: width, y1: base, y2: base, class: "axis" }));
   for (const mark of [0, 25, 50, 75, 100]) {
@@ -135,8 +135,8 @@ function drawHistory(scores) {
   const [width, height, left, right, top, base] = [720, 200, 52, 700, 16, 160];
   const x = (index) => (days.length === 1 ? (left + right) / 2 : left + ((right - left) * index) / (days.length - 1));
   const y = (share) => base - (base - top) * share;
-  const told = days.map((each) => `${each.snapshot_date}: ${percent(each.churn_probability)}`).join("; ");
-  const drawing = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Risk over the days. ${told}` });
+  const listed = days.map((each) => `${each.snapshot_date}: ${percent(each.churn_probability)}`).join("; ");
+  const drawing = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Risk over the days. ${listed}` });
   for (const share of [0, 0.5, 1]) {
     drawing.append(make("line", { x1: left, x2: right, y1: y(share), y2: y(share), class: "axis" }));
     drawing.append(make("text", { x: 0, y: y(share) + 5 }, percent(share, 0)));
@@ -166,7 +166,7 @@ async function find(customer) {
     if (!score) {
       shown.replaceChildren(title, make("p", { class: "hint" }, `No score on ${batch.snapshot_date}: is it a new customer, or spelled otherwise?`));
     } else {
-      const verdict = make("p", { class: "verdict" }, make("span", { class: "figure" }, percent(score.churn_probability)), tag(score.risk_tier), deed(score.action));
+      const verdict = make("p", { class: "verdict" }, make("span", { class: "figure" }, percent(score.churn_probability)), tag(score.risk_tier), actionText(score.action));
       shown.replaceChildren(title, verdict);
       const history = await ask(`/v1/history/${encodeURIComponent(customer)}`, { days: HISTORY_DAYS }).catch(() => ({ scores: [] }));
       if (history.scores.length) shown.append(make("p", { class: "hint" }, `Risk over the last ${history.scores.length} days with scores`), drawHistory(history.scores));
@@ -175,7 +175,7 @@ async function find(customer) {
     shown.scrollIntoView({ block: "nearest" });
   } catch (error) {
     shown.hidden = true;
-    complain(error);
+    showError(error);
   }
 }
 
@@ -184,9 +184,9 @@ async function fetchOne(customer) {
   const headers = { "Content-Type": "application/json", ...(state.key ? { Authorization: `Bearer ${state.key}` } : {}) };
   const body = { customer_ids: [customer], ...(state.day ? { snapshot_date: state.day } : {}) };
   const response = await fetch("/v1/scores:batchGet", { method: "POST", headers, body: JSON.stringify(body) });
-  const told = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, told.detail ?? "The score service gave no answer.");
-  return told;
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, answer.detail ?? "The score service gave no answer.");
+  return answer;
 }
 
 async function load() {
@@ -204,7 +204,7 @@ async function load() {
     await loadRisk(null);
   } catch (error) {
     at("when").textContent = "";
-    complain(error);
+    showError(error);
   }
 }
 
@@ -213,7 +213,7 @@ at("day").addEventListener("change", (event) => {
   at("customer").hidden = true;
   load();
 });
-at("more").addEventListener("click", () => loadRisk(state.next).catch(complain));
+at("more").addEventListener("click", () => loadRisk(state.next).catch(showError));
 at("find-form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (at("find").value) find(at("find").value);

@@ -1,14 +1,17 @@
 """Which scores are in force: freshness, swaps under load, and trouble with the table."""
 
+import asyncio
 import datetime as dt
 import json
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
-from churn_assets.app.factory import build_app
+from churn_assets.app.scores.current import CurrentScores
 from churn_assets.core.days import end_of_day
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
@@ -52,9 +55,9 @@ def test_scores_are_stale_a_second_after_their_freshness(tmp_path: Path, late: i
     until = end_of_day(DAY, "Asia/Tokyo") + dt.timedelta(hours=1.5)
 
     with asking(make_app(tmp_path, until + dt.timedelta(seconds=late), "Asia/Tokyo", fresh_hours=1.5)) as client:
-        told = client.get("/v1/scores/c1").json()
+        score = client.get("/v1/scores/c1").json()
 
-    assert told["stale"] is stale
+    assert score["stale"] is stale
 
 
 def test_a_publish_and_a_rollback_are_served_at_once(tmp_path: Path) -> None:
@@ -107,9 +110,9 @@ def test_no_answer_fails_or_is_torn_while_versions_are_swapped(tmp_path: Path) -
                 for answer in answers:
                     statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
                 batch = answers[0].json()
-                told = {(row["model_version"], row["churn_probability"]) for row in batch["scores"]}
+                values = {(row["model_version"], row["churn_probability"]) for row in batch["scores"]}
                 versions = {row["score_version"] for row in batch["scores"]} | {batch["score_version"]}
-                if len(told) != 1 or len(versions) != 1 or batch["missing"]:
+                if len(values) != 1 or len(versions) != 1 or batch["missing"]:
                     torn.append(json.dumps(batch)[:300])
 
     with served(make_app(tmp_path, poll_seconds=0.005)) as url:
@@ -133,7 +136,7 @@ def test_no_answer_fails_or_is_torn_while_versions_are_swapped(tmp_path: Path) -
 
 
 def test_trouble_with_the_table_leaves_the_scores_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """When a commit cannot be read the scores before stay, it is counted and logged once, and mended by itself."""
+    """A commit that cannot be read is counted and logged once, with its traceback; what was in force stays."""
     publish_scores(tmp_path, rows_of({"c1": 0.1}))
     log = scores_table(tmp_path).root / "_delta_log" / f"{2:020}.json"
     with asking(make_app(tmp_path)) as client:
@@ -145,25 +148,44 @@ def test_trouble_with_the_table_leaves_the_scores_in_force(tmp_path: Path, caplo
         wait_for(lambda: client.get("/v1/scores/c1").json()["churn_probability"] == 0.3)
 
     assert during.json()["churn_probability"] == 0.1
-    assert [record.getMessage() for record in caplog.records].count("scores cannot be followed") == 1
+    [failure] = [record for record in caplog.records if record.getMessage() == "scores cannot be followed"]
+    assert failure.exc_info is not None
+    assert failure.exc_info[2] is not None
+
+
+def follow_until(current: CurrentScores, holds: Callable[[], bool]) -> None:
+    """Follow the table until something holds, and no longer: what the caller moves then is moved between two looks."""
+
+    async def follow() -> None:
+        follower = asyncio.create_task(current.follow())
+        try:
+            await asyncio.to_thread(wait_for, holds)
+        finally:
+            follower.cancel()
+
+    asyncio.run(follow())
 
 
 def test_a_service_that_cannot_follow_for_long_is_not_ready(tmp_path: Path) -> None:
     """Half a minute after its table was last read the probe says why; scores are served all the same, marked stale."""
-    publish_scores(tmp_path / "data", rows_of({"c1": 0.1}))
+    data, away = tmp_path / "data", tmp_path / "away"
+    publish_scores(data, rows_of({"c1": 0.1}))
     now = [NOW]
-    app = build_app(Layout(tmp_path / "data"), AppOptions(poll_seconds=0.02), "UTC", lambda: now[0])
-    with asking(app) as client:
-        before = client.get("/v1/scores/c1").json()
-        (tmp_path / "data").rename(tmp_path / "away")
-        wait_for(lambda: client.get("/v1/scores/c1").json()["stale"])
-        at_once = client.get("/readyz")
-        now[0] += dt.timedelta(seconds=31)
-        ready, during = client.get("/readyz"), client.get("/v1/scores/c1").json()
-        (tmp_path / "away").rename(tmp_path / "data")
-        wait_for(lambda: not client.get("/v1/scores/c1").json()["stale"])
+    with closing(CurrentScores(Layout(data), AppOptions(poll_seconds=0.001), "UTC", lambda: now[0])) as current:
+        current.refresh()
+        before, ready_before = current.newest(), current.unready()
 
-    assert at_once.status_code == 200
-    assert ready.status_code == 503
-    assert "the table could not be read since 2026-11-01 06:00:00 UTC" in ready.json()["detail"]
-    assert during == before | {"stale": True}
+        data.rename(away)
+        follow_until(current, lambda: current.failures > 0)
+        during, ready_at_once = current.newest(), current.unready()
+        now[0] += dt.timedelta(seconds=31)
+        refusal = current.unready()
+        away.rename(data)
+        follow_until(current, lambda: not current.newest()[1])
+        ready_after = current.unready()
+
+    assert (before[1], during) == (False, (before[0], True))
+    assert (ready_before, ready_at_once, ready_after) == (None, None, None)
+    assert refusal is not None
+    assert (refusal.status, refusal.kind) == (503, "unreadable-scores")
+    assert "the table could not be read since 2026-11-01 06:00:00 UTC" in refusal.detail

@@ -64,7 +64,7 @@ def test_no_customer_and_no_key_is_written_down(
 
 
 def test_a_record_is_a_line_of_json() -> None:
-    """Event, level and what was told; of an exception its class and place, not its message."""
+    """Event, level and fields; of an exception its class and place, not its message."""
     try:
         int("a customer's id")
     except ValueError:

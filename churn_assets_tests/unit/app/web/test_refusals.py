@@ -45,10 +45,10 @@ def problem_of(answer: Any, status: int, kind: str) -> schemas.Problem:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
-    told = schemas.Problem.model_validate_json(answer.content)
-    assert (told.status, told.type) == (status, f"urn:churn-assets:problem:{kind}")
-    assert told.instance.endswith(answer.headers["x-request-id"])
-    return told
+    problem = schemas.Problem.model_validate_json(answer.content)
+    assert (problem.status, problem.type) == (status, f"urn:churn-assets:problem:{kind}")
+    assert problem.instance.endswith(answer.headers["x-request-id"])
+    return problem
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_what_is_not_valid_is_refused_with_its_field(client: httpx.Client, path:
     """A malformed id, day, limit or cursor is 422, and the field is named."""
     answer = client.get(path)
 
-    told = problem_of(answer, 422, "invalid-request")
+    problem = problem_of(answer, 422, "invalid-request")
 
-    assert told.errors is not None
-    assert [each.field for each in told.errors] == [field]
+    assert problem.errors is not None
+    assert [each.field for each in problem.errors] == [field]
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_a_body_that_is_not_valid_is_refused_with_its_field(client: httpx.Client
     """Whatever is not a list of one to a thousand ids is 422, and the field is named."""
     answer = client.post("/v1/scores:batchGet", content=body, headers={"Content-Type": "application/json"})
 
-    told = problem_of(answer, 422, "invalid-request")
+    problem = problem_of(answer, 422, "invalid-request")
 
-    assert told.errors is not None
-    assert [each.field for each in told.errors] == [field]
+    assert problem.errors is not None
+    assert [each.field for each in problem.errors] == [field]
 
 
 @pytest.mark.parametrize("day", ["0", "1795564800", "1795564800.0", "true", '"0"', '"20261031"'])
@@ -131,10 +131,10 @@ def test_a_thousand_ids_are_answered(client: httpx.Client) -> None:
     assert (len(answer.json()["scores"]), len(answer.json()["missing"])) == (1, 999)
 
 
-@pytest.mark.parametrize("told_length", [True, False])
-def test_a_body_that_is_too_large_is_refused(client: httpx.Client, *, told_length: bool) -> None:
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_that_is_too_large_is_refused(client: httpx.Client, *, declared: bool) -> None:
     """More than the limit is 413, also where its length is not told beforehand."""
-    content: Any = b"x" * (BODY_LIMIT + 1) if told_length else iter([b"x" * BODY_LIMIT, b"x", b"x" * BODY_LIMIT])
+    content: Any = b"x" * (BODY_LIMIT + 1) if declared else iter([b"x" * BODY_LIMIT, b"x", b"x" * BODY_LIMIT])
 
     answer = client.post("/v1/scores:batchGet", content=content)
 
@@ -163,10 +163,10 @@ def test_what_is_not_there_is_refused(client: httpx.Client, method: str, path: s
 
 
 def test_another_method_is_told_which_there_are(client: httpx.Client) -> None:
-    """405 says in `Allow` what is allowed."""
-    answer = client.post("/v1/snapshots")
+    """405 says in `Allow` what is allowed: HEAD wherever GET is."""
+    allowed = {path: client.delete(path).headers["allow"] for path in ("/v1/snapshots", "/", "/v1/scores:batchGet")}
 
-    assert answer.headers["allow"] == "GET"
+    assert allowed == {"/v1/snapshots": "GET, HEAD", "/": "GET, HEAD", "/v1/scores:batchGet": "POST"}
 
 
 ENDPOINTS = ["/v1/scores/c1", "/v1/summary", "/v1/customers/at-risk", "/v1/snapshots", "/v1/history/c1", "/readyz"]
@@ -179,9 +179,9 @@ def test_before_the_first_night_there_is_nothing_to_answer(tmp_path: Path, path:
         answer = client.get(path)
         alive = client.get("/healthz").json()
 
-    told = problem_of(answer, 503, "no-scores")
+    problem = problem_of(answer, 503, "no-scores")
     assert answer.headers["retry-after"] == "60"
-    assert "no scores have been published yet" in told.detail
+    assert "no scores have been published yet" in problem.detail
     assert alive == {"status": "alive"}
 
 
@@ -249,10 +249,13 @@ def test_a_fault_of_the_service_is_told_without_its_insides(
     monkeypatch.setattr("churn_assets.storage.lookup.reader.Lookup.find", broken)
     with asking(make_app(data_dir)) as client, caplog.at_level(logging.ERROR):
         answer = client.get("/v1/scores/c1", headers={"X-Request-ID": "req-7"})
+        headed = client.head("/v1/scores/c1", headers={"X-Request-ID": "req-7"})
 
-    told = problem_of(answer, 500, "internal")
+    problem = problem_of(answer, 500, "internal")
     assert "secret" not in answer.text
-    assert told.instance == "urn:churn-assets:request:req-7"
+    assert (headed.status_code, headed.content) == (500, b"")
+    assert headed.headers["content-length"] == answer.headers["content-length"]
+    assert problem.instance == "urn:churn-assets:request:req-7"
     assert caplog.records[-1].exc_info is not None
 
 
