@@ -9,7 +9,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from churn_assets.core.customers.casting import cast_batch
-from churn_assets.core.evaluation.results import Metrics
+from churn_assets.core.evaluation.results import Metrics, Slice
 from churn_assets.core.models.card import CARD_FORM, InputVersion, ModelCard
 from churn_assets.core.options import Recipe
 from churn_assets.core.profile import LabelRule, Profile
@@ -213,6 +213,21 @@ def made_up_metrics(**changes: Any) -> Metrics:
         "calibration_chance": 0.005,
     }
     return Metrics(**(given | changes))
+
+
+def made_up_slice(value: str = "basic", **changes: Any) -> Slice:
+    """How a model does on the customers of one plan; `changes` replace figures."""
+    given: dict[str, Any] = {
+        "column": "plan",
+        "value": value,
+        "rows": 100,
+        "base_rate": 0.1,
+        "mean_score": 0.1,
+        "roc_auc": None,
+        "selection_rate": 0.2,
+        "disparate_impact": None,
+    }
+    return Slice(**given | changes)
 
 
 def made_up_card(**changes: Any) -> ModelCard:

@@ -16,8 +16,8 @@ import pyarrow.dataset  # here it is once, in the server that forks, and not in 
 
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.evaluation.results import Evidence, Histogram, Metrics, Reference
-from churn_assets.core.models.card import CARD_FORM, ModelCard, digest_of_version
-from churn_assets.core.options import GateBounds, Recipe
+from churn_assets.core.models.card import ModelCard, digest_of_version
+from churn_assets.core.options import GateBounds
 from churn_assets.core.table_schemas import PROMOTIONS, SCORES
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Registry
@@ -27,6 +27,7 @@ from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.ledger import Ledger, Row
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import Published, Staged
+from churn_assets_tests.factories import made_up_card
 
 __all__ = [
     "DAY",
@@ -100,35 +101,20 @@ def make_card(as_of: dt.date = TRAINED, **changes: Any) -> ModelCard:
         "model_version": "",
         "trained_as_of": as_of,
         "profile": "churn_assets.profiles.subscription",
-        "profile_digest": "0" * 64,
-        "recipe": Recipe(),
-        "chosen": Recipe(),
-        "selection": "one recipe was configured",
-        "leaderboard": (),
         "feature_columns": ("spend",),
         "feature_parameters": {"recent_login_days": 30},
-        "feature_digest": "1" * 16,
-        "label": "gone after 30 days",
         "training_dates": (earlier,),
         "backtest_date": earlier,
         "backtest_training_dates": (earlier - dt.timedelta(days=30),),
-        "skipped_dates": (),
         "inputs": (),
         "libraries": {"scikit-learn": "1.8"},
-        "code_revision": "abc",
         "train_rows": 1000,
         "train_churners": 90,
         "left_out_rows": 3,
         "metrics": make_evidence().metrics,
-        "intervals": {},
-        "slices": (),
         "importance": {"spend": 0.1},
-        "in_sample": False,
-        "limitations": (),
-        "files": {},
-        "form": CARD_FORM,
     }
-    card = ModelCard(**given | changes)
+    card = made_up_card(**given | changes)
     return card.model_copy(update={"model_version": digest_of_version(card)})
 
 

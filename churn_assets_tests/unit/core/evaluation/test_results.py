@@ -3,20 +3,11 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from churn_assets.core.evaluation.results import Histogram, Interval, Reference, Slice
-from churn_assets_tests.factories import made_up_metrics
+from churn_assets.core.evaluation.results import Histogram, Interval, Reference
+from churn_assets_tests.factories import made_up_metrics, made_up_slice
 
 COUNTED = Histogram(edges=(0.1, 0.2), counts=(3, 4, 5), missing=2)
-GROUP = Slice(
-    column="plan",
-    value="basic",
-    rows=100,
-    base_rate=0.1,
-    mean_score=0.1,
-    roc_auc=None,
-    selection_rate=0.2,
-    disparate_impact=None,
-)
+GROUP = made_up_slice()
 
 
 def test_base_rate_and_its_brier_score() -> None:

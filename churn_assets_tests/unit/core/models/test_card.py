@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from churn_assets.core.evaluation.results import Interval, Slice
+from churn_assets.core.evaluation.results import Interval
 from churn_assets.core.models.card import (
     EXACT,
     CandidateResult,
@@ -20,7 +20,7 @@ from churn_assets.core.models.card import (
     sealed,
 )
 from churn_assets.core.options import Candidate, Estimator, Recipe
-from churn_assets_tests.factories import made_up_card, made_up_metrics
+from churn_assets_tests.factories import made_up_card, made_up_metrics, made_up_slice
 
 DAY = dt.date(2026, 11, 1)
 ENTRY = InputVersion(table="customers", snapshot_date=DAY, version="abc")
@@ -208,16 +208,7 @@ def test_card_survives_being_written() -> None:
         backtest=made_up_metrics(),
         chosen=True,
     )
-    group = Slice(
-        column="plan",
-        value="basic",
-        rows=40,
-        base_rate=0.1,
-        mean_score=0.1,
-        roc_auc=None,
-        selection_rate=0.0,
-        disparate_impact=None,
-    )
+    group = made_up_slice()
     card = made_up_card(
         recipe=Recipe(candidates=(Candidate(estimator="ada_boost", search={"n_estimators": [5, 50]}),)),
         leaderboard=(contender,),

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from churn_assets.core.evaluation.results import Gate, Interval, Slice
+from churn_assets.core.evaluation.results import Gate, Interval
 from churn_assets.core.models.card import CandidateResult
 from churn_assets.core.models.card_markdown import card_page, leaderboard, markdown_table, with_picture
 from churn_assets.core.options import Recipe
-from churn_assets_tests.factories import made_up_card, made_up_metrics
+from churn_assets_tests.factories import made_up_card, made_up_metrics, made_up_slice
 
 GATES = (
     Gate(name="min_roc_auc", passed=True, finding="ROC-AUC 0.8, at least 0.6 wanted"),
     Gate(name="min_rows", passed=False, finding="10 customers, at least 100 wanted"),
 )
-NORTH = Slice(
+NORTH = made_up_slice(
+    "north",
     column="region",
-    value="north",
     rows=1234,
     base_rate=0.125,
     mean_score=0.25,

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from churn_assets.core.evaluation.results import Slice
 from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.options import Recipe
-from churn_assets_tests.factories import made_up_card
+from churn_assets_tests.factories import made_up_card, made_up_slice
 
 LAST = dt.date(2026, 1, 1)
 YEAR = tuple(LAST - dt.timedelta(days=back) for back in range(0, 365, 7))
@@ -19,22 +18,9 @@ def _limitations(**changes: Any) -> tuple[str, ...]:
     return limitations_of(made_up_card(**({"training_dates": YEAR} | changes)))
 
 
-def _slice(value: str, rows: int) -> Slice:
-    return Slice(
-        column="plan",
-        value=value,
-        rows=rows,
-        base_rate=0.1,
-        mean_score=0.1,
-        roc_auc=None,
-        selection_rate=0.0,
-        disparate_impact=None,
-    )
-
-
 def test_best_of_models_was_still_judged_on_one_day() -> None:
     """A whole year, every day there, every outcome known, large groups: one day's outcomes are what remains."""
-    assert _limitations(slices=(_slice("basic", 100),)) == (ONE_DAY,)
+    assert _limitations(slices=(made_up_slice("basic", rows=100),)) == (ONE_DAY,)
 
 
 def test_rules_are_a_person_s() -> None:
@@ -85,7 +71,9 @@ def test_skipped_days_and_left_out_rows_are_counted() -> None:
 
 def test_groups_too_small_to_be_judged_are_named() -> None:
     """Groups of fewer than a hundred are named, large ones are not."""
-    sentences = _limitations(slices=(_slice("basic", 99), _slice("premium", 100), _slice("(missing)", 3)))
+    sentences = _limitations(
+        slices=(made_up_slice("basic", rows=99), made_up_slice("premium", rows=100), made_up_slice("(missing)", rows=3))
+    )
 
     assert sentences[1:] == ("Groups too small to be judged: plan basic, plan (missing).",)
 
@@ -95,7 +83,7 @@ def test_groups_too_small_to_be_judged_are_named() -> None:
 )
 def test_many_small_groups_are_cut_short(small: int, ending: str) -> None:
     """Eight small groups are named; how many more there are is told."""
-    sentences = _limitations(slices=tuple(_slice(f"g{number}", 5) for number in range(small)))
+    sentences = _limitations(slices=tuple(made_up_slice(f"g{number}", rows=5) for number in range(small)))
 
     assert sentences[1].startswith("Groups too small to be judged: plan g0, plan g1,")
     assert sentences[1].endswith(ending)

@@ -162,10 +162,8 @@ def test_another_format_is_made_again(table: Table, caplog: pytest.LogCaptureFix
     assert "format 99" in caplog.text
 
 
-def test_where_nothing_can_be_written_it_lies_in_a_temporary_folder(
-    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """With a data folder that is read-only the scores are served all the same, and nothing is left behind."""
+def lose_lookups_for_good(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lookup lies in the table's folder, and none can be written there."""
     shutil.rmtree(table.root / "_lookup")
 
     def refuse(folder: Path, *given: Any) -> None:
@@ -174,6 +172,13 @@ def test_where_nothing_can_be_written_it_lies_in_a_temporary_folder(
         write_lookup(folder, *given)
 
     monkeypatch.setattr(module, "write_lookup", refuse)
+
+
+def test_where_nothing_can_be_written_it_lies_in_a_temporary_folder(
+    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a data folder that is read-only the scores are served all the same, and nothing is left behind."""
+    lose_lookups_for_good(table, monkeypatch)
     lookups = LookupCache(table.root)
 
     lookup = lookups.get(table.version(DAY))
@@ -196,14 +201,7 @@ def test_temporary_lookups_of_a_killed_service_are_removed(
     folders = [tmp_path / f"churn-lookups-{name}" for name in (f"{ended.pid}-a", f"{os.getpid()}-b", "notes")]
     for folder in folders:
         (folder / "scores").mkdir(parents=True)
-    shutil.rmtree(table.root / "_lookup")
-
-    def refuse(folder: Path, *given: Any) -> None:
-        if folder.is_relative_to(table.root):
-            raise PermissionError(13, "Permission denied")
-        write_lookup(folder, *given)
-
-    monkeypatch.setattr(module, "write_lookup", refuse)
+    lose_lookups_for_good(table, monkeypatch)
 
     lookups = LookupCache(table.root)
     lookups.get(table.version(DAY))

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.core.errors import ChurnError, InputError, ModelFault, NoChampion, RunError, UnknownVersion
-from churn_assets.core.evaluation.results import Evidence, Slice
+from churn_assets.core.evaluation.results import Evidence
 from churn_assets.core.options import GateBounds, Recipe
 from churn_assets.core.table_schemas import EVALUATIONS
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Canary, Registered, Registry
 from churn_assets.storage.tables.ledger import Ledger
+from churn_assets_tests.factories import made_up_slice
 from churn_assets_tests.storage_factories import (
     evaluation,
     keep_model,
@@ -334,16 +335,7 @@ def test_the_bounds_in_force_decide_and_not_those_of_the_training(registry: Regi
 
 def test_every_part_of_the_evidence_is_held_to_the_bounds(registry: Registry) -> None:
     """Also what a card does not tell, such as the groups, is judged anew by a bound that is set later."""
-    group = Slice(
-        column="plan",
-        value="basic",
-        rows=200,
-        base_rate=0.1,
-        mean_score=0.1,
-        roc_auc=0.55,
-        selection_rate=0.2,
-        disparate_impact=1.0,
-    )
+    group = made_up_slice(roc_auc=0.55, rows=200, disparate_impact=1.0)
     card = make_card(dt.date(2026, 12, 1))
     keep_model(registry, card, make_evidence(slices=(group,)))
 
@@ -420,7 +412,7 @@ def test_an_evaluation_of_a_release_without_evidence_is_none(tmp_path: Path) -> 
 def test_a_damaged_folder_does_not_hide_the_others(registry: Registry, damage: str) -> None:
     """A card that cannot be used is passed over and told as a fault; every other model is listed."""
     path = registry.models.root / NEW / "card.json"
-    path.write_text(path.read_text().replace("gone after 30 days", "gone") if damage == "edited" else damage)
+    path.write_text(path.read_text().replace("rule over 30 days", "rule over 60 days") if damage == "edited" else damage)
     faults: list[ChurnError] = []
 
     models = registry.registered(faults)
