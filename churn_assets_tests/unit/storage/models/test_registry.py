@@ -412,7 +412,9 @@ def test_an_evaluation_of_a_release_without_evidence_is_none(tmp_path: Path) -> 
 def test_a_damaged_folder_does_not_hide_the_others(registry: Registry, damage: str) -> None:
     """A card that cannot be used is passed over and told as a fault; every other model is listed."""
     path = registry.models.root / NEW / "card.json"
-    path.write_text(path.read_text().replace("rule over 30 days", "rule over 60 days") if damage == "edited" else damage)
+    path.write_text(
+        path.read_text().replace("rule over 30 days", "rule over 60 days") if damage == "edited" else damage
+    )
     faults: list[ChurnError] = []
 
     models = registry.registered(faults)
