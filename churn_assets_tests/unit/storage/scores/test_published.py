@@ -342,7 +342,8 @@ def test_a_csv_export_holds_no_formula(scores: PublishedScores, tmp_path: Path) 
     scores.export(DAY, target)
 
     query = "select customer_id from read_csv(?, header = true, all_varchar = true, new_line = '\\n')"
-    by_duckdb = [row[0] for row in duckdb.execute(query, [str(target)]).fetchall()]
+    with duckdb.connect() as connection:
+        by_duckdb = [row[0] for row in connection.execute(query, [str(target)]).fetchall()]
     by_pandas = pd.read_csv(target, dtype=str, lineterminator="\n")["customer_id"].tolist()
     assert by_duckdb == by_pandas == [f"'{each}" if each[0] in "=+-@\t\r" else each for each in seen_ids(scores)]
 
