@@ -83,6 +83,7 @@ class SourceSettings(BaseModel):
 
     kind: Literal["files"] = "files"
     path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
+    follow_links: bool = False
 
 
 class ScoringSettings(BaseModel):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -73,9 +74,14 @@ class Source(Protocol):
 class FileSource:
     """Parquet or CSV files found by a path template."""
 
-    def __init__(self, template: str, base: Path) -> None:
-        """Look for `template`, which may hold `{snapshot_date}` and wildcards; relative to `base`."""
+    def __init__(self, template: str, base: Path, *, follow_links: bool = False) -> None:
+        """Look for `template`, which may hold `{snapshot_date}` and wildcards; relative to `base`.
+
+        Links may lead out of the folder of the source only where `follow_links` says so: whoever may write there
+        would choose which files of this machine are read.
+        """
         self.template = str(base / template)
+        self._folder = None if follow_links else base.joinpath(*_fixed_parts(template))
         self._pattern = template if Path(template).is_absolute() else f"{glob.escape(str(base))}/{template}"
 
     @property
@@ -103,6 +109,7 @@ class FileSource:
 
         Raises:
             SourceMissing: there is none.
+            SourceFault: one is a link that leads out of the source's folder.
         """
         paths = self._paths(day)
         if not paths:
@@ -110,6 +117,7 @@ class FileSource:
                 f"source: nothing for {day} at {self.template.replace(PLACEHOLDER, day.isoformat())}; "
                 "export that day, or correct source.path"
             )
+        self._refuse_links_out(paths)
         return [SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
     def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
@@ -137,11 +145,27 @@ class FileSource:
             except UNREADABLE as error:
                 raise _fault(file.path, error, rows) from error
 
+    def _refuse_links_out(self, paths: Iterable[Path]) -> None:
+        if self._folder is None:
+            return
+        folder = self._folder.resolve()
+        for path in paths:
+            if not path.resolve().is_relative_to(folder):
+                raise SourceFault(
+                    f"{path} is a link that leads out of {self._folder}: put the file itself there, or set "
+                    "source.follow_links to true"
+                )
+
     def _paths(self, day: dt.date) -> list[Path]:
         return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
 
     def _glob(self, day: str) -> list[str]:
         return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
+
+
+def _fixed_parts(template: str) -> Iterator[str]:
+    """The folders of a template that are the same for every file."""
+    return takewhile(lambda part: PLACEHOLDER not in part and not glob.has_magic(part), Path(template).parts[:-1])
 
 
 def chunks(arrived: Iterable[SourceBatch], rows: int) -> Iterator[list[SourceBatch]]:

@@ -198,6 +198,36 @@ def test_a_folder_is_no_file_of_the_source(tmp_path: Path) -> None:
     assert told == ([], False)
 
 
+@pytest.mark.parametrize("template", [HIVE, "source/**/*.csv", "source/day.csv"])
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_a_link_out_of_the_source_is_followed_only_where_configured(
+    tmp_path: Path, template: str, *, follow_links: bool
+) -> None:
+    """What lies elsewhere on the machine is no customer's, unless somebody said so."""
+    secret = put(tmp_path, "elsewhere/secret.csv", b"customer_id\nroot\n")
+    for name in (f"snapshot_date={DAY}/a.csv", "day.csv"):
+        put(tmp_path, f"source/{name}").unlink()
+        (tmp_path / "source" / name).symlink_to(secret)
+    source = FileSource(template, tmp_path, follow_links=follow_links)
+
+    if follow_links:
+        assert {file.size for file in source.files(DAY)} == {secret.stat().st_size}
+    else:
+        with pytest.raises(SourceFault, match=r"is a link that leads out of .*source.*follow_links"):
+            source.files(DAY)
+
+
+def test_links_within_the_source_are_files_like_others(tmp_path: Path) -> None:
+    """A newest export may be a link to a file beside it, and the folder itself a link to a mount."""
+    put(tmp_path, "mount/2026.csv", b"customer_id\nc1\n")
+    (tmp_path / "mount/newest.csv").symlink_to("2026.csv")
+    (tmp_path / "source").symlink_to("mount")
+
+    files = FileSource("source/newest.csv", tmp_path).files(DAY)
+
+    assert [file.path for file in files] == [tmp_path / "source/newest.csv"]
+
+
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     """Numbers, days and missing cells of a Parquet file come as they are."""
     path = put(tmp_path, "a.parquet", b"")
@@ -388,7 +418,7 @@ def test_categories_come_as_codes_where_a_file_can_give_them(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_lots_hold_every_row_once_and_in_order(seed: int) -> None:
+def test_chunks_hold_every_row_once_and_in_order(seed: int) -> None:
     """Each lot but the last has as many rows as asked for, however the batches lie."""
     rng = np.random.default_rng(seed)
     rows = int(rng.integers(1, 15))
