@@ -26,6 +26,7 @@ BY_ENVIRONMENT = [
     ("timezone", "Europe/Berlin", "Europe/Berlin"),
     ("source.kind", "files", "files"),
     ("source.path", "telco.csv", "telco.csv"),
+    ("source.follow_links", "true", True),
     ("features.recent_login_days", "14", 14),
     ("validation.max_quarantined_share", "0.2", 0.2),
     ("training.estimator", "logistic_regression", "logistic_regression"),
