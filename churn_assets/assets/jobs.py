@@ -2,10 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 __all__ = ["MAX_RUNTIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
 
@@ -22,7 +25,7 @@ CHAIN = (
 )
 
 
-def nightly_job() -> UnresolvedAssetJobDefinition:
+def nightly_job() -> "UnresolvedAssetJobDefinition":
     """A day's customers to its published scores, in one process."""
     return dg.define_asset_job(
         "nightly",
@@ -34,7 +37,7 @@ def nightly_job() -> UnresolvedAssetJobDefinition:
     )
 
 
-def training_job() -> UnresolvedAssetJobDefinition:
+def training_job() -> "UnresolvedAssetJobDefinition":
     """A model version as of a day; the first that passes its gates becomes champion."""
     return dg.define_asset_job(
         "training",
@@ -45,17 +48,17 @@ def training_job() -> UnresolvedAssetJobDefinition:
     )
 
 
-def nightly_schedule(job: UnresolvedAssetJobDefinition, cron: str, timezone: str) -> dg.ScheduleDefinition:
+def nightly_schedule(job: "UnresolvedAssetJobDefinition", cron: str, timezone: str) -> dg.ScheduleDefinition:
     """Each night, the day that has just ended."""
     return _day_before(job, cron, timezone, "nightly_schedule")
 
 
-def training_schedule(job: UnresolvedAssetJobDefinition, cron: str, timezone: str) -> dg.ScheduleDefinition:
+def training_schedule(job: "UnresolvedAssetJobDefinition", cron: str, timezone: str) -> dg.ScheduleDefinition:
     """On training days, a model as of the day that has just ended."""
     return _day_before(job, cron, timezone, "training_schedule")
 
 
-def _day_before(job: UnresolvedAssetJobDefinition, cron: str, timezone: str, name: str) -> dg.ScheduleDefinition:
+def _day_before(job: "UnresolvedAssetJobDefinition", cron: str, timezone: str, name: str) -> dg.ScheduleDefinition:
     """A tick on D + 1, by the wall clock of `timezone`, asks for D: also where a day has 23 or 25 hours."""
 
     def request(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:

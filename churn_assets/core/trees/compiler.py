@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn._loss import HalfBinomialLoss
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
@@ -41,6 +40,8 @@ def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> CompiledK
     Raises:
         KernelUnsupported: with a clause that says why there is none.
     """
+    from sklearn._loss import HalfBinomialLoss  # noqa: PLC0415  # private: gone, it costs the kernel, and stops nobody
+
     fitted, calibration = _uncalibrated(pipeline)
     if not isinstance(fitted, Pipeline):
         raise KernelUnsupported(f"{_estimator_name(fitted)} is no pipeline that this product builds")

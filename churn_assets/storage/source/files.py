@@ -1,4 +1,4 @@
-"""Where customers come from. Files today; another kind of source offers the same three questions."""
+"""Where customers come from: files. Another kind of source answers what `Source` asks, by files too."""
 
 import datetime as dt
 import glob

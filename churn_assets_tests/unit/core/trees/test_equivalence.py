@@ -1,5 +1,6 @@
 """The proof of a kernel: it holds for an exact one, and finds the smallest fault."""
 
+import sys
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -68,6 +69,17 @@ def test_private_attribute_that_is_gone_is_a_reason() -> None:
     assert proof.kernel is None
     assert proof.reason.startswith("it cannot be compiled and proven (AttributeError: ")
     assert isinstance(proof.cause, AttributeError)
+
+
+def test_private_module_that_is_gone_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scikit-learn that keeps its losses elsewhere costs the kernel, and stops nobody either."""
+    fitted = fit(labelled_rows(300, seed=1), Recipe(parameters={"max_iter": 1}), COLUMNS)
+    monkeypatch.setitem(sys.modules, "sklearn._loss", None)
+
+    proof = exact_kernel(fitted, COLUMNS, _rows())
+
+    assert proof.kernel is None
+    assert proof.reason.startswith("it cannot be compiled and proven (ModuleNotFoundError: ")
 
 
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "gradient_boosting"])
