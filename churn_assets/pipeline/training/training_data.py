@@ -147,8 +147,8 @@ def plan_rules(chain: Chain, as_of: dt.date, run: RunContext) -> RulesPlan:
 
 
 def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> OutcomePlan | None:
-    """The customers of `day` and of the day on which their outcomes are `known`; None where one was never landed."""
-    if not {day, known} <= set(chain.customers.days()):
+    """The customers of `day` and of the day on which their outcomes are `known`; None where one was never validated."""
+    if not {day, known} <= set(chain.customers.days()) & set(chain.quarantined.days()):
         return None
     inputs = _pin(chain, [], [day, known])
     return OutcomePlan(inputs, _sample_rate(chain, [day], inputs), day)

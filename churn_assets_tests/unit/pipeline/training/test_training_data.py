@@ -1,6 +1,7 @@
 """Training looks only at what was known on its day, and at pinned versions."""
 
 import datetime as dt
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,17 @@ def test_a_day_that_is_judged_later_is_bounded(landed_once: Path) -> None:
     assert holdout is not None
     assert in_sample(holdout.rows.ids, 0.25).all()
     assert holdout.customers.num_rows == len(holdout.rows.churned) < 40
+
+
+@pytest.mark.parametrize("table", ["customers", "quarantined_customers"])
+def test_a_day_whose_customers_are_not_there_has_no_outcomes(landed_once: Path, tmp_path: Path, table: str) -> None:
+    """A table that was moved away costs the look back, and not the night it comes after."""
+    folder = Path(shutil.copytree(landed_once, tmp_path / "data"))
+    shutil.rmtree(folder / "tables" / table)
+
+    plan = plan_outcomes(chain_over(folder), AS_OF - HORIZON, AS_OF)
+
+    assert plan is None
 
 
 @pytest.mark.parametrize("max_rows", [None, 10_000])
