@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_HOME ?= $(CURDIR)
 
-.PHONY: help setup run ui serve test lint browser-test bench image-test upgrade-test clean
+.PHONY: help setup run ui serve test lint faults browser-test bench image-test upgrade-test clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -32,6 +32,9 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+faults: setup  ## every fault test, the long campaigns too, and a table of what they tried
+	$(BIN)/pytest -m "fault or campaign" --fault-table
 
 browser-test: setup  ## the page in a real browser (Debian's Chromium, installed where root may); screenshots in build/
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }

@@ -27,7 +27,12 @@ def build_chain(settings: Settings) -> Chain:
     return Chain(
         profile=profile,
         parameters=profile.feature_parameters(settings.features),
-        source=FileSource(settings.source.path, settings.data_dir, follow_links=settings.source.follow_links),
+        source=FileSource(
+            settings.source.path,
+            settings.data_dir,
+            follow_links=settings.source.follow_links,
+            manifest=settings.source.manifest,
+        ),
         layout=Layout(settings.data_dir),
         validation=settings.validation,
         recipe=settings.training,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 PREFIX = "CHURN_"
+PLACEHOLDER = "{snapshot_date}"
 CRON_FIELDS = 5
 MAX_BYTES = 2**20  # of a configuration file; the shipped one takes a few thousand
 MAX_DEPTH = 20  # the deepest setting lies six levels down
@@ -84,6 +85,14 @@ class SourceSettings(BaseModel):
     kind: Literal["files"] = "files"
     path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
     follow_links: bool = False
+    manifest: str = ""
+
+    @model_validator(mode="after")
+    def _manifest_is_of_a_day(self) -> "SourceSettings":
+        if self.manifest and (PLACEHOLDER in self.path) != (PLACEHOLDER in self.manifest):
+            message = f"manifest must name {PLACEHOLDER} where path does, and only there: each export has its own"
+            raise ValueError(message)
+        return self
 
 
 class ScoringSettings(BaseModel):

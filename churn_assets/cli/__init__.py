@@ -74,4 +74,6 @@ def _sentence(error: BaseException) -> str:
     if error.errno == errno.ENOSPC:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}the disk is full; make room, and give the same command again"
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return f"{error.filename}: a file lies where a folder must be; move it away, or correct the path in config.yaml"
     return f"{type(error).__name__}: {first_line}; uid {os.getuid()} was at work, see that it may and can"

@@ -22,14 +22,19 @@ def write_sample(
         The first and the last day.
 
     Raises:
-        InputError: the source holds data already, or is no folder of Parquet files by day.
+        InputError: the source holds data already, or is no folder of Parquet files by day; `until` is at the
+            end of the calendar.
     """
     template = settings.source.path
     if PLACEHOLDER not in template or not template.endswith(".parquet"):
         raise InputError(f"source.path {template} is no template of daily .parquet files, which is what a sample is")
+    if settings.source.manifest:
+        raise InputError("source.manifest asks for a file that a sample has not: leave it out to try one")
     if held := FileSource(template, settings.data_dir).days():
         raise InputError(f"the source holds {len(held)} days already, up to {held[-1]}: nothing was written")
     last = until or dt.datetime.now(ZoneInfo(settings.timezone)).date() - dt.timedelta(days=1)
+    if last.year == dt.MAXYEAR:
+        raise InputError(f"a sample up to {last} would know of days after the calendar; ask for an earlier one")
     try:
         first = last - dt.timedelta(days=days - 1)
     except OverflowError as error:

@@ -16,6 +16,7 @@ from churn_assets_tests.integration.installation import LAST_DAY, NIGHTS, RETRAI
 
 __all__ = [
     "build_once",
+    "cheap_events",
     "installation",
     "installed",
     "rescored",

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import traceback
@@ -136,6 +137,27 @@ class Installation:
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    @contextlib.contextmanager
+    def started(self, *command: str | Path, output: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+        """A process of its user, killed at the end at the latest; its output in a pipe or file."""
+        with (
+            contextlib.ExitStack() as files,
+            subprocess.Popen(  # in a group of its own: the daemon has code servers, and they have runs
+                [str(word) for word in command],
+                cwd=self.root,
+                env=self.variables(),
+                stdout=files.enter_context(output.open("w")) if output else subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                yield process
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def variables(self) -> dict[str, str]:
         """The environment of its processes: nothing of this one's settings."""

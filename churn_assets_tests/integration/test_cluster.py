@@ -22,7 +22,7 @@ from churn_assets_tests.clusters import PARTS, Evening, an_evening, serve_cluste
 from churn_assets_tests.factories import customers_of, member_columns
 from churn_assets_tests.storage_factories import running
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault]
+pytestmark = [pytest.mark.integration, pytest.mark.fault("a worker of a cluster is killed or late")]
 
 WORKERS = 2
 LIBRARIES = sorted(installed_libraries().keys() - {"python"})

@@ -10,7 +10,7 @@ import pytest
 from churn_assets.storage.models.store import ModelStore
 from churn_assets_tests.integration.installation import LAST_DAY, Installation
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.fault("data of an earlier revision")]
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
 BEFORE_KERNELS, BEFORE_NPZ = "20250630-56cb098b", "20250630-d2adc0dd"

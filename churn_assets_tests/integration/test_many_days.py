@@ -103,7 +103,7 @@ def under_way(installation: Installation, words: list[str]) -> Iterator[tuple[su
         time.sleep(0.1)
 
 
-@pytest.mark.fault
+@pytest.mark.fault("a worker of a backfill is killed")
 def test_a_killed_worker_loses_only_what_was_under_way(installation: Installation) -> None:
     """It ends with a sentence and no half a day; the second start does what is missing."""
     days, words = range_of(NIGHTS[-1] + ONE_DAY, 5)
@@ -124,7 +124,7 @@ def test_a_killed_worker_loses_only_what_was_under_way(installation: Installatio
         assert installation.rows("churn_scores", day).num_rows == installation.rows("customers", day).num_rows > 0
 
 
-@pytest.mark.fault
+@pytest.mark.fault("a worker of a backfill is killed")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_an_ended_backfill_leaves_no_worker_behind(installation: Installation, end: signal.Signals) -> None:
     """Killed or interrupted, its workers end with it, and the days that were done stay."""

@@ -86,6 +86,9 @@ def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_Landin
         raise SourceFault(f"{named} changed while it was read; run {day} again")
     if not landed.rows:
         raise SourceFault(f"{named} holds no rows; export {day} again")
+    expected = chain.source.expected_rows(day)
+    if expected is not None and expected != landed.rows:
+        raise SourceFault(f"{named} holds {landed.rows} rows and its manifest says {expected}; export {day} again")
     if (written := staged.rows_by(chain.profile.id_column)) != landed.rows:
         raise AuditFailed(
             f"raw_customers {day}: {landed.rows} rows were read and {written} written; nothing was published"

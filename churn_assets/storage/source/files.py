@@ -2,6 +2,7 @@
 
 import datetime as dt
 import glob
+import json
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,15 +18,17 @@ import pyarrow.parquet as pq
 
 from churn_assets.core.arrow.batches import BATCH_ROWS
 from churn_assets.core.errors import SourceFault, SourceMissing
+from churn_assets.storage.source.quotes import QuoteCheckedStream, QuoteFault
 
 __all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 
 PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCK_BYTES = 1 << 20
-UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, QuoteFault)
 RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
 NOT_UTF8 = re.compile(r"In CSV column #(\d+): .*invalid UTF8")
+TOLD_OTHERWISE = "cannot be read as a manifest: empty, a number of rows, or a JSON object, in which it is `rows`"
 REASONS = {  # words of Arrow's, and what they mean
     "straddling object": f"a line is longer than {BLOCK_BYTES >> 20} MB, or a quote is left open",
     "Empty CSV": "it has no heading",
@@ -67,6 +70,9 @@ class Source(Protocol):
     def files(self, day: dt.date) -> list[SourceFile]:
         """The files of a snapshot, as they stand."""
 
+    def expected_rows(self, day: dt.date) -> int | None:
+        """How many rows whoever exported `day` counted, where that is told."""
+
     def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
         """Their rows, in order, a batch at a time; the columns `categories` dictionary-encoded, where they can be."""
 
@@ -74,14 +80,18 @@ class Source(Protocol):
 class FileSource:
     """Parquet or CSV files found by a path template."""
 
-    def __init__(self, template: str, base: Path, *, follow_links: bool = False) -> None:
+    def __init__(self, template: str, base: Path, *, follow_links: bool = False, manifest: str = "") -> None:
         """Look for `template`, which may hold `{snapshot_date}` and wildcards; relative to `base`.
+
+        A snapshot is there once its `manifest` is, a file such as `_SUCCESS` that the export writes last; it may hold
+        the number of rows, alone or as `rows` of a JSON object.
 
         Links may lead out of the folder of the source only where `follow_links` says so: whoever may write there
         would choose which files of this machine are read.
         """
         self.template = str(base / template)
         self._folder = None if follow_links else base.joinpath(*_fixed_parts(template))
+        self._manifest = str(base / manifest) if manifest else ""
         self._pattern = template if Path(template).is_absolute() else f"{glob.escape(str(base))}/{template}"
 
     @property
@@ -101,14 +111,15 @@ class FileSource:
         return sorted(day for day in days if self.has(day))
 
     def has(self, day: dt.date) -> bool:
-        """Whether there is a file for `day`."""
-        return bool(self._paths(day))
+        """Whether there is a file for `day`, and its manifest, where there must be one."""
+        manifest = self._manifest_of(day)
+        return bool(self._paths(day)) and (manifest is None or manifest.is_file())
 
     def files(self, day: dt.date) -> list[SourceFile]:
         """The files of `day`, by name.
 
         Raises:
-            SourceMissing: there is none.
+            SourceMissing: there is none, or the export is not complete.
             SourceFault: one is a link that leads out of the source's folder.
         """
         paths = self._paths(day)
@@ -117,8 +128,33 @@ class FileSource:
                 f"source: nothing for {day} at {self.template.replace(PLACEHOLDER, day.isoformat())}; "
                 "export that day, or correct source.path"
             )
+        manifest = self._manifest_of(day)
+        if manifest is not None and not manifest.is_file():
+            raise SourceMissing(
+                f"source: the export of {day} is not complete: {manifest} is not there; wait for it, or correct "
+                "source.manifest"
+            )
         self._refuse_links_out(paths)
         return [SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+    def expected_rows(self, day: dt.date) -> int | None:
+        """The number of rows that the manifest of `day` tells, None where it tells none.
+
+        Raises:
+            SourceFault: it cannot be read, or tells something else.
+        """
+        manifest = self._manifest_of(day)
+        if manifest is None:
+            return None
+        try:
+            text = manifest.read_text("utf-8").strip()
+            told = json.loads(text) if text else None
+        except (OSError, ValueError) as error:
+            raise SourceFault(f"{manifest} {TOLD_OTHERWISE}") from error
+        rows = told.get("rows") if isinstance(told, dict) else told
+        if rows is not None and (type(rows) is not int or rows < 0):
+            raise SourceFault(f"{manifest} {TOLD_OTHERWISE}")
+        return rows
 
     def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
         """The rows of `files`; text as it stands in a CSV file, Parquet in its own types.
@@ -155,6 +191,9 @@ class FileSource:
                     f"{path} is a link that leads out of {self._folder}: put the file itself there, or set "
                     "source.follow_links to true"
                 )
+
+    def _manifest_of(self, day: dt.date) -> Path | None:
+        return Path(self._manifest.replace(PLACEHOLDER, day.isoformat())) if self._manifest else None
 
     def _paths(self, day: dt.date) -> list[Path]:
         return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
@@ -210,8 +249,8 @@ def _reason(error: Exception) -> str:
     for mark, reason in REASONS.items():
         if mark in message:
             return reason
-    if isinstance(error, UnicodeDecodeError):
-        return "its heading is not UTF-8"
+    if isinstance(error, QuoteFault | UnicodeDecodeError):
+        return message if isinstance(error, QuoteFault) else "its heading is not UTF-8"
     if isinstance(error, OSError) and error.errno and error.strerror:
         return os.strerror(error.errno)
     return "its content is damaged, or of another kind than its name says"
@@ -254,6 +293,7 @@ def _csv(path: Path) -> Iterator[pa.RecordBatch]:
     )
     with (
         pa.input_stream(str(path), compression=compression) as file,
-        pacsv.open_csv(file, parse_options=parsing, read_options=reading, convert_options=converting) as reader,
+        pa.PythonFile(QuoteCheckedStream(file), mode="r") as checked,
+        pacsv.open_csv(checked, parse_options=parsing, read_options=reading, convert_options=converting) as reader,
     ):
         yield from reader

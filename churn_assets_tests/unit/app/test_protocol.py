@@ -16,6 +16,8 @@ from churn_assets.app import protocol
 from churn_assets.app.protocol import HEAD_LIMIT
 from churn_assets_tests.serving import make_app, publish_scores, rows_of, served
 
+pytestmark = pytest.mark.fault("a client without a key sends what never ends")
+
 LONG = 4 * 2**20
 PATIENCE = 30
 
@@ -134,7 +136,6 @@ def test_connections_beyond_the_bound_are_refused(tmp_path: Path, monkeypatch: p
     assert body["type"] == "urn:churn-assets:problem:too-many-connections"
 
 
-@pytest.mark.fault
 def test_half_open_requests_do_not_hold_up_the_end(tmp_path: Path) -> None:
     """Told to end while a head and a body are half sent, the process is gone within three seconds."""
     publish_scores(tmp_path / "data", rows_of({"c1": 0.1}))

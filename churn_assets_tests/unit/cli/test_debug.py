@@ -13,6 +13,8 @@ from churn_assets.cli.output import progress, show_debug
 from churn_assets.core.errors import SettingsError
 from churn_assets.settings import Settings
 
+pytestmark = pytest.mark.fault("words of a library reach a person")
+
 LOG = logging.getLogger("churn_assets")
 
 
@@ -128,3 +130,16 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
     assert code == 1
     assert capsys.readouterr().err.startswith("error: /srv/churn/scores.csv: the disk is full; make room")
+
+
+@pytest.mark.parametrize("kind", [NotADirectoryError, FileExistsError])
+def test_a_file_in_the_place_of_a_folder_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[OSError]
+) -> None:
+    """What lies in the way is named, with what to do: the user may well be allowed to write there."""
+    monkeypatch.setattr(settings, "load_settings", Mock(side_effect=kind(0, "as it says", "/srv/churn/source")))
+
+    code = exit_code(monkeypatch, "models")
+
+    assert code == 1
+    assert capsys.readouterr().err.startswith("error: /srv/churn/source: a file lies where a folder must be; move it")

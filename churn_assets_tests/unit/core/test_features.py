@@ -289,6 +289,7 @@ def test_any_column_becomes_what_arrow_makes_of_it(series: "pd.Series[Any]") -> 
         assert made.equals(wanted)
 
 
+@pytest.mark.fault("an infinity among the features")
 @pytest.mark.parametrize("cells", [[1.0, float("inf"), None], [float("-inf"), 2.0, 3.0], [float("inf")] * 3])
 def test_an_infinity_is_refused_by_name_and_number(cells: list[float | None]) -> None:
     """A division by a tenure of nothing is told, whichever estimator would take it; a missing value is none."""

@@ -132,3 +132,18 @@ def test_more_days_than_there_are_is_refused(here: Settings, days: int) -> None:
         write_sample(here, 10, days, DAY, 7)
 
     assert contents(here.data_dir) == {}
+
+
+def test_the_last_year_of_the_calendar_is_refused(here: Settings) -> None:
+    """A sample has customers with a date of the next year among them: where there is none, it says so."""
+    with pytest.raises(InputError, match="9999-12-31 would know of days after the calendar"):
+        write_sample(here, 10, 3, dt.date(9999, 12, 31), 7)
+
+
+def test_a_source_that_waits_for_a_manifest_gets_no_sample(tmp_path: Path) -> None:
+    """A sample has no manifest: nobody could read it."""
+    manifest = "source/snapshot_date={snapshot_date}/_SUCCESS"
+    settings = Settings(data_dir=tmp_path, source=SourceSettings(manifest=manifest))
+
+    with pytest.raises(InputError, match=r"source\.manifest asks for a file that a sample has not"):
+        write_sample(settings, 10, 3, None, 7)

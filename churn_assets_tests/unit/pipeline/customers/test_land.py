@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from churn_assets.core.errors import SourceFault
 from churn_assets.core.options import Validation
 from churn_assets.pipeline.chain import RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
+from churn_assets.storage.source.files import FileSource
 from churn_assets_tests.chains import chain_over, export
 from churn_assets_tests.factories import member_columns
 
@@ -38,6 +40,20 @@ def test_digits_that_were_cut_off_are_counted_once_a_file(
     [file] = chain.source.files(DAY)
     assert warning == f"{file.path}: 2 times of column since were cut to microseconds; export it so"
     assert chain.raw.version(DAY).read().column("since").null_count == 0
+
+
+@pytest.mark.fault("a footer or manifest counts other rows")
+def test_a_manifest_that_counts_other_rows_is_refused(tmp_path: Path) -> None:
+    """What came is held against what the export counted: half a day is not landed, and both numbers are named."""
+    export(tmp_path, DAY, 4)
+    template = "source/snapshot_date={snapshot_date}"
+    (tmp_path / template.format(snapshot_date=DAY) / "rows").write_text("5")
+    chain = chain_over(tmp_path, source=FileSource(f"{template}/*.parquet", tmp_path, manifest=f"{template}/rows"))
+
+    with pytest.raises(SourceFault, match="holds 4 rows and its manifest says 5; export 2026-03-31 again"):
+        land_customers(chain, DAY, WORK)
+
+    assert chain.raw.days() == []
 
 
 def test_an_id_that_is_none_is_quarantined(tmp_path: Path) -> None:

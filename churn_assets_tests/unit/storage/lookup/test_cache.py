@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -27,6 +29,7 @@ from churn_assets.storage.lookup.writer import write_lookup, write_staged_lookup
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.parquet import read_batches, write_part
 from churn_assets.storage.tables.table import Table
+from churn_assets_tests.fault_tally import Tally
 from churn_assets_tests.storage_factories import DAY, publish, score_rows, stage
 
 SCORES_FILE = "scores-1.arrow"
@@ -109,6 +112,25 @@ def test_a_damaged_file_is_made_again(
     assert {path.name: path.read_bytes() for path in folder_of(table).iterdir()} == whole
     assert name in caplog.text
     assert list(folder_of(table).parent.iterdir()) == [folder_of(table)]
+
+
+@pytest.mark.fault("a bit flips in a model or a lookup")
+@pytest.mark.parametrize("flips", [20, pytest.param(400, marks=pytest.mark.campaign)])
+def test_no_flip_is_served(table: Table, tally: Tally, flips: int) -> None:
+    """Wherever a bit of a lookup changes, every score is right, and the file is as it was."""
+    seed = secrets.randbits(32)
+    random = np.random.default_rng(seed)
+    whole = {path: path.read_bytes() for path in sorted(folder_of(table).iterdir())}
+
+    for at in random.integers(len(whole), size=flips):
+        path = list(whole)[at]
+        content = bytearray(whole[path])
+        content[random.integers(len(content))] ^= 1 << random.integers(8)
+        path.write_bytes(content)
+        tally.tried()
+        tally.found(wrong=probabilities(table) != WANTED, lost=path.read_bytes() != whole[path])
+
+    assert not tally.faults, f"seed {seed}"
 
 
 def test_a_lookup_that_is_not_there_is_made(table: Table) -> None:

@@ -198,6 +198,7 @@ def test_a_folder_is_no_file_of_the_source(tmp_path: Path) -> None:
     assert told == ([], False)
 
 
+@pytest.mark.fault("a link leads out of the source")
 @pytest.mark.parametrize("template", [HIVE, "source/**/*.csv", "source/day.csv"])
 @pytest.mark.parametrize("follow_links", [False, True])
 def test_a_link_out_of_the_source_is_followed_only_where_configured(
@@ -436,6 +437,7 @@ def test_chunks_hold_every_row_once_and_in_order(seed: int) -> None:
     assert [len(lot) for lot in told] == [rows] * (total // rows) + [total % rows] * bool(total % rows)
 
 
+@pytest.mark.fault("a link leads out of the source")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -492,6 +494,7 @@ def test_a_page_that_rotted_is_refused(tmp_path: Path) -> None:
         read(tmp_path, path)
 
 
+@pytest.mark.fault("a footer or manifest counts other rows")
 @pytest.mark.parametrize("written", [999, 2000], ids=["fewer", "more"])
 def test_a_footer_that_counts_other_rows_is_refused(tmp_path: Path, written: int) -> None:
     """The rows that came are held against the footer's number, and both are named."""
@@ -510,3 +513,54 @@ def _zigzag(number: int) -> bytes:
     """A number of two bytes, as Thrift's compact protocol writes it in a footer."""
     coded = 2 * number
     return bytes([coded & 127 | 128, coded >> 7])
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> FileSource:
+    """A source of two days, the second of which has no manifest yet."""
+    for day in ("2026-10-30", "2026-10-31"):
+        put(tmp_path, f"source/{day}/a.csv", b"id\n1\n2\n")
+    put(tmp_path, "source/2026-10-30/_SUCCESS", b"")
+    return FileSource("source/{snapshot_date}/*.csv", tmp_path, manifest="source/{snapshot_date}/_SUCCESS")
+
+
+def test_a_day_is_there_once_its_manifest_is(declared: FileSource, tmp_path: Path) -> None:
+    """An export that is still being written is no day; whoever asks for it is told what is missing."""
+    days = declared.days()
+
+    with pytest.raises(SourceMissing) as refusal:
+        declared.files(dt.date(2026, 10, 31))
+
+    assert days == [dt.date(2026, 10, 30)]
+    assert f"is not complete: {tmp_path / 'source/2026-10-31/_SUCCESS'} is not there" in str(refusal.value)
+    put(tmp_path, "source/2026-10-31/_SUCCESS", b"")
+    assert [file.path.name for file in declared.files(dt.date(2026, 10, 31))] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"), [(b"", None), (b"2\n", 2), (b'{"rows": 7, "by": "spark"}', 7), (b'{"name": "s3a"}', None)]
+)
+def test_a_manifest_may_count_the_rows(declared: FileSource, tmp_path: Path, content: bytes, rows: int | None) -> None:
+    """A number, alone or in an object; any other object, as some committers write, counts nothing."""
+    put(tmp_path, "source/2026-10-30/_SUCCESS", content)
+
+    assert declared.expected_rows(dt.date(2026, 10, 30)) == rows
+
+
+@pytest.mark.parametrize("content", [b"12,000", b"-1", b"1.5", b"true", b'{"rows": "2"}', b"[2]", b"\xff"])
+def test_a_manifest_that_is_none_is_refused(declared: FileSource, tmp_path: Path, content: bytes) -> None:
+    """A number that cannot be read is not passed over: it would be a check that checks nothing."""
+    put(tmp_path, "source/2026-10-30/_SUCCESS", content)
+
+    with pytest.raises(SourceFault, match=r"_SUCCESS cannot be read as a manifest: empty, a number of rows"):
+        declared.expected_rows(dt.date(2026, 10, 30))
+
+
+@pytest.mark.fault("a quote is left open")
+@pytest.mark.parametrize("last", [b'2,"open\n3,x\n', b'2,"open\n3,"closed"\n'], ids=["to the end", "to the next"])
+def test_an_open_quote_swallows_no_row(tmp_path: Path, last: bytes) -> None:
+    """A quote that is not closed where its cell ends takes the rows below it for text: the file is refused."""
+    path = put(tmp_path, "a.csv", b"id,note\n1,x\n" + last)
+
+    with pytest.raises(SourceFault, match=r"left open"):
+        read(tmp_path, path)

@@ -12,6 +12,8 @@ from churn_assets.storage.tables.ledger import Ledger
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.storage_factories import DAY, publish, record, recording, score_rows
 
+pytestmark = pytest.mark.fault("a power cut empties a file")
+
 TORN = [b"", b" \n", b"garbage", b"\x00\xff\xfe", b'{"foo": 1}', b'{"commitInfo": []}', b"[1]", b"[" * 20_000]
 
 

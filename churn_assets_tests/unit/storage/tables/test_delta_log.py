@@ -217,6 +217,7 @@ def test_a_table_that_was_put_back_is_opened_anew(empty: Table, tmp_path: Path) 
     assert [catalog.days[DAY].rows for catalog in (before, after)] == [6, 5]
 
 
+@pytest.mark.fault("the table goes away under its readers")
 def test_a_table_that_is_taken_away_is_no_table_without_scores(empty: Table, tmp_path: Path) -> None:
     """A lost mount is told as such, as long as it lasts; what is there again afterwards is read on."""
     publish(empty, score_rows(5))
@@ -231,6 +232,7 @@ def test_a_table_that_is_taken_away_is_no_table_without_scores(empty: Table, tmp
     assert reader.refresh().catalog().days[DAY].rows == 5
 
 
+@pytest.mark.fault("an entry's path leaves its table")
 @pytest.mark.parametrize(
     "path",
     [
@@ -274,6 +276,7 @@ def test_a_log_that_cannot_be_read_is_an_error_in_words(empty: Table) -> None:
     assert reader.refresh().catalog().days[DAY].rows == 5
 
 
+@pytest.mark.fault("the table goes away under its readers")
 def test_a_table_that_goes_while_it_is_followed_is_missed_from_then_on(
     empty: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,8 @@ from churn_assets.storage.tables.ledger import Ledger
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.storage_factories import DAY, publish, record, recording, score_rows
 
+pytestmark = pytest.mark.fault("a power cut empties a file")
+
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:

@@ -2,19 +2,22 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import churn_assets
-from churn_assets.core.errors import DamagedVersion
+from churn_assets.core.errors import DamagedVersion, ModelFault
 from churn_assets.storage.layout import Layout
+from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.scores.published import PublishedScores
-from churn_assets_tests.integration.installation import NIGHTS, Installation
+from churn_assets.storage.tables.table import Table
+from churn_assets_tests.fault_tally import Tally
+from churn_assets_tests.integration.installation import CHAIN, NIGHTS, Installation
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault]
+pytestmark = [pytest.mark.integration, pytest.mark.fault("a bit flips in a table")]
 
 FLIPS = 60
 SEED = 20_261_126
@@ -41,23 +44,54 @@ def rotting(rescored: Installation) -> Iterator[tuple[Installation, Path]]:
     del version
 
 
-def test_no_flip_reads_back_as_other_scores(rotting: tuple[Installation, Path]) -> None:
-    """Of random single bits that flip in scores, every one is found before a row is used."""
-    installation, part = rotting
+@pytest.mark.parametrize("flips", [20, pytest.param(400, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("name", CHAIN)
+def test_no_flip_reads_back_as_other_rows(rescored: Installation, tally: Tally, name: str, flips: int) -> None:
+    """Of random single bits that flip in a part of any table, every one is found before a row is used."""
+    table = Table(Layout(rescored.data).table(name))
+    [part] = table.version(NIGHTS[0]).files
     random, whole = np.random.default_rng(SEED), part.read_bytes()
-    rows = churn_assets.read_scores(installation.data, NIGHTS[0]).to_table()
-    told = wrong = 0
+    rows = table.version(NIGHTS[0]).read()
 
-    for _ in range(FLIPS):
+    for _ in range(flips):
         part.write_bytes(flipped(whole, random))
+        tally.tried()
         try:
-            read = PublishedScores(Layout(installation.data)).day(NIGHTS[0]).verified().read()
-        except DamagedVersion:
-            told += 1
+            read = table.version(NIGHTS[0]).verified().read()
+        except DamagedVersion as error:
+            tally.found(words=f"{name} {NIGHTS[0]}: {part.name} of version {part.parent.name}" not in str(error))
         else:
-            wrong += not read.equals(rows.select(read.column_names))
+            tally.found(wrong=not read.equals(rows))
 
-    assert (told, wrong) == (FLIPS, 0), f"seed {SEED}"
+    assert not tally.faults, f"seed {SEED}"
+
+
+@pytest.mark.fault("a bit flips in a model or a lookup")
+@pytest.mark.parametrize("flips", [10, pytest.param(200, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("name", ["card.json", "model.joblib", "golden.parquet", "reference.json", "kernel.npz"])
+def test_no_flip_in_a_model_is_used(installation: Installation, tally: Tally, name: str, flips: int) -> None:
+    """A model that differs by a bit is refused by its name; a kernel that does is none, and is compiled anew."""
+    store = ModelStore(Layout(installation.data).models)
+    [version] = store.versions()
+    path, card = store.root / version / name, store.card(version)
+    use: dict[str, Callable[[], object]] = {
+        "card.json": lambda: store.card(version),
+        "model.joblib": lambda: store.load(version),
+        "golden.parquet": lambda: store.golden(card),
+        "reference.json": lambda: store.reference(card),
+        "kernel.npz": lambda: store.kernel(card),
+    }
+    random, whole = np.random.default_rng(SEED), path.read_bytes()
+
+    for _ in range(flips):
+        path.write_bytes(flipped(whole, random))
+        tally.tried()
+        try:
+            tally.found(wrong=use[name]() is not None)
+        except ModelFault as error:
+            tally.found(words=version not in str(error))
+
+    assert not tally.faults, f"seed {SEED}"
 
 
 def test_pages_alone_tell_most_flips_to_whoever_reads_the_table(rotting: tuple[Installation, Path]) -> None:

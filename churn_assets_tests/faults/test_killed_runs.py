@@ -15,7 +15,7 @@ import pytest
 
 from churn_assets_tests.integration.installation import NIGHTS, REPOSITORY, Installation
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault]
+pytestmark = [pytest.mark.integration, pytest.mark.fault("runs are killed and hold places in the queue")]
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240
@@ -42,33 +42,9 @@ main()
 
 
 @contextlib.contextmanager
-def started(
-    installation: Installation, *command: str | Path, output: Path | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """A process of the installation's user, killed at the end at the latest; its output in a pipe or file."""
-    with (
-        contextlib.ExitStack() as files,
-        subprocess.Popen(  # in a group of its own: the daemon has code servers, and they have runs
-            [str(word) for word in command],
-            cwd=installation.root,
-            env=installation.variables(),
-            stdout=files.enter_context(output.open("w")) if output else subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
 def paused(installation: Installation, event_type: str, day: dt.date) -> Iterator[subprocess.Popen[str]]:
     """The night of a day, waiting where the event would be stored."""
-    with started(installation, sys.executable, "-c", PAUSED, event_type, "run", "--date", str(day)) as process:
+    with installation.started(sys.executable, "-c", PAUSED, event_type, "run", "--date", str(day)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         yield process
@@ -123,7 +99,7 @@ def test_a_killed_worker_of_a_backfill_leaves_no_run(installation: Installation)
     """The backfill itself ends the run of the day that was lost with the worker."""
     day = NIGHTS[-1] + dt.timedelta(days=1)
     command = (BIN / "churn-assets", "backfill", "--from", str(day), "--to", str(day), "--jobs", "1")
-    with started(installation, *command) as process:
+    with installation.started(*command) as process:
         wait_until(lambda: statuses(installation).get(day) == STARTED)
         with installation.dagster() as instance:
             [run] = instance.get_runs(dg.RunsFilter(statuses=[STARTED]))
@@ -181,7 +157,7 @@ def test_killed_runs_do_not_keep_the_schedule_from_its_night(tonight: tuple[Inst
     )
     before = statuses(installation)
 
-    with started(installation, BIN / "dagster-daemon", "run", *workspace, output=installation.root / "daemon.log"):
+    with installation.started(BIN / "dagster-daemon", "run", *workspace, output=installation.root / "daemon.log"):
         ended = (SUCCESS, FAILURE)
         wait_until(lambda: all(statuses(installation).get(each) in ended for each in (early, *middle, day)))
 

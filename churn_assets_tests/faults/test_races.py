@@ -35,7 +35,7 @@ from churn_assets_tests.storage_factories import (
     version_rows,
 )
 
-pytestmark = pytest.mark.fault
+pytestmark = pytest.mark.fault("writers race, or are killed")
 
 PROCESSES = 8
 KILLS = 30
