@@ -80,6 +80,7 @@ def quickstart() -> None:
     if launcher.chain.source.dated and not launcher.chain.source.days():
         sample()
     latest = launcher.latest()
+    launcher.check_day(latest)
     held = set(launcher.chain.source.days())
     week = [latest - dt.timedelta(days=back) for back in reversed(range(QUICKSTART_DAYS))]
     _run_nights(launcher, [day for day in week if day in held and day >= settings.start_date])

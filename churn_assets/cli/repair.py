@@ -1,4 +1,4 @@
-"""The command that mends what a power cut leaves: commit files that hold no commit."""
+"""The command that mends what a power cut leaves of the tables."""
 
 import typer
 
@@ -13,14 +13,14 @@ commands = typer.Typer()
 
 @commands.command()
 def repair(json: Json = False) -> None:
-    """Rename commit files that a power cut left empty or torn: what was current before them is current."""
+    """Rename what a power cut left torn of the tables' logs: what was current before is current."""
     from churn_assets.storage.layout import Layout
-    from churn_assets.storage.tables.commit_files import set_aside_torn_commits
+    from churn_assets.storage.tables.repair import set_aside_torn_files
 
     renamed = [
         {"table": root.name, "file": str(file)}
         for root in Layout(load_settings().data_dir).tables()
-        for file in set_aside_torn_commits(root)
+        for file in set_aside_torn_files(root)
     ]
     if json:
         output.print_json(renamed)

@@ -92,22 +92,29 @@ def rollback(
     table = open_scores(settings)
     days = days_to_roll_back(table, as_date(date), as_date(first), as_date(last))
 
+    moved: list[dict[str, Any]] = []
+
     def report(each: dict[str, Any]) -> None:
+        moved.append(each)
         metadata = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
         metadata |= {"actor": current_user(), "model_version": each["model_version"]}
         metadata |= {"dagster/partition_row_count": each["rows"]}
         announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata)
 
-    moved = table.rollback(days, to, current_user(), required_reason(reason), report)
-    if json:
-        output.print_json(moved[0] if date else moved)
-    else:
-        output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
-    _warn_of_champion(settings, {each["model_version"] for each in moved})
+    try:
+        table.rollback(days, to, current_user(), required_reason(reason), report)
+    finally:  # what was moved before a failure stays moved, and is told
+        if moved and json:
+            output.print_json(moved[0] if date else moved)
+        elif moved:
+            output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
+        _warn_of_champion(settings, {each["model_version"] for each in moved})
 
 
 def _warn_of_champion(settings: "Settings", models: set[str]) -> None:
     """A rollback takes scores back, and not the promotion of the model that the next night is scored by."""
+    if not models:
+        return
     try:
         champion = open_registry(settings).champion()
     except ChurnError as error:  # the rollback stands

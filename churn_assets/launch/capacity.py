@@ -8,7 +8,7 @@ from churn_assets.core.arrow.cpus import usable_cpus
 
 __all__ = ["NIGHT_MEMORY", "available_memory", "nights_at_once"]
 
-NIGHT_MEMORY = 800 * 2**20  # bytes; what the night of a million customers needs (docs/measured.md)
+NIGHT_MEMORY = 800 * 2**20  # bytes; a night takes about 600 MiB however large it is (docs/benchmarks.md), and some room
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 

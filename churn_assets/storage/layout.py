@@ -9,6 +9,7 @@ from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
 __all__ = [
+    "STAGING",
     "Layout",
     "PartFile",
     "lookup_folder",
@@ -24,6 +25,7 @@ PART_PATH = re.compile(
     rf"{SNAPSHOT_DATE}=(?P<day>\d{{4}}-\d\d-\d\d)/(?P<version>\w+)/part-(?P<number>\d+)\.parquet", re.ASCII
 )
 RECORD_PATH = re.compile(r"\w[\w.-]*\.parquet", re.ASCII)
+STAGING = "_staging"  # below a table or the models: what is being made, and seen by nobody
 
 
 @dataclass(frozen=True)

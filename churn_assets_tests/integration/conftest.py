@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,13 @@ def do_not_wait_for_the_disk(connection: Any, record: object) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cheap_events() -> Iterator[None]:
+def cheap_events() -> None:
     """Dagster's state in its own files, without a wait for the disk at each event.
 
     Processes that a test starts do without it.
     """
-    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", do_not_wait_for_the_disk)
-    yield
-    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", do_not_wait_for_the_disk)
+    if not sqlalchemy.event.contains(sqlalchemy.Engine, "connect", do_not_wait_for_the_disk):
+        sqlalchemy.event.listen(sqlalchemy.Engine, "connect", do_not_wait_for_the_disk)
 
 
 @pytest.fixture(scope="session")

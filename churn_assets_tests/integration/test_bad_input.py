@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -664,6 +665,16 @@ def test_what_is_no_date_is_refused(installation: Installation, date: str) -> No
     assert outcome.exit_code == 2
     assert "--date" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_a_quickstart_before_the_first_partition_is_refused(installation: Installation, tmp_path: Path) -> None:
+    """Where every day of the source lies before `start_date` the sentence names both, with or without a champion."""
+    fresh = Installation(tmp_path / "fresh", {"CHURN_START_DATE": "2027-01-01"})
+    shutil.copytree(installation.data / "source", fresh.data / "source")
+
+    outcome = fresh.run("quickstart")
+
+    assert f"{LAST_DAY} lies before start_date 2027-01-01" in outcome.error(2)
 
 
 def test_the_first_partition_may_not_lie_after_the_day(installation: Installation) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from churn_assets.core.errors import DamagedVersion
+from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.table import Table
 from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, RETRAINED_AS_OF, Installation, Outcome
 
 pytestmark = pytest.mark.integration
@@ -430,3 +433,26 @@ def test_a_rollback_to_another_models_scores_says_who_scores_next(rescored: Inst
     assert f"the champion is still {new}" in warning
     assert f"`churn-assets promote {old} --reason TEXT`" in warning
     assert "warning" not in back.stderr
+
+
+def test_a_range_that_stops_on_the_way_tells_what_it_moved(
+    retrained: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a later day fails after all, the days before it stay rolled back, and are told with their warning."""
+    retrained.run("run", "--from", str(NIGHTS[0]), "--to", str(NIGHTS[1]))
+    rollback = Table.rollback
+
+    def failing(table: Table, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
+        if day == NIGHTS[1]:
+            raise DamagedVersion("it rotted just now")
+        return rollback(table, day, to, commit)
+
+    monkeypatch.setattr(Table, "rollback", failing)
+
+    outcome = retrained.run(
+        "rollback", "--from", str(NIGHTS[0]), "--to-date", str(NIGHTS[1]), "--reason", "a bad week", "--json"
+    )
+
+    assert outcome.error(1) == "it rotted just now"
+    assert [row["snapshot_date"] for row in outcome.json] == [str(NIGHTS[0])]
+    assert "the champion is still" in outcome.stderr

@@ -21,6 +21,7 @@ from churn_assets.storage.tables.delta_log import Catalog, DeltaLog, PublishedDa
 __all__ = ["CurrentScores", "ServedState"]
 
 FAILING_SECONDS = 30  # for so long the table may be out of reach before the service says it is not ready
+LOOKUP_RETRY = 60.0  # seconds until a lookup that could not be opened is tried again: all of its scores are read for it
 SLOWEST_RETRY = 5.0
 RETRY_SOON, RETRY_LATER = {"Retry-After": "5"}, {"Retry-After": "60"}
 logger = logging.getLogger("churn_assets.app")
@@ -28,7 +29,7 @@ logger = logging.getLogger("churn_assets.app")
 
 @dataclass(frozen=True)
 class ServedState:
-    """What is published, and the newest day's snapshot, both of the same commit."""
+    """What is published, and the newest day's snapshot; of an earlier commit where that day cannot be read."""
 
     catalog: Catalog = field(default_factory=Catalog)
     newest: ScoreSnapshot | None = None
@@ -52,19 +53,25 @@ class CurrentScores:
         self._log = DeltaLog(root)
         self._newest_lookups = LookupCache(root, keep=2)
         self._other_lookups = LookupCache(root)  # apart, so that an old day being made anew holds up no swap
+        self._unopened: tuple[PublishedDay, float, LookupFault] | None = None
         self._pool = ThreadPoolExecutor(1, "churn-follow")
 
     def refresh(self) -> None:
         """Look whether something was committed, and put it in force.
 
         Raises:
-            ChurnError: the table or the lookup cannot be read; what was in force stays.
+            ChurnError: the table or the newest day's lookup cannot be read; what was in force of it stays, and the
+                other days are followed.
         """
         catalog = self._log.refresh().catalog()
         before = self.served
-        if catalog is not before.catalog:
+        if catalog is not before.catalog or self._unopened is not None:
             started = time.perf_counter()
-            newest = None if catalog.newest is None else self._snapshot(catalog.newest, self._newest_lookups)
+            try:
+                newest = None if catalog.newest is None else self._open_newest(catalog.newest)
+            except LookupFault:
+                self.served = ServedState(catalog, before.newest)
+                raise
             self.served = ServedState(catalog, newest)
             if _name(newest) != _name(before.newest):
                 self._log_swap(before.newest, newest, time.perf_counter() - started)
@@ -98,10 +105,13 @@ class CurrentScores:
         snapshot = self.served.newest
         if snapshot is None:
             raise self._no_scores()
-        aged = snapshot.stale(self.clock())
-        if aged and self.options.refuse_stale:
+        if snapshot.stale(self.clock()) and self.options.refuse_stale:
             raise Refusal(503, "stale-scores", f"the newest scores are of {snapshot.day}: too old", headers=RETRY_LATER)
-        return snapshot, aged or bool(self.last_error)
+        return snapshot, self.is_stale(snapshot)
+
+    def is_stale(self, snapshot: ScoreSnapshot) -> bool:
+        """Whether a snapshot is too old, or what is published now is not known."""
+        return snapshot.stale(self.clock()) or bool(self.last_error) or self._is_out_of_reach()
 
     async def at(self, day: dt.date | None) -> tuple[ScoreSnapshot, bool]:
         """The snapshot of a day, the newest where none is named, and whether it is stale.
@@ -112,7 +122,7 @@ class CurrentScores:
         if day is None:
             return self.newest()
         snapshot = await self.snapshot_of(self.served, day)
-        return snapshot, snapshot.stale(self.clock())
+        return snapshot, self.is_stale(snapshot)
 
     async def snapshot_of(self, served: ServedState, day: dt.date) -> ScoreSnapshot:
         """The snapshot of a day as it is served.
@@ -120,13 +130,13 @@ class CurrentScores:
         Raises:
             Refusal: there is none, or it cannot be read.
         """
-        if served.newest is None:
-            raise self._no_scores()
-        if day == served.newest.day:
+        if served.newest is not None and day == served.newest.day:
             return served.newest
-        published = served.catalog.days.get(day)
+        days = served.catalog.days
+        if not days:
+            raise self._no_scores()
+        published = days.get(day)
         if published is None:
-            days = served.catalog.days
             raise Refusal(404, "unknown-snapshot", f"no scores of {day}; they run from {min(days)} to {max(days)}")
         try:
             return await asyncio.to_thread(self._snapshot, published, self._other_lookups)
@@ -144,17 +154,35 @@ class CurrentScores:
             until = f"{snapshot.fresh_until:%Y-%m-%d %H:%M} UTC"
             detail = f"the newest scores are of {snapshot.day}, and were fresh until {until}"
             return Refusal(503, "stale-scores", detail, headers=RETRY_LATER)
-        if self.last_error and (now - self.last_read_at).total_seconds() > FAILING_SECONDS:
+        if self._is_out_of_reach():
             detail = f"the table could not be read since {self.last_read_at:%Y-%m-%d %H:%M:%S} UTC; the log says why"
             return Refusal(503, "unreadable-scores", detail, headers=RETRY_SOON)
         return None
+
+    def _is_out_of_reach(self) -> bool:
+        """Whether the table was last read too long ago: it gives errors, or a lost mount does not answer at all."""
+        silent = (self.clock() - self.last_read_at).total_seconds()
+        return silent > FAILING_SECONDS + self.options.poll_seconds
+
+    def _open_newest(self, published: PublishedDay) -> ScoreSnapshot:
+        if self._unopened is not None:
+            failed, again_at, fault = self._unopened
+            if failed == published and time.monotonic() < again_at:
+                raise fault
+        try:
+            snapshot = self._snapshot(published, self._newest_lookups)
+        except LookupFault as fault:
+            self._unopened = (published, time.monotonic() + LOOKUP_RETRY, fault)
+            raise
+        self._unopened = None
+        return snapshot
 
     def _snapshot(self, published: PublishedDay, lookups: LookupCache) -> ScoreSnapshot:
         ended = end_of_day(published.scores.day, self._timezone)
         return ScoreSnapshot(published, lookups.get(published.scores), ended, self.options.fresh_hours)
 
     def _no_scores(self) -> Refusal:
-        if not self.has_read:
+        if self.last_error or not self.has_read:
             detail = "the scores cannot be read; the log says why" if self.last_error else "the scores are being opened"
             return Refusal(503, "no-scores", detail, headers=RETRY_SOON)
         return Refusal(503, "no-scores", "no scores have been published yet", headers=RETRY_LATER)

@@ -125,7 +125,7 @@ def _add_scores(app: FastAPI, current: CurrentScores) -> None:
     )
     async def history(customer_id: CustomerId, days: Annotated[int, Query(ge=1, le=31)] = 14) -> Response:
         current.newest()  # where the newest are refused, so are these
-        served, now, rows, unreadable = current.served, current.clock(), [], []
+        served, rows, unreadable = current.served, [], []
         for day in sorted(served.catalog.days, reverse=True)[:days]:
             try:
                 snapshot = await current.snapshot_of(served, day)
@@ -133,7 +133,7 @@ def _add_scores(app: FastAPI, current: CurrentScores) -> None:
                 unreadable.append(str(day))
                 continue
             if hit := snapshot.lookup.find(customer_id):
-                rows.append(snapshot.row(customer_id, hit, stale=snapshot.stale(now)))
+                rows.append(snapshot.row(customer_id, hit, stale=current.is_stale(snapshot)))
         if not rows:
             raise Refusal(404, "unknown-customer", f"this customer has no score on the last {days} days with scores")
         body = b'{"customer_id":%b,"scores":[%b],"unreadable":%b}' % (

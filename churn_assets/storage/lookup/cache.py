@@ -12,7 +12,7 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from churn_assets.core.errors import DamagedVersion, LookupFault
-from churn_assets.storage.layout import lookup_folder
+from churn_assets.storage.layout import STAGING, lookup_folder
 from churn_assets.storage.lookup.format import ScoreLabels
 from churn_assets.storage.lookup.reader import Lookup, open_lookup
 from churn_assets.storage.lookup.writer import READ, place, write_lookup
@@ -57,7 +57,7 @@ class LookupCache:
             with self._lock:
                 self._open[version] = lookup
                 while len(self._open) > self.keep:
-                    self._open.popitem(last=False)
+                    self._forget(*self._open.popitem(last=False)[0])
         return lookup
 
     def _kept(self, version: Version) -> Lookup | None:
@@ -65,6 +65,11 @@ class LookupCache:
             if version in self._open:
                 self._open.move_to_end(version)
             return self._open.get(version)
+
+    def _forget(self, day: dt.date, version: str) -> None:
+        """Remove what was made in a temporary folder for a lookup that is kept no longer; who has it open may go on."""
+        if self._scratch is not None:
+            shutil.rmtree(Path(self._scratch.name) / lookup_folder(day, version), ignore_errors=True)
 
     def _lock_of(self, version: Version) -> Lock:
         """The lock of a version, the same one for all who ask at the same time, also where nothing is kept for them."""
@@ -86,14 +91,14 @@ class LookupCache:
         except LookupFault as fault:
             logger.warning("making the lookup of %s again: %s", scores.day, fault)
         try:
-            return self._make(self.root / named, scores)
+            return self._make(self.root, scores)
         except OSError as error:
             logger.warning("%s cannot be written (%s): the lookup lies in a temporary folder", self.root, error)
-        folder = self._scratch_folder() / named
+        scratch = self._scratch_folder()
         try:
-            return open_lookup(folder, scores.day, scores.version)
+            return open_lookup(scratch / named, scores.day, scores.version)
         except LookupFault:
-            return self._make_in_scratch(folder, scores)
+            return self._make_in_scratch(scratch, scores)
 
     def _scratch_folder(self) -> Path:
         with self._lock:
@@ -104,15 +109,16 @@ class LookupCache:
                 )
             return Path(self._scratch.name)
 
-    def _make_in_scratch(self, folder: Path, scores: PartitionVersion) -> Lookup:
+    def _make_in_scratch(self, scratch: Path, scores: PartitionVersion) -> Lookup:
         try:
-            return self._make(folder, scores)
+            return self._make(scratch, scores)
         except OSError as error:
-            raise LookupFault(f"{folder}: the lookup cannot be written ({error}); give it room") from error
+            raise LookupFault(f"{scratch}: the lookup cannot be written ({error}); give it room") from error
 
-    def _make(self, final: Path, scores: PartitionVersion) -> Lookup:
+    def _make(self, root: Path, scores: PartitionVersion) -> Lookup:
+        final = root / lookup_folder(scores.day, scores.version)
         final.parent.mkdir(parents=True, exist_ok=True)
-        folder = final.with_name(f".{uuid.uuid4().hex}")
+        folder = root / STAGING / uuid.uuid4().hex
         try:
             scores.verified()  # a lookup of rot would be as well-formed as any
             parts = [scores.batches(READ, part=part, categories=ScoreLabels._fields) for part in scores.parts]

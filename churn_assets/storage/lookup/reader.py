@@ -134,11 +134,6 @@ class Lookup:
             customer_id, found = self._row(row)
             yield customer_id.decode(), found
 
-    @property
-    def listed(self) -> int:
-        """How many customers `at_risk` gives in all."""
-        return len(self._at_risk)
-
     def _row(self, row: int) -> tuple[bytes, LookupHit]:
         part = self._parts[bisect_right(self._first_rows, row) - 1]
         return part.id(row - part.first_row), part.found(row - part.first_row)

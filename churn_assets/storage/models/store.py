@@ -20,6 +20,7 @@ from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.models.card import CARD_FORM, ModelCard, digest_of_version, sealed
 from churn_assets.storage.files import fsync_file, fsync_folder
+from churn_assets.storage.layout import STAGING
 
 if TYPE_CHECKING:
     from churn_assets.core.trees.predictor import TreeKernel
@@ -187,7 +188,7 @@ class ModelStore:
         final = self.root / card.model_version
         if final.exists():
             return self.card(card.model_version)
-        folder = self.root / "_staging" / uuid.uuid4().hex
+        folder = self.root / STAGING / uuid.uuid4().hex
         folder.mkdir(parents=True)
         if pipeline is not None:
             import joblib  # noqa: PLC0415  # as above

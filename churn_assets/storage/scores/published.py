@@ -86,6 +86,8 @@ class PublishedScores:
             UnknownVersion: it was never scored.
         """
         events = self.table.history(day)
+        current = self.table.current(day)
+        newest = max((at for at, event in enumerate(events) if event.version == current), default=None)
         if not events:
             raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
         return [
@@ -97,9 +99,9 @@ class PublishedScores:
                 "rows": event.rows,
                 "actor": event.commit.actor,
                 "reason": event.commit.reason,
-                "current": event is events[-1],
+                "current": at == newest,
             }
-            for event in reversed(events)
+            for at, event in reversed(list(enumerate(events)))
         ]
 
     def export(self, day: dt.date | None, target: Path, *, raw: bool = False) -> int:
@@ -145,13 +147,14 @@ class PublishedScores:
     ) -> list[dict[str, Any]]:
         """Make the version before the current one (or `to`) current again on each of `days`; `report` gets each.
 
-        Every day is looked at before the first is moved.
+        Every day is looked at, its files too, before the first is moved.
 
         Raises:
             UnknownVersion: on some day there is nothing to go back to; nothing was moved.
+            DamagedVersion: the files of one are not what was published; nothing was moved.
         """
         for day in days:
-            self.table.rollback_target(day, to)
+            self.table.version(day, self.table.rollback_target(day, to)[1]).verified()
         moved = []
         for day in days:
             started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The commit files of a Delta log: on disk before anybody is told, refused where a power cut left one torn, and mended.
+"""The commit files of a Delta log: on disk before anybody is told, refused where a power cut left one torn.
 
 The library writes a commit and leaves it to the operating system when it reaches the disk. A cut can leave the newest
 file empty, which the library reads as the state before; so a file is synced before its commit is acknowledged, and one
@@ -16,11 +16,14 @@ from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_file, fsync_folder
 
 __all__ = [
+    "HINT",
+    "LOG",
     "check_commits",
+    "commit_fault",
     "commit_file",
+    "commit_numbers",
     "newest_commit",
     "refuse_obstacles",
-    "set_aside_torn_commits",
     "sync_commits",
     "unreadable",
 ]
@@ -36,9 +39,14 @@ def commit_file(root: Path, number: int) -> Path:
     return root / LOG / f"{number:020}.json"
 
 
+def commit_numbers(root: Path) -> list[int]:
+    """The numbers of the commit files that are there, in order."""
+    return sorted(int(path.stem) for path in (root / LOG).glob("*.json") if path.stem.isdecimal())
+
+
 def newest_commit(root: Path) -> int:
     """The number of the newest commit file, -1 where there is none."""
-    return max((int(path.stem) for path in (root / LOG).glob("*.json") if path.stem.isdecimal()), default=-1)
+    return max(commit_numbers(root), default=-1)
 
 
 def sync_commits(root: Path, numbers: Iterable[int]) -> None:
@@ -62,7 +70,7 @@ def check_commits(root: Path, numbers: Iterable[int]) -> None:
     """
     for number in numbers:
         path = commit_file(root, number)
-        if path.exists() and (fault := _fault_of(path)):
+        if path.exists() and (fault := commit_fault(path)):
             if number != newest_commit(root):
                 raise RunError(f"{path} {fault}, and newer commits build on it: restore {path.parent} from a backup")
             raise RunError(
@@ -87,23 +95,13 @@ def refuse_obstacles(root: Path) -> None:
 def unreadable(root: Path, error: Exception) -> RunError:
     """The sentence for a log that the library cannot read: the reason in one line, and what to do."""
     reason = COLOURS.sub("", str(error)).splitlines()[0][:REASON_LENGTH] if str(error) else type(error).__name__
-    return RunError(f"{root}: its log cannot be read ({reason}); restore {root / LOG} from a backup")
+    return RunError(
+        f"{root}: its log cannot be read ({reason}): `churn-assets repair` mends what a power cut leaves; else "
+        f"restore {root / LOG} from a backup"
+    )
 
 
-def set_aside_torn_commits(root: Path) -> list[Path]:
-    """Rename the newest commit files as long as they hold no commit; where they lie now."""
-    renamed: list[Path] = []
-    with suppress(OSError):
-        if not (root / LOG / HINT).read_bytes().strip():
-            (root / LOG / HINT).unlink()  # only a hint, which is made again
-    while (path := commit_file(root, newest_commit(root))).is_file() and _fault_of(path):
-        renamed.append(path.rename(path.with_suffix(".json.torn")))
-    if renamed:
-        fsync_folder(root / LOG)
-    return renamed
-
-
-def _fault_of(path: Path) -> str:
+def commit_fault(path: Path) -> str:
     """What is wrong with a commit's file, as the end of a sentence; nothing where it holds one."""
     try:
         content = path.read_bytes()

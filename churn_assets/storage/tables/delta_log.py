@@ -18,7 +18,13 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.layout import PartFile, part_file
-from churn_assets.storage.tables.commit_files import check_commits, commit_file, refuse_obstacles, unreadable
+from churn_assets.storage.tables.commit_files import (
+    check_commits,
+    commit_file,
+    commit_numbers,
+    refuse_obstacles,
+    unreadable,
+)
 from churn_assets.storage.tables.commits import Event, read_event
 from churn_assets.storage.tables.versions import PartitionVersion
 
@@ -89,7 +95,7 @@ class DeltaLog:
         except (DeltaError, OSError, ValueError) as error:
             self._table = None
             refuse_obstacles(self.root)
-            check_commits(self.root, self._newest_numbers())
+            check_commits(self.root, commit_numbers(self.root)[-CHECKED:])
             raise unreadable(self.root, error) from error
         return self
 
@@ -113,10 +119,6 @@ class DeltaLog:
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_mtime_ns
-
-    def _newest_numbers(self) -> list[int]:
-        numbers = sorted(int(path.stem) for path in (self.root / "_delta_log").glob("*.json") if path.stem.isdecimal())
-        return numbers[-CHECKED:]
 
     def files(self) -> Mapping[dt.date, list[PartFile]]:
         """The files of every day's current version, in no order.
@@ -175,16 +177,25 @@ class DeltaLog:
                     return
 
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
-        """The newest commit of each of `days` that was ever published."""
+        """The newest commit of the current version of each of `days` that was ever published.
+
+        Raises:
+            RunError: no commit of ours made a version current.
+        """
         there = self.files()
-        wanted = {day for day in days if day in there}
+        wanted = {day: self.current(day) for day in days if day in there}
         found: dict[dt.date, Event] = {}
         if wanted:
             for event in self._newest_first():
-                if event.day in wanted:
+                if wanted.get(event.day) == event.version:
                     found.setdefault(event.day, event)
                     if len(found) == len(wanted):
                         break
+        for day in wanted.keys() - found.keys():
+            raise RunError(
+                f"{self.root} {day}: version {wanted[day]} is current, and another program made it so: publish the day "
+                f"again with `churn-assets run --date {day}`"
+            )
         return found
 
     def _newest_first(self) -> Iterator[Event]:

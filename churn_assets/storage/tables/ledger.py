@@ -1,5 +1,6 @@
 """Append-only records, such as promotions: a Delta table to which rows are only ever added."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from churn_assets.storage.tables.commit_files import (
     sync_commits,
     unreadable,
 )
+from churn_assets.storage.tables.repair import cut_record
 
 __all__ = ["Ledger"]
 
@@ -27,6 +29,7 @@ NUMBER = "record"  # the order of the records, whatever the clocks of their writ
 ATTEMPTS = 50
 MANY_FILES = 32  # an append makes one; so many are made one, or each further record would cost more than the last
 Row = dict[str, Any]
+logger = logging.getLogger("churn_assets")
 
 
 class Ledger:
@@ -70,7 +73,10 @@ class Ledger:
             except CommitFailedError:
                 continue
             self._sync(DeltaTable(self.root), version, files)
-            self._tidy()
+            try:
+                self._tidy()
+            except (DeltaError, RunError, pa.ArrowException, OSError):  # the record is made: the next one tidies
+                logger.warning("%s: its files could not be made one", self.root, exc_info=True)
             return row
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
@@ -140,6 +146,11 @@ class Ledger:
         try:
             parts = [pq.read_table(path, partitioning=None) for path in self._files(table)]
         except (pa.ArrowException, OSError) as error:
+            if cut := cut_record(self.root):
+                raise RunError(
+                    f"{cut} is cut short, as a power cut leaves a record of which nobody was told: "
+                    "`churn-assets repair` sets its commit aside"
+                ) from error
             raise RunError(
                 f"{self.root}: a record cannot be read ({error}); restore the folder from a backup"
             ) from error

@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.files import fsync_folder
-from churn_assets.storage.layout import version_folder
+from churn_assets.storage.layout import STAGING, version_folder
 from churn_assets.storage.tables.commit_files import sync_commits
 from churn_assets.storage.tables.commits import Commit, Event, commit_metadata, version_before
 from churn_assets.storage.tables.delta_log import DeltaLog
@@ -32,7 +32,6 @@ from churn_assets.storage.tables.versions import PartitionVersion, Published, St
 
 __all__ = ["Table"]
 
-STAGING = "_staging"
 STALE_SECONDS = 24 * 3600
 COMMIT_ATTEMPTS = 200
 CONFIGURATION = {
@@ -68,11 +67,12 @@ class Table:
             PartitionMissing: the day was never published.
             UnknownVersion: the named version does not exist, or its files are gone.
         """
-        chosen = version or self.current(day)
+        log = self._log.refresh()
+        chosen = version or log.current(day)
         if chosen is None:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
         files = parts_of(self.root / version_folder(day, chosen))
-        if not files or (version is None and len(files) != len(self._log.refresh().files().get(day, []))):
+        if not files or (version is None and len(files) != len(log.files()[day])):
             raise UnknownVersion(
                 f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
             )
@@ -218,9 +218,11 @@ class Table:
 
     def _repeats_newest(self, day: dt.date, commit: Commit) -> bool:
         """Whether the newest commit of `day` names the same model and inputs as `commit` would."""
-        newest = next(self._log.backwards(day)).commit
+        newest = next(self._log.backwards(day), None)
+        if newest is None or newest.version != self._log.current(day):  # another program made it current
+            return False
         details = json.loads(json.dumps(commit.details, default=str))
-        return (newest.model_version, newest.details) == (commit.model_version, details)
+        return (newest.commit.model_version, newest.commit.details) == (commit.model_version, details)
 
     def _add_action(self, day: dt.date, path: Path) -> AddAction:
         status = path.stat()

@@ -54,9 +54,13 @@ class PartitionVersion:
         """The same, after its bytes were found to be those that its name is the digest of.
 
         Raises:
-            DamagedVersion: they are others.
+            DamagedVersion: they are others, or cannot be read.
         """
-        if (digest := digest_files(self.files)) != self.version:
+        try:
+            digest = digest_files(self.files)
+        except OSError as error:
+            raise damaged(self.files[0], f"{error.filename} cannot be read: {error.strerror}") from error
+        if digest != self.version:
             raise damaged(self.files[0], f"its files have the digest {digest}")
         return self
 

@@ -3,16 +3,19 @@
 import asyncio
 import datetime as dt
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
 from churn_assets.app.scores.current import CurrentScores
 from churn_assets.core.days import end_of_day
+from churn_assets.core.errors import LookupFault
 from churn_assets.core.options import AppOptions
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.tables.commits import Commit
@@ -193,3 +196,66 @@ def test_a_service_that_cannot_follow_for_long_is_not_ready(tmp_path: Path) -> N
     assert refusal is not None
     assert (refusal.status, refusal.kind) == (503, "unreadable-scores")
     assert "the table could not be read since 2026-11-01 06:00:00 UTC" in refusal.detail
+
+
+def test_a_mount_that_hangs_is_not_ready(tmp_path: Path) -> None:
+    """Where reading the table neither succeeds nor fails, its silence is trouble: stale, and not ready."""
+    publish_scores(tmp_path, rows_of({"c1": 0.1}))
+    now = [NOW]
+    with closing(CurrentScores(Layout(tmp_path), AppOptions(), "UTC", lambda: now[0])) as current:
+        current.refresh()
+        before = current.newest()[1], current.unready()
+        now[0] += dt.timedelta(seconds=31)
+
+        after = current.newest()[1], current.unready()
+
+    assert before == (False, None)
+    assert after[0] is True
+    assert after[1] is not None
+    assert after[1].kind == "unreadable-scores"
+
+
+@pytest.fixture
+def rotten_newest(tmp_path: Path) -> Path:
+    """Three days, of which the newest can be read by nobody, and the first has two versions."""
+    for more in range(3):
+        day = DAY - dt.timedelta(days=more)
+        publish_scores(tmp_path, rows_of({"c1": 0.1 + more / 10}), day)
+    publish_scores(tmp_path, rows_of({"c1": 0.9}), DAY - dt.timedelta(days=2))
+    table = scores_table(tmp_path)
+    shutil.rmtree(table.root / "_lookup" / f"snapshot_date={DAY}")
+    [part] = table.version(DAY).files
+    part.write_bytes(part.read_bytes()[:-9])
+    return tmp_path
+
+
+def test_an_unreadable_newest_day_holds_up_no_other(rotten_newest: Path) -> None:
+    """Whoever names another day gets its scores as they are now, also from a service that was just started."""
+    with asking(make_app(rotten_newest)) as client:
+        wait_for(lambda: "\nchurn_refresh_failures_total 0.0" not in client.get("/metrics").text)
+        first = client.get(f"/v1/scores/c1?snapshot_date={DAY - dt.timedelta(days=2)}").json()
+        newest = client.get("/v1/scores/c1")
+        scores_table(rotten_newest).rollback(DAY - dt.timedelta(days=2), None, ROLLBACK)
+        wait_for(
+            lambda: (
+                client.get(f"/v1/scores/c1?snapshot_date={DAY - dt.timedelta(days=2)}").json()["churn_probability"]
+                == pytest.approx(0.3)
+            )
+        )
+
+    assert (first["churn_probability"], first["stale"]) == (0.9, True)
+    assert newest.status_code == 503
+    assert "cannot be read; the log says why" in newest.json()["detail"]
+
+
+def test_an_unreadable_day_is_not_read_again_and_again(rotten_newest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a day's scores are read to make its lookup: after a failure that waits, whatever else is published."""
+    with closing(CurrentScores(Layout(rotten_newest), AppOptions(), "UTC", lambda: NOW)) as current:
+        opened = Mock(wraps=current._newest_lookups.get)
+        monkeypatch.setattr(current._newest_lookups, "get", opened)
+
+        for _ in range(3):
+            with pytest.raises(LookupFault, match="is damaged"):
+                current.refresh()
+
+    assert opened.call_count == 1

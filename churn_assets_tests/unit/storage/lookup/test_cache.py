@@ -341,3 +341,19 @@ def test_a_vacuum_passes_over_lookups(table: Table) -> None:
     )
 
     assert not [path for path in removed if "_lookup" in path]
+
+
+def test_a_temporary_lookup_goes_with_its_place_in_the_cache(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a read-only folder, days that are asked for one after the other do not fill the temporary one."""
+    days = [DAY + dt.timedelta(days=more) for more in range(3)]
+    for day in days[1:]:
+        publish(table, score_rows(ROWS), day)
+    lose_lookups_for_good(table, monkeypatch)
+    lookups = LookupCache(table.root, keep=1)
+
+    found = [lookups.get(table.version(day)).find("c0000007") for day in days]
+
+    assert all(found)
+    assert lookups._scratch is not None
+    assert len(list(Path(lookups._scratch.name).rglob(CARD))) == 1
+    lookups.close()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from churn_assets.core.errors import ChurnError, InputError, UnknownVersion
+from churn_assets.core.errors import ChurnError, DamagedVersion, InputError, UnknownVersion
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.scores.published import PublishedScores
@@ -365,3 +365,30 @@ def test_raw_csv_and_parquet_hold_every_id_as_it_is(
 def seen_ids(scores: PublishedScores) -> list[str]:
     """The ids of the day as a reader of the Delta table sees them."""
     return [row["customer_id"] for row in seen(scores, DAY)]
+
+
+def test_where_one_day_is_damaged_none_moves(scores: PublishedScores) -> None:
+    """The bytes of every day are looked at before the first is moved."""
+    for count in (5, 6):
+        for day in DAYS:
+            publish(scores.table, score_rows(count), day)
+    before = current(scores)
+    _, target = scores.table.rollback_target(DAYS[1])
+    [part] = scores.table.version(DAYS[1], target).files
+    content = bytearray(part.read_bytes())
+    content[100] ^= 1
+    part.write_bytes(content)
+
+    with pytest.raises(DamagedVersion, match=f"{DAYS[1]}: part-0.parquet of version {target}"):
+        scores.rollback(DAYS, None, "ana", "bad week")
+
+    assert current(scores) == before
+
+
+def test_history_knows_what_is_current(scores: PublishedScores) -> None:
+    """Where another program took the table back, the mark stands at the version that is read."""
+    first = publish(scores.table, score_rows(5)).version
+    publish(scores.table, score_rows(6))
+    DeltaTable(scores.table.root).restore(1)
+
+    assert [row["score_version"] for row in scores.history(DAY) if row["current"]] == [first]

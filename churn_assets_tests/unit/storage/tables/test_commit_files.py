@@ -7,8 +7,9 @@ import pytest
 
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import PROMOTIONS
-from churn_assets.storage.tables.commit_files import commit_file, newest_commit, set_aside_torn_commits
+from churn_assets.storage.tables.commit_files import commit_file, newest_commit
 from churn_assets.storage.tables.ledger import Ledger
+from churn_assets.storage.tables.repair import set_aside_torn_files
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.storage_factories import DAY, publish, record, recording, score_rows
 
@@ -50,7 +51,7 @@ def test_a_newest_commit_that_holds_none_is_refused_and_mended(
 
     with pytest.raises(RunError, match=rf"{newest} is (empty|torn).*`churn-assets repair`"):
         read(root)
-    renamed = set_aside_torn_commits(root)
+    renamed = set_aside_torn_files(root)
 
     assert renamed == [newest.with_suffix(".json.torn")]
     assert renamed[0].read_bytes() == content
@@ -66,7 +67,7 @@ def test_an_older_commit_that_holds_none_is_for_a_backup(content: bytes, tmp_pat
     with pytest.raises(RunError, match=rf"{commit_file(root, 1)} is (empty|torn), and newer.* from a backup"):
         Table(root).history(DAY)
 
-    assert set_aside_torn_commits(root) == []
+    assert set_aside_torn_files(root) == []
 
 
 @pytest.mark.parametrize("folder", ["", "churn_scores", "churn_scores/_delta_log", "promotions"])
@@ -90,5 +91,5 @@ def test_a_log_of_other_actions_is_one_line(tmp_path: Path) -> None:
         read(root)
 
     assert str(refusal.value).startswith(f"{root}: its log cannot be read (")
-    assert str(refusal.value).endswith(f"); restore {root}/_delta_log from a backup")
+    assert str(refusal.value).endswith(f"leaves; else restore {root}/_delta_log from a backup")
     assert not {"\n", "\x1b"} & set(str(refusal.value))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
@@ -213,3 +214,16 @@ def test_of_two_who_make_one_file_of_many_one_does(tmp_path: Path) -> None:
 
     assert [row["to_version"] for row in Ledger(ledger.root, PROMOTIONS).rows()] == names
     assert len(DeltaTable(ledger.root).file_uris()) < MANY_FILES
+
+
+def test_a_record_is_made_though_its_files_stay_many(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tidying that fails is housekeeping: whoever recorded something is not told that it was not."""
+    monkeypatch.setattr(Ledger, "_tidy", Mock(side_effect=OSError(28, "No space left on device")))
+
+    made = ledger.append(recording(record("m1")))
+
+    assert made is not None
+    assert [row["to_version"] for row in ledger.rows()] == ["m1"]
+    assert "its files could not be made one" in caplog.text

@@ -18,10 +18,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from churn_assets.core.errors import PartitionConflict, PartitionMissing, SchemaChanged, UnknownVersion
+from churn_assets.core.errors import DamagedVersion, PartitionConflict, PartitionMissing, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import Published
 from churn_assets_tests.storage_factories import DAY, KEY, delta_version, publish, score_rows, stage
@@ -691,3 +692,54 @@ def test_any_order_of_publishes_and_rollbacks(tmp_path_factory: pytest.TempPathF
     machine.settings = settings(max_examples=10, stateful_step_count=8, deadline=None)
 
     machine().runTest()
+
+
+def test_a_missing_file_is_a_damaged_version(table: Table) -> None:
+    """Whoever holds a version whose files go meanwhile is told so as of any other damage."""
+    publish(table, score_rows(5))
+    version = table.version(DAY)
+    version.files[0].unlink()
+
+    with pytest.raises(DamagedVersion, match=rf"part-0.parquet of version {version.version}.*No such file"):
+        version.verified()
+
+
+@pytest.mark.usefixtures("_small_parts")
+def test_a_version_is_one_commit_s(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publish between two looks at the log, of another number of files, does not make the version look torn."""
+    first = publish(table, score_rows(35)).version
+    current = DeltaLog.current
+
+    def overtaken(log: DeltaLog, day: dt.date) -> str | None:
+        version = current(log, day)
+        if log is table._log and version == first:
+            publish(Table(table.root), score_rows(6))
+        return version
+
+    monkeypatch.setattr(DeltaLog, "current", overtaken)
+
+    assert table.version(DAY).version == first
+
+
+def test_what_another_program_made_current_is_told_as_it_is(table: Table) -> None:
+    """After Delta's own restore the version before is current with its own model; a publish goes on from there."""
+    first = publish(table, score_rows(5), model_version="m1").version
+    publish(table, score_rows(6), model_version="m2")
+    DeltaTable(table.root).restore(1)
+
+    event = table.newest([DAY])[DAY]
+    again = publish(table, score_rows(5), model_version="m1")
+
+    assert (table.current(DAY), event.version, event.commit.model_version) == (first, first, "m1")
+    assert again.version == first
+
+
+def test_a_backup_of_the_log_first_is_whole(table: Table, tmp_path: Path) -> None:
+    """A copy that takes the log before the files holds what its log names, though a night runs meanwhile."""
+    first = publish(table, score_rows(5)).version
+    copy = tmp_path / "backup" / table.name
+    shutil.copytree(table.root / "_delta_log", copy / "_delta_log")
+    publish(table, score_rows(6))
+    shutil.copytree(table.root, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_delta_log"))
+
+    assert Table(copy).version(DAY).verified().version == first
