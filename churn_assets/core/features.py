@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pandas.api.types import is_float_dtype
 
-from churn_assets.core.arrow.conversion import to_customers, with_snapshot_date
+from churn_assets.core.arrow.conversion import view_of_customers, with_snapshot_date
 from churn_assets.core.arrow.dictionaries import as_coded
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
@@ -27,7 +27,7 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
     """
     frame = shown_customers(customers, profile, day)
     try:
-        features = profile.add_features(frame, **parameters)
+        features = profile.add_features(frame.copy(deep=False), **parameters)
     except Exception as error:
         raise ProfileError(
             f"profile {profile.name}: add_features failed on customers of {day} ({type(error).__name__}: {error})"
@@ -67,8 +67,11 @@ def _refuse_infinities(features: pd.DataFrame, profile: Profile, day: dt.date) -
 
 
 def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.DataFrame:
-    """What a profile's own code is shown of `customers`: their columns and `snapshot_date`, never the label."""
-    frame = with_snapshot_date(to_customers(customers, profile.checks), day)
+    """What a profile's own code is shown of `customers`: their columns and `snapshot_date`, never the label.
+
+    It is given a shallow copy of this frame, which it may write to: this one lies in Arrow's memory.
+    """
+    frame = with_snapshot_date(view_of_customers(customers, profile.checks), day)
     hidden = profile.label.column
     return frame if hidden is None else frame.drop(columns=hidden)
 

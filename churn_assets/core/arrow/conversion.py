@@ -19,7 +19,7 @@ _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
     pa.string(): pd.StringDtype(na_value=float("nan")),
 }
-FEW_GAPS = 256  # rows for each one left out, from which on runs of rows are long enough to be copied whole
+FEW_GAPS = 1024  # rows for each one left out, from which on runs of rows are long enough to be copied whole
 __all__ = [
     "all_finite",
     "column_to_pandas",
@@ -28,6 +28,7 @@ __all__ = [
     "rows_of",
     "rows_where",
     "to_customers",
+    "view_of_customers",
     "with_snapshot_date",
     "words_of",
 ]
@@ -35,9 +36,18 @@ __all__ = [
 
 def to_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
     """`table` as the frame its schema describes: declared dtypes, categoricals from Arrow dictionaries."""
+    return view_of_customers(table, checks).copy()
+
+
+def view_of_customers(table: pa.Table, checks: pandera.DataFrameSchema) -> pd.DataFrame:
+    """The same, not to be written to: its columns lie in Arrow's memory, where they can.
+
+    A shallow copy may be written to as long as this frame is kept: pandas then copies a column first.
+    """
     return pd.DataFrame(
         {name: column_to_pandas(table.column(name), column.dtype) for name, column in checks.columns.items()},
         index=pd.RangeIndex(table.num_rows),
+        copy=False,
     )
 
 
@@ -98,18 +108,17 @@ def words_of(values: pa.ChunkedArray) -> pa.Array:
 
 
 def rows_where(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
-    """The rows of `table` that `kept` names, where most are: as `Table.filter`, in half the time."""
-    gaps = np.flatnonzero(~kept)
-    if len(gaps) * FEW_GAPS > len(kept):
-        return table.filter(pa.array(kept))
+    """The rows of `table` that `kept` names, where most are: as `Table.filter`, in a fraction of its time."""
+    gaps, mask = np.flatnonzero(~kept), pa.array(kept)
+    has_runs = len(gaps) * FEW_GAPS <= len(kept)
     starts, ends = np.append(0, gaps + 1), np.append(gaps, len(kept))
     runs = [(start, end - start) for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if start < end]
     columns = []
     for values in table.columns:
-        if runs and values.num_chunks == 1 and (values.null_count or pa.types.is_string(values.type)):
+        if has_runs and runs and values.num_chunks == 1 and (values.null_count or pa.types.is_string(values.type)):
             columns.append(pa.concat_arrays([values.chunk(0).slice(*run) for run in runs]))  # faster than row by row
         else:
-            columns.append(values.filter(pa.array(kept)))
+            columns.append(values.filter(mask))
     return pa.Table.from_arrays(columns, schema=table.schema)
 
 

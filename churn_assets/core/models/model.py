@@ -84,7 +84,7 @@ def apply_rules(profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[
         raise ProfileError(f"profile {profile.name} has no rules: give it `rules=`, or train a model")
     frame = shown_customers(customers, profile, day)
     try:
-        given = profile.rules(frame)
+        given = profile.rules(frame.copy(deep=False))
         probability = np.asarray(pd.Series(given, index=frame.index).astype("float64"), dtype=np.float64)
     except Exception as error:
         raise ProfileError(

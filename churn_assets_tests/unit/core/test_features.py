@@ -302,3 +302,21 @@ def test_an_infinity_is_refused_by_name_and_number(cells: list[float | None]) ->
 
     with pytest.raises(ProfileError, match=r"feature rate an infinity for [123] of 3 customers of 2026-01-31"):
         compute_features(customers_of(profile, member_columns(3)), profile, {}, SNAPSHOT)
+
+
+def _written_in_place(customers: pd.DataFrame) -> pd.DataFrame:
+    customers.loc[customers.index[1], "visits"] = 70
+    customers["visits"] += 1
+    customers.at[0, "visits"] = -1  # noqa: PD008  # as somebody may well write it
+    return customers
+
+
+def test_add_features_may_write_to_what_it_is_given() -> None:
+    """Its frame lies in the memory of the stored rows, which stay what they are."""
+    profile = profile_of(Visitors, add_features=_written_in_place, feature_columns=("visits",))
+    visitors = customers_of(profile, {"customer_id": ["a", "b", "c"], "visits": [1, 2, 3], "churned": [0, 1, 0]})
+
+    features = compute_features(visitors, profile, {}, SNAPSHOT)
+
+    assert features.column("visits").to_pylist() == [-1.0, 71.0, 4.0]
+    assert visitors.column("visits").to_pylist() == [1, 2, 3]

@@ -208,6 +208,21 @@ def test_model_of_rules_scores_customers() -> None:
     assert scores == [[1.0, 0.9, 0.8]] * 2
 
 
+def _written_in_place(customers: pd.DataFrame) -> "pd.Series[float]":
+    customers.loc[0, "visits"] = 1
+    return customers["visits"] / 10
+
+
+def test_rules_may_write_to_what_they_are_given() -> None:
+    """Their frame lies in the memory of the stored rows, which stay what they are."""
+    members = customers_of(MEMBERS, member_columns(3, visits=["4", "5", "6"]))
+
+    scores = apply_rules(_ruled(_written_in_place), members, SNAPSHOT)
+
+    assert scores.tolist() == [0.1, 0.5, 0.6]
+    assert members.column("visits").to_pylist() == [4, 5, 6]
+
+
 def test_rules_do_not_depend_on_how_rows_come() -> None:
     """Row by row, in any order or all at once, a customer gets the same probability."""
     profile, members = _ruled(_by_visits), _members()

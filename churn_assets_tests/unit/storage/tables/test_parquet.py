@@ -92,13 +92,13 @@ def test_rows_come_back_in_order_and_none_is_lost(many_rows: list[Path]) -> None
     assert ids.to_pylist() == [f"c{number:07d}" for number in range(MANY_ROWS)]
 
 
-def test_files_are_zstd_with_a_page_index(many_rows: list[Path]) -> None:
-    """Every column is compressed with zstd and found by page; the key, in whose order rows lie, tells its bounds."""
+def test_files_are_lz4_with_a_page_index(many_rows: list[Path]) -> None:
+    """Every column is compressed with lz4 and found by page; the key, in whose order rows lie, tells its bounds."""
     columns = columns_of(many_rows[0]).values()
 
     told = [(column.compression, column.has_offset_index, column.has_column_index) for column in columns]
 
-    assert told == [("ZSTD", True, True), ("ZSTD", True, False), ("ZSTD", True, False)]
+    assert told == [("LZ4", True, True), ("LZ4", True, False), ("LZ4", True, False)]
 
 
 @settings(deadline=None, max_examples=40)
@@ -134,6 +134,31 @@ def test_each_kind_of_column_has_its_encoding(many_rows: list[Path]) -> None:
     assert "RLE_DICTIONARY" in encodings["tier"]
     assert not columns["customer_id"].has_dictionary_page
     assert not columns["churn_probability"].has_dictionary_page
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int64(), pa.int8(), pa.timestamp("us", "UTC")], ids=str)
+def test_values_that_repeat_are_kept_once(tmp_path: Path, kind: pa.DataType) -> None:
+    """A part's first rows decide by column whether its values stand in a dictionary; the rows after them do not."""
+    rows = 5000
+    few = pa.array([at % 100 for at in range(rows)], pa.int64()).cast(kind)
+    many = pa.array([at % 128 if pa.types.is_int8(kind) else at for at in range(rows)], pa.int64()).cast(kind)
+    later = pa.concat_arrays([few[:4096], many[4096:]])
+    table = pa.table({KEY: [f"c{at:05d}" for at in range(rows)], "few": few, "many": many, "later": later})
+
+    columns = columns_of(write_parts(tmp_path, table.schema, KEY, [table])[0])
+
+    told = {name: columns[name].has_dictionary_page for name in ("few", "many", "later")}
+    assert told == {"few": True, "many": pa.types.is_int8(kind), "later": True}
+
+
+def test_an_id_that_repeats_is_front_coded(tmp_path: Path) -> None:
+    """The key has its own encoding, whatever stands in it: quarantined rows may share one."""
+    table = pa.table({KEY: ["c1"] * 50, "number": [1] * 50})
+
+    columns = columns_of(write_parts(tmp_path, table.schema, KEY, [table])[0])
+
+    assert not columns[KEY].has_dictionary_page
+    assert columns["number"].has_dictionary_page
 
 
 def test_an_id_that_is_a_number_can_be_stored_too(tmp_path: Path) -> None:
