@@ -20,9 +20,10 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "numba", "dagster")
 
 @dataclass(frozen=True)
 class Run:
-    """A process that ended well: seconds and peak MiB of all of it, and what it printed."""
+    """A process that ended well: seconds, processor seconds and peak MiB of all of it, and what it printed."""
 
     seconds: float
+    cpu: float
     peak: float
     printed: str
 
@@ -42,7 +43,7 @@ def run(command: list[str], **environment: str) -> Run:
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit(f"{command} failed")
-    return Run(seconds, usage.ru_maxrss / 1024, printed)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, printed)
 
 
 def self_told(started: float, rows: int) -> str:

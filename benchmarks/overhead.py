@@ -3,7 +3,7 @@
     python benchmarks/overhead.py WORK_FOLDER [--rounds 5]
 
 One process each round: import, compose and open Dagster's storage, run the night; the same work without Dagster
-stands beside it.
+stands beside it. Then `churn-assets run` as it is, which also ends at once.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measuring import machine, run
+from measuring import CHURN_ASSETS, machine, run
 from preparing import prepare, without_day
 
 if TYPE_CHECKING:
@@ -41,7 +41,14 @@ def main() -> None:
     for _ in range(given.rounds):
         without_day(given.work, day)
         one = run([sys.executable, __file__, str(given.work), "--day", str(day)])
-        for phase, seconds in {**one.told, "the whole process": one.seconds}.items():
+        without_day(given.work, day)
+        night = run([CHURN_ASSETS, "run", "--date", str(day), "--accept-shift", "--reason", REASON])
+        whole = {
+            "the whole process": one.seconds,
+            "`churn-assets run`": night.seconds,
+            "its processor seconds": night.cpu,
+        }
+        for phase, seconds in {**one.told, **whole}.items():
             told.setdefault(phase, []).append(seconds)
     for phase, taken in told.items():
         print(f"{phase:40} {statistics.median(taken):6.2f} s")

@@ -1,5 +1,6 @@
 """Nightly churn scores as versioned tables.
 
+    __main__       the process: how it begins and ends
     cli/           thin commands            launch/      the chain through Dagster, from a process; many days at once
     definitions    the code location        app/         the score service: read-only, no model and no orchestrator
     composition    settings -> chain        instance     Dagster's own state

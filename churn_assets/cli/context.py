@@ -1,5 +1,6 @@
 """What commands work with, opened from the settings: the chain, models, scores, Dagster's event log; and who asks."""
 
+import gc
 import getpass
 import os
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,13 @@ def current_user() -> str:
 def open_launcher(settings: "Settings") -> "Launcher":
     """The chain through Dagster; loads everything heavy."""
     with output.progress("loading"):
+        gc.disable()  # what is loaded now lives to the end: nobody need look through it for garbage, now or later
         from churn_assets.launch.launcher import Launcher
 
-        return Launcher(settings, current_user())
+        launcher = Launcher(settings, current_user())
+        gc.freeze()
+        gc.enable()
+    return launcher
 
 
 def open_registry(settings: "Settings") -> "Registry":

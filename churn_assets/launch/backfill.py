@@ -5,6 +5,7 @@ left, however that ended: nothing but the tables is asked what is missing.
 """
 
 import datetime as dt
+import gc
 import logging
 import multiprocessing
 import os
@@ -191,6 +192,7 @@ class _Worker(logging.Handler):
         """Built here and not when the worker starts: what hinders it reaches the caller as a sentence."""
         if self._launcher is None:
             self._launcher = Launcher(self.settings, self.actor)
+            gc.freeze()  # it lives as long as the worker
         return self._launcher
 
     def take_warnings(self) -> tuple[str, ...]:

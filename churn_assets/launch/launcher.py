@@ -1,5 +1,6 @@
 """The chain run through Dagster from this process, so that its runs and events are in the UI."""
 
+import atexit
 import datetime as dt
 import errno
 import os
@@ -73,10 +74,12 @@ class Launcher:
             InputError: it cannot be opened.
         """
         try:
-            return open_instance(self._settings)
+            instance = open_instance(self._settings)
         except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
+        atexit.register(instance.dispose)  # a database keeps no connection of a process that is gone
+        return instance
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
         """The days that were asked for, the source's latest where none were.
