@@ -12,10 +12,12 @@ ScoreServiceError        the service gave no score
 """
 
 import datetime as dt
+import json
 import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -38,6 +40,8 @@ __all__ = [
 RETRIED = {429, 500, 502, 503, 504}
 BATCH = 1000
 LONGEST_IN_PATH = 2000
+UNKNOWN = (":unknown-customer", ":unknown-snapshot")  # the types of problems that say that there is no score
+JSON = {"Content-Type": "application/json"}
 logger = logging.getLogger(__name__)
 
 
@@ -112,7 +116,7 @@ class ScoreClient:
         Args:
             base_url: such as `https://scores.internal`.
             key: an API key, where the service has keys.
-            timeout: seconds for each attempt.
+            timeout: seconds in which an attempt must be connected, and in which more of its answer must arrive.
             retries: further attempts after one that failed for a reason that may pass.
             backoff: seconds before the first of them; doubled each time, with jitter.
             sleep: waits between attempts.
@@ -148,7 +152,9 @@ class ScoreClient:
                 raise UnknownScore("this customer has no score")
             return found[customer_id]
         params = {"snapshot_date": snapshot_date.isoformat()} if snapshot_date else None
-        return _score(self._ask("GET", f"/v1/scores/{quoted}", params=params))
+        answer = self._ask("GET", f"/v1/scores/{quoted}", params=params)
+        with _of_known_shape():
+            return _score(answer)
 
     def score_or_none(self, customer_id: str, snapshot_date: dt.date | None = None) -> Score | None:
         """One customer's score, None where there is none for whatever reason: a page goes on without.
@@ -176,9 +182,11 @@ class ScoreClient:
             body: dict[str, Any] = {"customer_ids": batch}
             if snapshot_date:
                 body["snapshot_date"] = snapshot_date.isoformat()
-            answer = self._ask("POST", "/v1/scores:batchGet", json=body)
-            found |= {each["customer_id"]: _score(each) for each in answer["scores"]}
-            missing += answer["missing"]
+            content = json.dumps(body)  # in ASCII: an id may hold what is no text, which the service refuses
+            answer = self._ask("POST", "/v1/scores:batchGet", content=content, headers=JSON)
+            with _of_known_shape():
+                found |= {each["customer_id"]: _score(each) for each in answer["scores"]}
+                missing += answer["missing"]
         return Scores(found, tuple(missing))
 
     def at_risk(self, snapshot_date: dt.date | None = None, page: int = 500) -> Iterator[Score]:
@@ -192,10 +200,12 @@ class ScoreClient:
             params["snapshot_date"] = snapshot_date.isoformat()
         while True:
             answer = self._ask("GET", "/v1/customers/at-risk", params=params)
-            yield from map(_score, answer["scores"])
-            if answer["next"] is None:
+            with _of_known_shape():
+                scores, after = [_score(each) for each in answer["scores"]], answer["next"]
+            yield from scores
+            if after is None:
                 return
-            params["after"] = answer["next"]
+            params["after"] = after
 
     def snapshots(self) -> Sequence[Snapshot]:
         """Every day that has scores, the newest first.
@@ -203,16 +213,18 @@ class ScoreClient:
         Raises:
             Unavailable, Refused: nothing could be read.
         """
-        return [
-            Snapshot(
-                dt.date.fromisoformat(each["snapshot_date"]),
-                each["score_version"],
-                each["rows"],
-                each["model_version"],
-                dt.datetime.fromisoformat(each["published_at"]),
-            )
-            for each in self._ask("GET", "/v1/snapshots")["snapshots"]
-        ]
+        answer = self._ask("GET", "/v1/snapshots")
+        with _of_known_shape():
+            return [
+                Snapshot(
+                    dt.date.fromisoformat(each["snapshot_date"]),
+                    each["score_version"],
+                    each["rows"],
+                    each["model_version"],
+                    dt.datetime.fromisoformat(each["published_at"]),
+                )
+                for each in answer["snapshots"]
+            ]
 
     def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
         """An answer, after as many attempts as it takes and may take; every question only reads."""
@@ -220,7 +232,7 @@ class ScoreClient:
             last = attempt == self._retries
             try:
                 response = self._http.request(method, path, **given)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if last:
                     raise Unavailable(f"the score service cannot be reached: {type(error).__name__}") from error
                 self._pause(attempt)
@@ -245,11 +257,24 @@ def _read(response: httpx.Response) -> dict[str, Any]:
     if response.is_success:
         return body
     sentence = f"{body.get('detail') or 'the score service refused'} (status {response.status_code})"
-    if response.status_code == httpx.codes.NOT_FOUND:
+    if response.status_code == httpx.codes.NOT_FOUND and str(body.get("type")).endswith(UNKNOWN):
         raise UnknownScore(sentence, body)
     if response.status_code in RETRIED:
         raise Unavailable(sentence, body)
     raise Refused(sentence, body)
+
+
+@contextmanager
+def _of_known_shape() -> Iterator[None]:
+    """Take an answer apart.
+
+    Raises:
+        Unavailable: it is none of the service's, as a proxy may give one.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable("the score service gave an answer of another shape") from error
 
 
 def _score(row: dict[str, Any]) -> Score:

@@ -41,7 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > CONNECTIONS_LIMIT:
             self._refuse(503, "too-many-connections", f"more than {CONNECTIONS_LIMIT:,} connections are open")
         else:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+            self._begin_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what waited for it."""
@@ -53,8 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._in_head:
-            if self._deadline is None:  # a further request of the same connection begins
-                self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+            self._begin_deadline()  # a further request of the same connection begins
             end = (self._tail + data).find(END_OF_HEAD)
             self._head_bytes += len(data) if end < 0 else max(0, end - len(self._tail))
             self._tail = (self._tail + data)[-len(END_OF_HEAD) + 1 :]
@@ -77,6 +76,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head, self._head_bytes, self._tail = True, 0, b""
 
+    def on_response_complete(self) -> None:
+        """What has arrived of the next head by now has its time from here."""
+        super().on_response_complete()
+        if self._in_head and self._head_bytes:
+            self._begin_deadline()
+
     def send_400_response(self, msg: str) -> None:
         """What uvicorn says of a request that it cannot parse."""
         del msg
@@ -85,6 +90,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._deadline = None
         self._refuse(408, "too-slow", f"the head of a request did not arrive within {HEAD_SECONDS:g} seconds")
+
+    def _begin_deadline(self) -> None:
+        """Give a head its time, once nothing before it is still being answered: a refusal would go in between."""
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self._deadline is None and not is_answering and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:

@@ -63,8 +63,6 @@ def main() -> None:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, ChurnError):
         return str(error) + (describe_emptiness() if isinstance(error, NOTHING_THERE) else "")
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what had been published stays"
     first_line = str(error).splitlines()[0] if str(error) else "no message"
     if not isinstance(error, OSError):
         return (

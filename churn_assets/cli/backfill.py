@@ -43,11 +43,14 @@ def backfill(
     train = not launcher.chain.registry.has_champion()
     _print_plan(plan, at_once, train=train)
     finished: list[FinishedDay] = []
+    workers = Workers(settings, current_user(), at_once)
     try:
         if plan.to_do:
-            with Workers(settings, current_user(), at_once) as workers:
+            with workers:
                 _run_days(workers, plan, finished, train=train)
     except KeyboardInterrupt as error:
+        seen = {each.day for each in finished}
+        finished += [each for each in workers.ended_unseen() if each.day not in seen]
         done = sum(each.night is not None for each in finished)
         raise RunError(f"interrupted; {done} days are done, and the same command again does the rest") from error
     finally:

@@ -87,6 +87,7 @@ class Workers:
     def __init__(self, settings: Settings, actor: str, jobs: int) -> None:
         self.jobs = jobs
         self._settings = settings
+        self._running: dict[Future[tuple[Night, tuple[str, ...]]], dt.date] = {}
         self._other_processes = set(multiprocessing.active_children())
         spawn = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(jobs, spawn, initializer=_start_worker, initargs=(settings, actor))
@@ -113,6 +114,13 @@ class Workers:
         except Exception:  # whatever keeps Dagster from answering, the next run ends them, and the days' error counts
             logger.debug("the runs of killed workers could not be ended:", exc_info=True)
 
+    def ended_unseen(self) -> list[FinishedDay]:
+        """The days that ended after an interrupt, and that `run` could no longer give, perhaps but for the last."""
+        done = [future for future in self._running if future.done() and not future.cancelled()]
+        return [
+            _finished(self._running[each], each) for each in done if not isinstance(each.exception(), BrokenProcessPool)
+        ]
+
     def first_champion(self, as_of: dt.date) -> str:
         """Train a first model, as `run` does; its version.
 
@@ -133,7 +141,7 @@ class Workers:
             RunError: a worker was killed: the days that were under way are lost, and no others.
         """
         queue = deque(days)
-        running: dict[Future[tuple[Night, tuple[str, ...]]], dt.date] = {}
+        running = self._running
         failures_in_a_row = 0
         while True:
             while queue and len(running) < self.jobs and failures_in_a_row < FAILURES_IN_A_ROW:
@@ -144,11 +152,12 @@ class Workers:
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             lost = [running[future] for future in ended if isinstance(future.exception(), BrokenProcessPool)]
             for future in ended:
-                day = running.pop(future)
+                day = running[future]
                 if day not in lost:
                     finished = _finished(day, future)
                     failures_in_a_row = 0 if finished.night else failures_in_a_row + 1
                     yield finished
+                del running[future]
             if lost:
                 days_lost = ", ".join(map(str, sorted({*lost, *running.values()})))
                 raise RunError(
@@ -202,7 +211,11 @@ class _Worker(logging.Handler):
 
 
 def _start_worker(settings: Settings, actor: str) -> None:
-    """Set a worker's process up: Ctrl-C is its parent's business, except within a run, where Dagster hears it."""
+    """Set a worker's process up: Ctrl-C is its parent's business.
+
+    A session of its own keeps a terminal's interrupt from it also within a run, where Dagster listens for one.
+    """
+    os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _Worker.current = _Worker(settings, actor)

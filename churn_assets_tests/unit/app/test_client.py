@@ -3,7 +3,7 @@
 import datetime as dt
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -186,3 +186,63 @@ def test_a_slow_service_is_not_waited_for() -> None:
             nothing = client.score_or_none("c1")
 
     assert nothing is None
+
+
+def test_a_wrong_address_is_no_unknown_customer(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the service knows no such address the client is told, and a page's log too: it would be silent for ever."""
+    with ScoreClient(f"{url}/elsewhere", KEY, timeout=20) as client:
+        with pytest.raises(Refused, match="there is nothing here"):
+            client.score("c1")
+        with caplog.at_level(logging.WARNING):
+            nothing = client.score_or_none("c1")
+
+    assert nothing is None
+    assert "there is nothing here" in caplog.text
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"scores": 1}', b'{"scores": [{}], "missing": []}', b'{"snapshots": [[]]}'])
+def test_an_answer_of_another_shape_is_an_outage(body: bytes) -> None:
+    """What a proxy says in JSON of its own is no score, and no fault of the page that asked."""
+
+    async def proxy(scope: Any, receive: Any, send: Any) -> None:
+        del receive
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
+    with served(proxy) as address, ScoreClient(address, timeout=20) as client:
+        questions: list[Callable[[], object]] = [
+            lambda: client.score("c1"),
+            lambda: client.scores(["c1"]),
+            lambda: list(client.at_risk()),
+            client.snapshots,
+        ]
+        for ask in questions:
+            with pytest.raises(Unavailable, match="of another shape"):
+                ask()
+        assert client.score_or_none("c1") is None
+
+
+def test_an_answer_that_cannot_be_unpacked_is_an_outage() -> None:
+    """Bytes that are not compressed as they say are unavailable after every retry, and none for a page."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        del receive
+        if scope["type"] == "http":
+            headers = [(b"content-encoding", b"gzip")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"no gzip"})
+
+    with served(broken) as address, ScoreClient(address, timeout=20, sleep=lambda _: None) as client:
+        with pytest.raises(Unavailable, match="DecodingError"):
+            client.score("c1")
+        assert client.score_or_none("c1") is None
+
+
+@pytest.mark.parametrize("customer", ["\ud800" * 900, "x" * 3000 + "\udfff"])
+def test_a_long_id_that_is_no_text_is_refused(client: ScoreClient, customer: str) -> None:
+    """It goes into a body, and what is no text there is a wrong request as in a path."""
+    with pytest.raises(Refused):
+        client.score(customer)
+
+    assert client.score_or_none(customer) is None

@@ -1,5 +1,6 @@
 """What no client can do to the service: long, slow or broken heads are refused before anything else sees them."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -117,6 +119,33 @@ def test_a_head_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.
 
     assert [status for status, _ in answers] == [b"HTTP/1.1 408 Request Timeout"] * 2
     assert {body["type"] for _, body in answers} == {"urn:churn-assets:problem:too-slow"}
+
+
+def test_a_head_waits_for_the_answer_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a further request on the same connection has its time once the one before was answered, whole."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        del receive
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+            await asyncio.sleep(0.5)
+            await send({"type": "http.response.body", "body": b"done"})
+
+    half = b"GET /healthz HTTP/1.1\r\nHost: a\r\n"
+    with served(slow) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+            connection.sendall(half + b"\r\n")
+            time.sleep(0.2)
+            connection.sendall(half)
+            received = b""
+            while block := _received(connection):
+                received += block
+
+    first, _, second = received.partition(b"done")
+    assert first.startswith(b"HTTP/1.1 200 OK")
+    assert second.startswith(b"HTTP/1.1 408 Request Timeout")
 
 
 def test_connections_beyond_the_bound_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
