@@ -40,10 +40,10 @@ browser-test: setup  ## the page in a real browser (Debian's Chromium, installed
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 	$(BIN)/pytest -m browser -n 1
 
-bench: setup  ## the scoring step at a million and ten million customers, and a whole night, beside their rivals
+bench: setup  ## the scoring step at a million and ten million customers, and a whole night beside scripts and projects that rival it
 	$(BIN)/python benchmarks/scoring.py build/bench-1m --customers 1000000
 	$(BIN)/python benchmarks/scoring.py build/bench-10m --customers 10000000
-	$(BIN)/python benchmarks/night.py build/bench-10m --customers 10000000
+	$(BIN)/python benchmarks/same_work.py build/bench-10m --customers 10000000
 
 image-test: setup  ## build the Dockerfile without a container engine, and run the nightly chain inside it
 	./.ci/image-test
