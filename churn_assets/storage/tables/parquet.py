@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ __all__ = [
     "find_rows",
     "open_part",
     "read_batches",
+    "read_key",
     "write_part",
     "write_parts",
 ]
@@ -137,6 +138,43 @@ def read_batches(
                 yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
             if seen != file.metadata.num_rows:
                 raise damaged(path, f"its footer tells of {file.metadata.num_rows} rows and it holds {seen}")
+
+
+class KeySpan(NamedTuple):
+    """How many rows a file holds, and the first and last of its ids as bytes; None where ids are no text."""
+
+    path: Path
+    rows: int
+    first: bytes | None
+    last: bytes | None
+
+
+def read_key(path: Path, key: str) -> KeySpan:
+    """Read the ids of a file, and hold them against its footer.
+
+    Raises:
+        DamagedVersion: the footer tells of other rows, or of other bounds of the ids than a row group begins and ends
+            with; or a row group begins before the one above it ends.
+    """
+    rows, first, last = 0, None, None
+    with open_part(path) as file:
+        column = file.schema_arrow.get_field_index(key)
+        is_text = pa.types.is_string(file.schema_arrow.field(column).type)
+        for number in range(file.num_row_groups):
+            ids = file.read_row_group(number, [key], use_threads=False).column(key)
+            rows += len(ids)
+            if not (is_text and len(ids)) or ids.null_count:  # a row without an id lies anywhere
+                continue
+            begins, ends = (ids[at].as_py().encode() for at in (0, -1))
+            told = file.metadata.row_group(number).column(column).statistics
+            if told is not None and told.has_min_max and (told.min.encode(), told.max.encode()) != (begins, ends):
+                raise damaged(path, f"row group {number} holds ids from {begins!r} to {ends!r}, its footer says other")
+            if last is not None and begins < last:
+                raise damaged(path, f"row group {number} begins with id {begins!r}, below {last!r} before it")
+            first, last = begins if first is None else first, ends
+        if rows != file.metadata.num_rows:
+            raise damaged(path, f"its footer tells of {file.metadata.num_rows} rows and it holds {rows}")
+    return KeySpan(path, rows, first, last)
 
 
 def end_ids(path: Path, key: str) -> pa.Array:
@@ -247,10 +285,10 @@ def _options(schema: pa.Schema, key: str, head: pa.Table | None) -> dict[str, ob
     for field in schema:
         if field.name == key and pa.types.is_string(field.type):
             encoding[field.name] = "DELTA_BYTE_ARRAY"
-        elif pa.types.is_string(field.type) or (field.name != key and _repeats(field, head)):
-            dictionary.append(field.name)
-        elif pa.types.is_integer(field.type):
+        elif pa.types.is_integer(field.type):  # packed they are as small as in a dictionary, and sooner
             encoding[field.name] = "DELTA_BINARY_PACKED"
+        elif pa.types.is_string(field.type) or (pa.types.is_floating(field.type) and _repeats(field.name, head)):
+            dictionary.append(field.name)
         elif pa.types.is_floating(field.type):
             encoding[field.name] = "BYTE_STREAM_SPLIT"
     return {
@@ -263,10 +301,6 @@ def _options(schema: pa.Schema, key: str, head: pa.Table | None) -> dict[str, ob
     }
 
 
-def _repeats(field: pa.Field, head: pa.Table | None) -> bool:
-    """Whether a column of numbers or times has few values for its rows."""
-    if head is None or not (
-        pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_temporal(field.type)
-    ):
-        return False
-    return bool(len(head.column(field.name).unique()) <= FEW * head.num_rows)
+def _repeats(name: str, head: pa.Table | None) -> bool:
+    """Whether a column has few values for its rows."""
+    return head is not None and bool(len(head.column(name).unique()) <= FEW * head.num_rows)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.storage.layout import part_name
-from churn_assets.storage.tables.parquet import count_rows, damaged, digest_files, open_part, read_batches
+from churn_assets.storage.tables.parquet import count_rows, damaged, digest_files, open_part, read_batches, read_key
 
 __all__ = ["PartitionVersion", "Published", "Staged", "parts_of"]
 
@@ -81,12 +81,17 @@ class Staged:
     schema: pa.Schema
 
     def rows_by(self, key: str) -> int:
-        """How many rows can be read back, by the ids in the files; the other columns are read by what follows."""
+        """How many rows can be read back, by the ids in the files; the other columns are read by what follows.
 
-        def count(path: Path) -> int:
-            return sum(batch.num_rows for batch in read_batches([path], [key]))
-
-        return sum(ordered_map(count, parts_of(self.folder)))
+        Raises:
+            DamagedVersion: a page is not what its checksum says, or the ids are not where the footers say.
+        """
+        rows, last = 0, None
+        for span in ordered_map(lambda path: read_key(path, key), parts_of(self.folder)):
+            if span.first is not None and last is not None and span.first < last:
+                raise damaged(span.path, f"its ids begin with {span.first!r}, below {last!r} of the part before it")
+            rows, last = rows + span.rows, last if span.last is None else span.last
+        return rows
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.core.errors import AuditFailed
+from churn_assets.core.errors import AuditFailed, DamagedVersion
 from churn_assets.core.table_schemas import FAULT_TYPE, SCORES
 from churn_assets.storage.tables import parquet
-from churn_assets.storage.tables.parquet import count_rows, digest_files, end_ids, find_rows, read_batches, write_parts
+from churn_assets.storage.tables.parquet import (
+    count_rows,
+    digest_files,
+    end_ids,
+    find_rows,
+    read_batches,
+    read_key,
+    write_parts,
+)
 from churn_assets.storage.tables.versions import PartitionVersion
 from churn_assets_tests.storage_factories import DAY, KEY, score_rows
 
@@ -136,24 +144,24 @@ def test_each_kind_of_column_has_its_encoding(many_rows: list[Path]) -> None:
     assert not columns["churn_probability"].has_dictionary_page
 
 
-@pytest.mark.parametrize("kind", [pa.float64(), pa.int64(), pa.int8(), pa.timestamp("us", "UTC")], ids=str)
-def test_values_that_repeat_are_kept_once(tmp_path: Path, kind: pa.DataType) -> None:
-    """A part's first rows decide by column whether its values stand in a dictionary; the rows after them do not."""
+def test_numbers_that_repeat_are_kept_once(tmp_path: Path) -> None:
+    """A part's first rows decide by column whether its doubles stand in a dictionary; the rows after them do not."""
     rows = 5000
-    few = pa.array([at % 100 for at in range(rows)], pa.int64()).cast(kind)
-    many = pa.array([at % 128 if pa.types.is_int8(kind) else at for at in range(rows)], pa.int64()).cast(kind)
+    few = pa.array([at % 100 / 4 for at in range(rows)])
+    many = pa.array([at / 4 for at in range(rows)])
     later = pa.concat_arrays([few[:4096], many[4096:]])
     table = pa.table({KEY: [f"c{at:05d}" for at in range(rows)], "few": few, "many": many, "later": later})
 
-    columns = columns_of(write_parts(tmp_path, table.schema, KEY, [table])[0])
+    [path] = write_parts(tmp_path, table.schema, KEY, [table])
 
-    told = {name: columns[name].has_dictionary_page for name in ("few", "many", "later")}
-    assert told == {"few": True, "many": pa.types.is_int8(kind), "later": True}
+    told = {name: columns_of(path)[name].has_dictionary_page for name in ("few", "many", "later")}
+    assert told == {"few": True, "many": False, "later": True}
+    assert pa.concat_tables(read_batches([path])).equals(table)
 
 
 def test_an_id_that_repeats_is_front_coded(tmp_path: Path) -> None:
     """The key has its own encoding, whatever stands in it: quarantined rows may share one."""
-    table = pa.table({KEY: ["c1"] * 50, "number": [1] * 50})
+    table = pa.table({KEY: ["c1"] * 50, "number": [1.0] * 50})
 
     columns = columns_of(write_parts(tmp_path, table.schema, KEY, [table])[0])
 
@@ -404,3 +412,41 @@ def test_a_text_that_no_number_is_written_as_finds_no_row(tmp_path: Path, text: 
     found = find_rows([path], "id", text)
 
     assert found == []
+
+
+def test_ids_are_read_back_with_their_span(many_rows: list[Path]) -> None:
+    """Of each file its rows, and its first and last id, which its footer tells too."""
+    spans = [read_key(path, KEY) for path in many_rows]
+
+    assert [(span.rows, span.first, span.last) for span in spans] == [
+        (PART_ROWS, b"c0000000", f"c{PART_ROWS - 1:07d}".encode()),
+        (MANY_ROWS - PART_ROWS, f"c{PART_ROWS:07d}".encode(), f"c{MANY_ROWS - 1:07d}".encode()),
+    ]
+
+
+@pytest.mark.parametrize(
+    "ids", [[], ["", "a", "a", "ü", "\U0001f600"], ["b", None, "a"], ["x" * 5000, "y"], [3, 20, 100]]
+)
+def test_any_ids_in_their_order_are_read_back(tmp_path: Path, ids: list[object]) -> None:
+    """No rows, equal ids, raw rows without one, ids longer than a footer tells, and numbers, whose order is that of their text."""
+    kind = pa.int64() if ids and isinstance(ids[0], int) else pa.string()
+    rows = pa.table({KEY: pa.array(ids, kind)})
+    [path] = write_parts(tmp_path, rows.schema, KEY, [rows])
+
+    assert read_key(path, KEY).rows == len(ids)
+
+
+def test_ids_that_are_not_in_order_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row group that begins below the one before it, or whose ends are not those of its footer, is damage."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    back = pa.table({KEY: ["c", "d", "a", "b"]})
+    mixed = pa.table({KEY: ["b", "a", "c", "d"]})
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+    [falling] = write_parts(tmp_path / "1", back.schema, KEY, [back])
+    [unsorted] = write_parts(tmp_path / "2", mixed.schema, KEY, [mixed])
+
+    with pytest.raises(DamagedVersion, match="row group 1 begins with id b'a', below b'd' before it"):
+        read_key(falling, KEY)
+    with pytest.raises(DamagedVersion, match="row group 0 holds ids from b'b' to b'a', its footer says other"):
+        read_key(unsorted, KEY)

@@ -119,6 +119,21 @@ def test_what_is_staged_is_read_back_and_seen_by_nobody(table: Table) -> None:
     assert models_seen(table) == {"before"}
 
 
+def test_parts_that_are_not_in_order_are_not_read_back(table: Table) -> None:
+    """Each part comes after the one before it: two that were given each other's names are refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+        patch.setattr(parquet, "PART_ROWS", 2)
+        staged = stage(table, score_rows(4))
+    parts = [staged.folder / f"part-{number}.parquet" for number in range(2)]
+    parts[0].rename(staged.folder / "aside")
+    parts[1].rename(parts[0])
+    (staged.folder / "aside").rename(parts[1])
+
+    with pytest.raises(DamagedVersion, match="its ids begin with b'c0000000', below b'c0000003' of the part before"):
+        staged.rows_by(KEY)
+
+
 def test_discarding_leaves_nothing(table: Table) -> None:
     """What failed its audit is gone from disk, and the table is as it was."""
     publish(table, score_rows(5))
