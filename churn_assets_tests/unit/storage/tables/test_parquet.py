@@ -428,7 +428,7 @@ def test_ids_are_read_back_with_their_span(many_rows: list[Path]) -> None:
     "ids", [[], ["", "a", "a", "ü", "\U0001f600"], ["b", None, "a"], ["x" * 5000, "y"], [3, 20, 100]]
 )
 def test_any_ids_in_their_order_are_read_back(tmp_path: Path, ids: list[object]) -> None:
-    """No rows, equal ids, raw rows without one, ids longer than a footer tells, and numbers, whose order is that of their text."""
+    """No rows, equal ids, a raw row without one, ids longer than a footer tells, numbers in the order of their text."""
     kind = pa.int64() if ids and isinstance(ids[0], int) else pa.string()
     rows = pa.table({KEY: pa.array(ids, kind)})
     [path] = write_parts(tmp_path, rows.schema, KEY, [rows])
