@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _told(name: str, one: Run) -> str:
-    return f"{name} {one.seconds:6.1f} s {one.peak:6.0f} MiB"
+    return f"{name} {one.cpu:6.1f} processor s {one.seconds:6.1f} s {one.peak:6.0f} MiB"
 
 
 if __name__ == "__main__":

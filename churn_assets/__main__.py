@@ -12,7 +12,7 @@ import sys
 
 __all__ = ["run"]
 
-_exit_code = 0
+_exit_code = 1  # a command that cannot even be loaded has not gone well
 
 
 def run() -> None:
@@ -23,7 +23,6 @@ def run() -> None:
     from churn_assets.cli import main  # noqa: PLC0415  # after what stands above it
 
     gc.enable()
-    _exit_code = 1
     try:
         main()
         _exit_code = 0
@@ -37,7 +36,8 @@ def _end() -> None:
     logging.shutdown()
     try:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:  # a shell may have closed it
+                stream.flush()
     except OSError:
         return  # nobody reads any more: the interpreter has its own way to say so
     os._exit(_exit_code)

@@ -122,7 +122,7 @@ def tonight(tmp_path: Path) -> tuple[Installation, dt.date]:
     assert "poll_interval_seconds: 30" in text
     # Dagster gives a run three minutes to start before it looks after it
     (installation.root / "dagster.yaml").write_text(
-        text.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2, start_timeout_seconds: 5")
+        text.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2, start_timeout_seconds: 25")
     )
     installation = installation.having(DAGSTER_HOME=str(installation.root))
     for words in (

@@ -41,6 +41,16 @@ def test_an_exit_code_is_kept(body: str, code: int) -> None:
     assert ended(body).returncode == code
 
 
+def test_a_command_that_cannot_be_loaded_has_failed() -> None:
+    """A broken installation ends with a traceback and 1: a scheduler must not take such a night for a good one."""
+    code = "import sys; sys.modules['typer'] = None\nfrom churn_assets.__main__ import run\nrun()"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 1
+    assert "ModuleNotFoundError" in done.stderr
+
+
 def test_output_in_a_pipe_is_whole() -> None:
     """What was printed without a flush reaches who reads, to the last line."""
     done = ended("print('x' * 1_000_000); print('last', end='')")
