@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -128,7 +129,9 @@ class Workers:
             RunError: there is none, or the worker was killed.
         """
         try:
-            return self._pool.submit(_train_first, as_of).result()
+            with _beginning_deaf():
+                future = self._pool.submit(_train_first, as_of)
+            return future.result()
         except BrokenProcessPool as error:
             raise RunError(f"{KILLED} while it trained the first model as of {as_of}; start it again") from error
 
@@ -146,7 +149,8 @@ class Workers:
         while True:
             while queue and len(running) < self.jobs and failures_in_a_row < FAILURES_IN_A_ROW:
                 day = queue.popleft()
-                running[self._pool.submit(_run_day, day)] = day
+                with _beginning_deaf():
+                    running[self._pool.submit(_run_day, day)] = day
             if not running:
                 return
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -164,6 +168,19 @@ class Workers:
                     f"{KILLED} while {days_lost} were under way; every other day stands: start the same backfill again "
                     "for what is missing, with fewer --jobs if it was the memory"
                 )
+
+
+@contextmanager
+def _beginning_deaf() -> Iterator[None]:
+    """Keep Ctrl-C from processes that begin herein, which load for seconds before `_start_worker` sets them up.
+
+    They inherit what is blocked. This process hears what came meanwhile when it is over.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _finished(day: dt.date, future: "Future[tuple[Night, tuple[str, ...]]]") -> FinishedDay:
@@ -216,7 +233,8 @@ def _start_worker(settings: Settings, actor: str) -> None:
     A session of its own keeps a terminal's interrupt from it also within a run, where Dagster listens for one.
     """
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # forgets what came while it was blocked
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _Worker.current = _Worker(settings, actor)
     logging.getLogger("churn_assets").addHandler(_Worker.current)

@@ -1,6 +1,7 @@
 """Many days by one command, several at once; whatever ends it, the next start does what is missing."""
 
 import datetime as dt
+import json
 import os
 import shutil
 import signal
@@ -76,26 +77,35 @@ def test_a_backfill_begins_with_a_first_model(installed: Installation, tmp_path:
     assert fresh.score_bytes(day) == installed.score_bytes(day)
 
 
-@contextmanager
-def under_way(installation: Installation, words: list[str]) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A backfill of two days at once as its user starts it, and its workers; one day is done by then."""
-    program = Path(sys.executable).with_name("churn-assets")
-    with subprocess.Popen(
-        [str(program), *words, "--jobs", "2"],
+def begun(installation: Installation, words: list[str]) -> subprocess.Popen[str]:
+    """A backfill of two days at once as its user starts it."""
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("churn-assets")), *words, "--jobs", "2"],
         cwd=installation.root,
         env=installation.variables(),
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if "--json" in words else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # as a shell gives it one, whose processes a terminal interrupts together
-    ) as process:
+    )
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """Its workers, from their first moment on."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+@contextmanager
+def under_way(installation: Installation, words: list[str]) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A backfill of two days at once, and its workers; one day is done by then."""
+    with begun(installation, words) as process:
         assert process.stderr is not None
         told = ""
         while " customers scored in " not in told:
             told = process.stderr.readline()
             assert told, "it ended before it had scored a day"
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        workers = [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+        workers = workers_of(process)
         assert len(workers) == 2
         yield process, workers
     until = time.monotonic() + PATIENCE
@@ -143,6 +153,35 @@ def test_an_ended_backfill_leaves_no_worker_behind(installation: Installation, e
     assert (f"error: interrupted; {len(scored)} days are done" in told) == (end is signal.SIGINT)
     assert "Traceback" not in told
     assert (2 if end is signal.SIGINT else 1) <= len(scored) < len(days)
+
+
+def started_runs(installation: Installation) -> int:
+    """How many runs of Dagster are at work."""
+    with installation.dagster() as instance:
+        return instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+
+
+@pytest.mark.parametrize("at_work", [False, True], ids=["loading", "at work"])
+def test_days_under_way_end_after_an_interrupt(installation: Installation, *, at_work: bool) -> None:
+    """Both are published and reported, also where their workers have only just begun to load; the rest is not done."""
+    days, words = range_of(NIGHTS[-1] + ONE_DAY, 5)
+
+    with begun(installation, [*words, "--json"]) as process:
+        until = time.monotonic() + PATIENCE
+        while len(workers_of(process)) < 2 or (at_work and started_runs(installation) < 2):
+            assert time.monotonic() < until, "no two days are under way"
+            time.sleep(0.01)
+        time.sleep(0.2)  # so that the second worker's day is known to who started it
+        os.killpg(process.pid, signal.SIGINT)
+        printed, told = process.communicate(timeout=PATIENCE)
+
+    scored = [str(day) for day in days if installation.current("churn_scores", day)]
+    report = json.loads(printed)
+    assert "Traceback" not in told
+    assert process.returncode == 1, told
+    assert scored[:2] == [str(day) for day in days[:2]]
+    assert [night["snapshot_date"] for night in report["nights"]] == scored
+    assert report["not_done"] == [str(day) for day in days if str(day) not in scored]
 
 
 def test_one_partition_is_one_run() -> None:
