@@ -12,6 +12,7 @@ import sys
 
 __all__ = ["run"]
 
+INTERRUPTED = 130  # as a shell says it of Ctrl-C
 _exit_code = 1  # a command that cannot even be loaded has not gone well
 
 
@@ -19,13 +20,16 @@ def run() -> None:
     """Run the command line of this process, and end it."""
     global _exit_code  # noqa: PLW0603  # what ends the process is called without arguments
     atexit.register(_end)  # before any library registers its own: it is called after theirs
-    gc.disable()
-    from churn_assets.cli import main  # noqa: PLC0415  # after what stands above it
-
-    gc.enable()
     try:
+        gc.disable()
+        from churn_assets.cli import main  # noqa: PLC0415  # after what stands above it
+
+        gc.enable()
         main()
         _exit_code = 0
+    except KeyboardInterrupt:  # while it was loaded: of a command under way Typer makes the same
+        _exit_code = INTERRUPTED
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
         _exit_code = end.code if isinstance(end.code, int) else int(end.code is not None)
         raise

@@ -52,7 +52,7 @@ def main() -> None:
     """Run the command line; every failure is one sentence and an exit code: 2 nothing started, 1 it failed."""
     try:
         app()
-    except SystemExit:
+    except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # whatever it is, a panic of a library written in Rust too: one sentence
         logger.debug("the traceback of the failure:", exc_info=True)

@@ -34,6 +34,7 @@ def ended(body: str) -> subprocess.CompletedProcess[str]:
         ("sys.exit(2)", 2),
         ("sys.exit('a sentence')", 1),
         ("raise ValueError", 1),
+        ("raise KeyboardInterrupt", 130),
     ],
 )
 def test_an_exit_code_is_kept(body: str, code: int) -> None:
@@ -49,6 +50,26 @@ def test_a_command_that_cannot_be_loaded_has_failed() -> None:
 
     assert done.returncode == 1
     assert "ModuleNotFoundError" in done.stderr
+
+
+def test_an_interrupt_while_it_loads_is_silent() -> None:
+    """Ctrl-C before a command has begun ends it as later on: with 130, and without a traceback."""
+    code = """
+import sys
+from churn_assets.__main__ import run
+
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+run()
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_output_in_a_pipe_is_whole() -> None:
