@@ -9,6 +9,7 @@ nothing in between (`night_floor.py`). Everything runs in turn; processor second
 """
 
 import argparse
+import datetime as dt
 import statistics
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def main() -> None:
             _tell(name, theirs)
             ratios[name].append((theirs.cpu / ours.cpu, theirs.seconds / ours.seconds, theirs.peak / ours.peak))
     for name in ("rival_pandas", "rival_polars"):
-        _compare(given.work, name, str(day))
+        _compare(given.work, name, day)
     for name, pairs in ratios.items():
         cpu, seconds, peak = (statistics.median(each) for each in zip(*pairs, strict=True))
         print(f"{name}: {cpu:.2f} of the night's processor seconds, {seconds:.2f} of its time, {peak:.1f} of its peak")
@@ -55,9 +56,9 @@ def _tell(name: str, one: Run) -> None:
     print(f"{name:14} {one.cpu:6.1f} processor s {one.seconds:6.1f} s {one.peak:6.0f} MiB", flush=True)
 
 
-def _compare(work: Path, name: str, day: str) -> None:
+def _compare(work: Path, name: str, day: dt.date) -> None:
     """Stop where a rival's scores are not ours."""
-    version = Table(Layout(work).table("churn_scores")).version(pl.Series([day]).str.to_date()[0])
+    version = Table(Layout(work).table("churn_scores")).version(day)
     ours = pl.concat(pl.read_parquet(path, columns=list(COMPARED)) for path in version.files)
     theirs = pl.read_parquet(work / name / "churn_scores" / f"{day}.parquet", columns=list(COMPARED))
     told = theirs.with_columns(pl.col("risk_tier", "action").cast(pl.String)).sort("customer_id")

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 import churn_assets
+from churn_assets.core.days import PLACEHOLDER
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import AppOptions, AuditBounds, Decisions, GateBounds, Recipe, Validation
 
@@ -27,7 +28,6 @@ __all__ = [
 ]
 
 PREFIX = "CHURN_"
-PLACEHOLDER = "{snapshot_date}"
 CRON_FIELDS = 5
 MAX_BYTES = 2**20  # of a configuration file; the shipped one takes a few thousand
 MAX_DEPTH = 20  # the deepest setting lies six levels down

@@ -56,12 +56,13 @@ def open_launcher(settings: "Settings") -> "Launcher":
     """The chain through Dagster; loads everything heavy."""
     with output.progress("loading"):
         gc.disable()  # what is loaded now lives to the end: nobody need look through it for garbage, now or later
-        from churn_assets.launch.launcher import Launcher
+        try:
+            from churn_assets.launch.launcher import Launcher
 
-        launcher = Launcher(settings, current_user())
-        gc.freeze()
-        gc.enable()
-    return launcher
+            return Launcher(settings, current_user())
+        finally:
+            gc.freeze()
+            gc.enable()
 
 
 def open_registry(settings: "Settings") -> "Registry":

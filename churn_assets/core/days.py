@@ -1,9 +1,11 @@
-"""When a snapshot day ends: by the wall clock of the company's time zone, in validation and score service alike."""
+"""The snapshot day: when it ends, by the wall clock of the company's time zone, and how a path names it."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-__all__ = ["end_of_day"]
+__all__ = ["PLACEHOLDER", "end_of_day"]
+
+PLACEHOLDER = "{snapshot_date}"  # of a day in a template of paths
 
 
 def end_of_day(day: dt.date, timezone: str) -> dt.datetime:

@@ -116,7 +116,7 @@ class Workers:
             logger.debug("the runs of killed workers could not be ended:", exc_info=True)
 
     def ended_unseen(self) -> list[FinishedDay]:
-        """The days that ended after an interrupt, and that `run` could no longer give, perhaps but for the last."""
+        """The days that ended after an interrupt, when `run` was asked no more; the last it gave may be among them."""
         done = [future for future in self._running if future.done() and not future.cancelled()]
         return [
             _finished(self._running[each], each) for each in done if not isinstance(each.exception(), BrokenProcessPool)
@@ -129,7 +129,7 @@ class Workers:
             RunError: there is none, or the worker was killed.
         """
         try:
-            with _beginning_deaf():
+            with _interrupts_blocked():
                 future = self._pool.submit(_train_first, as_of)
             return future.result()
         except BrokenProcessPool as error:
@@ -149,7 +149,7 @@ class Workers:
         while True:
             while queue and len(running) < self.jobs and failures_in_a_row < FAILURES_IN_A_ROW:
                 day = queue.popleft()
-                with _beginning_deaf():
+                with _interrupts_blocked():
                     running[self._pool.submit(_run_day, day)] = day
             if not running:
                 return
@@ -171,10 +171,10 @@ class Workers:
 
 
 @contextmanager
-def _beginning_deaf() -> Iterator[None]:
-    """Keep Ctrl-C from processes that begin herein, which load for seconds before `_start_worker` sets them up.
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl-C from processes that begin herein: they load for seconds before `_start_worker` sets them up.
 
-    They inherit what is blocked. This process hears what came meanwhile when it is over.
+    They inherit what is blocked. This process gets what came meanwhile once it is over.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

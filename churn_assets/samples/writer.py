@@ -5,10 +5,11 @@ import tempfile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from churn_assets.core.days import PLACEHOLDER
 from churn_assets.core.errors import InputError
 from churn_assets.samples.simulation import simulate
 from churn_assets.settings import Settings
-from churn_assets.storage.source.files import PLACEHOLDER, FileSource
+from churn_assets.storage.source.files import FileSource
 
 __all__ = ["write_sample"]
 

@@ -182,10 +182,10 @@ class CurrentScores:
         return ScoreSnapshot(published, lookups.get(published.scores), ended, self.options.fresh_hours)
 
     def _no_scores(self) -> Refusal:
-        if self.last_error or not self.has_read:
-            detail = "the scores cannot be read; the log says why" if self.last_error else "the scores are being opened"
-            return Refusal(503, "no-scores", detail, headers=RETRY_SOON)
-        return Refusal(503, "no-scores", "no scores have been published yet", headers=RETRY_LATER)
+        if self.has_read and not self.last_error:
+            return Refusal(503, "no-scores", "no scores have been published yet", headers=RETRY_LATER)
+        detail = "the scores cannot be read; the log says why" if self.last_error else "the scores are being opened"
+        return Refusal(503, "no-scores", detail, headers=RETRY_SOON)
 
     def _log_swap(self, before: ScoreSnapshot | None, newest: ScoreSnapshot | None, seconds: float) -> None:
         self.swaps += before is not None

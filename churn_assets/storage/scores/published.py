@@ -86,10 +86,10 @@ class PublishedScores:
             UnknownVersion: it was never scored.
         """
         events = self.table.history(day)
-        current = self.table.current(day)
-        newest = max((at for at, event in enumerate(events) if event.version == current), default=None)
         if not events:
             raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
+        version = self.table.current(day)
+        current = next((event for event in reversed(events) if event.version == version), None)
         return [
             {
                 "score_version": event.version,
@@ -99,9 +99,9 @@ class PublishedScores:
                 "rows": event.rows,
                 "actor": event.commit.actor,
                 "reason": event.commit.reason,
-                "current": at == newest,
+                "current": event is current,
             }
-            for at, event in reversed(list(enumerate(events)))
+            for event in reversed(events)
         ]
 
     def export(self, day: dt.date | None, target: Path, *, raw: bool = False) -> int:

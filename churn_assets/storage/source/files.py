@@ -17,12 +17,12 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from churn_assets.core.arrow.batches import BATCH_ROWS
+from churn_assets.core.days import PLACEHOLDER
 from churn_assets.core.errors import SourceFault, SourceMissing
 from churn_assets.storage.source.quotes import QuoteCheckedStream, QuoteFault
 
 __all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 
-PLACEHOLDER = "{snapshot_date}"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCK_BYTES = 1 << 20
 UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, QuoteFault)
@@ -236,7 +236,8 @@ def _is_csv(path: Path) -> bool:
 def _fault(path: Path, error: Exception, rows: int = 0) -> SourceFault:
     """The sentence for a file that cannot be read, of which `rows` rows came."""
     where = f", below row {rows}" if rows else ""
-    return SourceFault(f"{path} cannot be read ({_reason(error)}{where}); export it again")
+    reason = str(error) if isinstance(error, QuoteFault) else _reason(error)
+    return SourceFault(f"{path} cannot be read ({reason}{where}); export it again")
 
 
 def _reason(error: Exception) -> str:
@@ -249,8 +250,8 @@ def _reason(error: Exception) -> str:
     for mark, reason in REASONS.items():
         if mark in message:
             return reason
-    if isinstance(error, QuoteFault | UnicodeDecodeError):
-        return message if isinstance(error, QuoteFault) else "its heading is not UTF-8"
+    if isinstance(error, UnicodeDecodeError):
+        return "its heading is not UTF-8"
     if isinstance(error, OSError) and error.errno and error.strerror:
         return os.strerror(error.errno)
     return "its content is damaged, or of another kind than its name says"
