@@ -15,7 +15,7 @@ __all__ = ["ARROWS_OWN", "CHURN_ASSETS", "Run", "machine", "run", "self_told"]
 
 CHURN_ASSETS = str(Path(sys.executable).parent / "churn-assets")
 ARROWS_OWN = {"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}  # what a rival gets, who has not loaded this package
-LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "numba", "dagster")
+LIBRARIES = ("numpy", "pandas", "polars", "pyarrow", "scikit-learn", "numba", "dagster")
 
 
 @dataclass(frozen=True)

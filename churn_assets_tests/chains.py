@@ -34,7 +34,7 @@ def chain_over(folder: Path, **changes: object) -> Chain:
         "source": FileSource("source/snapshot_date={snapshot_date}/*.parquet", folder),
         "layout": Layout(folder),
         "validation": Validation(),
-        "recipe": Recipe(window_days=14),
+        "recipe": Recipe(estimator="hist_gradient_boosting", window_days=14),
         "gates": GateBounds(),
         "decisions": Decisions(),
         "audit": AuditBounds(),

@@ -21,6 +21,9 @@ Estimator = Literal[
 ]
 
 
+Prior = Literal["none", "saerens", "seasonal", "auto"]
+
+
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,22 +64,41 @@ class Candidate(_Options):
     search: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
 
 
-class Recipe(_Options):
-    """How a model is made: estimator, its parameters, seed, window, bound, treatment of imbalance, calibration.
+COMPETING = (  # what `training.estimator: auto` tries; among equals the first one wins
+    Candidate(
+        estimator="hist_gradient_boosting",
+        parameters={"learning_rate": 0.05, "max_leaf_nodes": 4, "min_samples_leaf": 50, "max_iter": 200},
+    ),
+    Candidate(estimator="logistic_regression"),
+    Candidate(estimator="hist_gradient_boosting"),
+)
 
-    Where there are `candidates`, the best of them by `metric` takes the place of `estimator` and
-    `parameters`.
+
+class Recipe(_Options):
+    """How a model is made: estimator, its parameters, seed, window, bound, treatment of imbalance, calibration, prior.
+
+    Where `estimator` is `auto`, or there are `candidates`, the best of several by `metric` is taken. `parameters`
+    without an estimator are those of a hist_gradient_boosting. `prior` says how the level of the probabilities
+    follows the season.
     """
 
-    estimator: Estimator = "hist_gradient_boosting"
+    estimator: Estimator | Literal["auto"] = "auto"
     parameters: dict[str, Any] = Field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()
-    metric: Literal["roc_auc", "average_precision", "brier"] = "roc_auc"
+    metric: Literal["roc_auc", "average_precision", "brier"] = "brier"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 42
     window_days: Annotated[int, Field(ge=1)] = 365
     max_rows: Annotated[int, Field(ge=1)] | None = 2_000_000
     balance: Literal["none", "weights", "undersample"] = "none"
     calibration: Literal["none", "sigmoid", "isotonic"] = "none"
+    prior: Prior = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _estimator_of_parameters(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("parameters") and given.get("estimator", "auto") == "auto":
+            return given | {"estimator": "hist_gradient_boosting"}
+        return given
 
     @model_validator(mode="after")
     def _rules_do_not_compete(self) -> Self:
@@ -84,6 +106,11 @@ class Recipe(_Options):
             message = "candidates: rules are not trained and do not compete; every trained model must beat them anyway"
             raise ValueError(message)
         return self
+
+    @property
+    def competing(self) -> tuple[Candidate, ...]:
+        """Who competes; empty where one estimator was named."""
+        return self.candidates or (COMPETING if self.estimator == "auto" else ())
 
     @property
     def is_rules(self) -> bool:
@@ -97,8 +124,11 @@ class Recipe(_Options):
 
     @property
     def making(self) -> dict[str, Any]:
-        """What makes a model another one; a bound on the rows does so only where it bites, by the sample's rate."""
-        return self.model_dump(mode="json", exclude={"max_rows"})
+        """What makes a model another one; a bound on the rows does so only where it bites, by the sample's rate.
+
+        No correction of the prior is left out: recipes had none once, and models of that time keep their names.
+        """
+        return self.model_dump(mode="json", exclude={"max_rows"} | ({"prior"} if self.prior == "none" else set()))
 
     def chosen(self, estimator: Estimator, parameters: dict[str, Any]) -> "Recipe":
         """This recipe with one estimator and no more candidates."""

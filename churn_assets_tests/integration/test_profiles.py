@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.core.models.cross_fitting import fold_of
+from churn_assets.core.models.model import predict
 from churn_assets.profiles import kkbox, telco
 from churn_assets_tests.factories import kkbox_sample, made_up_customers
 from churn_assets_tests.integration.installation import FIRST_NIGHT, NIGHTS, REPOSITORY, BuildOnce, Installation
@@ -65,6 +68,22 @@ def telco_once(build_once: BuildOnce) -> Installation:
     return Installation(build_once("telco", build).root / "installation", TELCO)
 
 
+def test_labels_do_not_flatter_their_own_scores(telco_once: Installation) -> None:
+    """Everybody with a label is scored by a model that did not learn from it, and the commit of the scores says so."""
+    [night] = json.loads((telco_once.root / "nights.json").read_text())
+    pipeline = joblib.load(telco_once.data / "models" / night["model_version"] / "model.joblib")
+    features = telco_once.rows("customer_features", DAY)
+    columns = tuple(card_of(telco_once, night["model_version"])["feature_columns"])
+    given = np.array([predict(each, features, columns) for each in pipeline.scorers])
+
+    scores = telco_once.rows("churn_scores", DAY).column("churn_probability").to_numpy()
+
+    assert scores.tobytes() == given[1 + fold_of(features.column(0)), np.arange(800)].tobytes()
+    assert (scores != given[0]).mean() > 0.99
+    history = telco_once.run("trace", features.column(0)[0].as_py(), "--date", str(DAY), "--json").json
+    assert history["score"]["hindsight"] is False
+
+
 def test_a_labelled_export_is_scored(telco_once: Installation) -> None:
     """One static CSV file with a label: the day says which day it stands for, and every customer gets a score."""
     [night] = json.loads((telco_once.root / "nights.json").read_text())
@@ -75,7 +94,7 @@ def test_a_labelled_export_is_scored(telco_once: Installation) -> None:
     assert (night["snapshot_date"], night["scored"]) == (str(DAY), 800)
     assert scores.column("customer_id").to_pylist() == sorted(telco_like(800, seed=3)["customerID"])
     assert "Churn" not in card["feature_columns"]
-    assert "in-sample" in json.dumps(card)
+    assert (card["out_of_fold"], card["in_sample"], card["train_rows"]) == (True, False, 800)
     assert "Churn" not in telco_once.rows("customer_features", DAY).column_names
 
 
@@ -90,8 +109,37 @@ def test_a_labelled_export_holds_out_a_fifth(telco_once: Installation, tmp_path:
     models = [each.run("models", "--json").json for each in (telco_once, shuffled)]
     assert models[0] == models[1]
     assert models[0][0]["holdout_rows"] == pytest.approx(160, abs=40)
-    assert models[0][0]["train_rows"] + models[0][0]["holdout_rows"] == 800
+    assert models[0][0]["train_rows"] == 800  # in the end those who judged it teach as well
     assert telco_once.score_bytes(DAY) == shuffled.score_bytes(DAY)
+
+
+def test_undecided_customers_are_scored_by_what_everybody_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A label that is empty for some: they teach nothing, and get the score of the model that all others taught."""
+    source = Path(telco.__file__).read_text()
+    (tmp_path / "own_telco.py").write_text(
+        source.replace('isin=YES_NO, description="Label', 'isin=YES_NO, nullable=True, description="Label')
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    new = new_installation(tmp_path, **TELCO | {"CHURN_PROFILE": "own_telco"})
+    customers = telco_like(800, seed=3)
+    undecided = np.random.default_rng(8).random(800) < 0.2
+    customers.assign(Churn=customers["Churn"].where(~undecided)).to_csv(new.data / "telco.csv", index=False)
+
+    outcome = new.run("run", "--date", str(DAY), "--json")
+
+    assert outcome.exit_code == 0, outcome.stderr
+    version = outcome.json[0]["model_version"]
+    card = card_of(new, version)
+    assert (card["train_rows"], card["left_out_rows"]) == (800 - undecided.sum(), undecided.sum())
+    features, pipeline = new.rows("customer_features", DAY), joblib.load(new.data / "models" / version / "model.joblib")
+    final = predict(pipeline.final, features, tuple(card["feature_columns"]))
+    scores = new.rows("churn_scores", DAY).column("churn_probability").to_numpy()
+    unlabelled = pd.Series(features.column(0).to_pylist()).isin(set(customers["customerID"][undecided])).to_numpy()
+    assert unlabelled.sum() == undecided.sum()
+    assert (scores[unlabelled] == final[unlabelled]).all()
+    assert (scores[~unlabelled] != final[~unlabelled]).mean() > 0.99
 
 
 def test_a_labelled_export_needs_a_day(tmp_path: Path) -> None:

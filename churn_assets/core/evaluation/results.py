@@ -1,10 +1,22 @@
 """What an evaluation found, as it is kept with a model or a record: plain values, which load nothing heavy."""
 
+import datetime as dt
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-__all__ = ["Comparison", "Evidence", "Gate", "Histogram", "Interval", "Metrics", "Reference", "Slice"]
+__all__ = [
+    "Comparison",
+    "DayRate",
+    "Evidence",
+    "Gate",
+    "Histogram",
+    "Interval",
+    "Metrics",
+    "PriorChoice",
+    "Reference",
+    "Slice",
+]
 
 LEAST_ROWS = 100  # a group of fewer is listed, and not held to a bound: its figures are chance
 
@@ -47,6 +59,30 @@ class Interval(BaseModel):
 
     def __str__(self) -> str:
         return f"[{self.low:.4f}, {self.high:.4f}]"
+
+
+class DayRate(BaseModel):
+    """How many of a training day's `rows` churned."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: dt.date
+    rows: int
+    churners: int
+
+
+class PriorChoice(BaseModel):
+    """By which correction the level of the probabilities follows the season, and why.
+
+    `days` are the past days that were held against each other, `brier` what each way came to on them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["none", "saerens", "seasonal"] = "none"
+    reason: str = ""
+    days: tuple[dt.date, ...] = ()
+    brier: dict[str, float] = {}
 
 
 class Slice(BaseModel):

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_serializer
+from pydantic import BaseModel, ConfigDict, field_serializer, model_validator
 
-from churn_assets.core.evaluation.results import Interval, Metrics, Slice
+from churn_assets.core.evaluation.results import DayRate, Interval, Metrics, PriorChoice, Slice
 from churn_assets.core.options import Estimator, Recipe
 
 __all__ = [
@@ -23,7 +23,10 @@ __all__ = [
 ]
 
 EXACT = "exact"
-CARD_FORM = 2  # what `train` writes; one more wherever a field of the card comes, goes or means something else
+CARD_FORM = 3  # what `train` writes; one more wherever a field of the card comes, goes or means something else
+
+
+PRIOR_FORM = 3  # since which recipes name how the prior is corrected
 
 
 class CandidateResult(BaseModel):
@@ -66,6 +69,13 @@ class ModelCard(BaseModel):
     compiled kernel was proven to give its bits, else why scikit-learn itself scores. A model of rules
     has no training days and no rows, and no `metrics` as long as no outcome is known. `form` is the
     `CARD_FORM` it was written in; cards of form 1 do not name it, and may lack fields that came later.
+
+    `out_of_fold` says that customers who were learnt from are scored by a model that did not learn from them,
+    `in_sample` that they are not (a labelled export up to form 2). `duplicates` counts rows of the hold-out whose
+    features are exactly those of a row that was learnt from. `folded` counts the words of a category that are too
+    rare to be learnt apart. `day_rates` are the churn rates of the training days, by which `prior` sets the season's
+    level. `stability` is the 99th percentile of how far a probability of the hold-out moves where the model learns
+    from one half of the customers, and where it learns from the other.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +113,23 @@ class ModelCard(BaseModel):
     sample_rate: float = 1.0
     seal: str = ""
     form: int = 1
+    out_of_fold: bool = False
+    duplicates: int = 0
+    folded: dict[str, int] = {}
+    day_rates: tuple[DayRate, ...] = ()
+    prior: PriorChoice = PriorChoice()
+    stability: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_prior(cls, given: Any) -> Any:
+        """Recipes of cards up to form 2 name no prior: there was none."""
+        if not isinstance(given, dict) or given.get("form", 1) >= PRIOR_FORM:
+            return given
+        recipes = {
+            name: {"prior": "none"} | given[name] for name in ("recipe", "chosen") if isinstance(given.get(name), dict)
+        }
+        return given | recipes
 
     @field_serializer("recipe", "chosen")
     def _making(self, recipe: Recipe) -> dict[str, Any]:
@@ -148,11 +175,11 @@ def sealed(card: ModelCard) -> ModelCard:
 
 
 def _outside_the_seal(card: ModelCard) -> set[str]:
-    """Fields that a card of form 1 was sealed without: those that came after it, and the rate of no sample."""
-    if card.form > 1:
+    """Fields that a card of an earlier form was sealed without: later ones, and of form 1 the rate of no sample."""
+    if card.form == CARD_FORM:
         return set()
     later = ModelCard.model_fields.keys() - card.model_fields_set
-    return later | ({"sample_rate"} if card.sample_rate == 1 else set())
+    return later | ({"sample_rate"} if card.form == 1 and card.sample_rate == 1 else set())
 
 
 def digest_of_version(card: ModelCard) -> str:

@@ -103,6 +103,8 @@ def _data(card: ModelCard) -> str:
         rows.append(["Scored by", "a compiled kernel, proven to give scikit-learn's own probabilities, bit by bit"])
     elif card.kernel:
         rows.append(["Scored by", f"scikit-learn itself: {card.kernel}"])
+    if card.prior.reason:
+        rows.append(["Correction of the prior", f"{card.prior.kind}: {card.prior.reason}"])
     if card.sample_rate < 1:
         rows.append(["Sample", f"{card.sample_rate:.2%} of the customers, by a stable hash of their ids"])
     if card.backtest_date:
@@ -121,6 +123,8 @@ def _quality(card: ModelCard) -> str:
         return "No outcome is known yet."
     rows = [[label, f"{getattr(metrics, name):.4f}", str(card.intervals.get(name, ""))] for label, name in FIGURES]
     rows.append(["Calibration error", f"{metrics.calibration_error:.4f}", ""])
+    if card.stability is not None:
+        rows.append(["Move on other halves of the customers, 99th percentile", f"{card.stability:.4f}", ""])
     return f"{_judged_on(metrics)}\n\n" + markdown_table(["Figure", "Value", "95 % interval"], rows)
 
 

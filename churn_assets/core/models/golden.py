@@ -19,6 +19,7 @@ from churn_assets.core.arrow.hashing import stable_hash
 from churn_assets.core.errors import ModelFault
 from churn_assets.core.features import compute_features
 from churn_assets.core.models.card import EXACT, ModelCard
+from churn_assets.core.models.cross_fitting import CrossFitted, CrossFittedKernel
 from churn_assets.core.models.model import Model
 from churn_assets.core.profile import Profile
 
@@ -74,10 +75,19 @@ def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel
     from churn_assets.core.trees.equivalence import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
 
     features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
-    proof = exact_kernel(model.pipeline, card.feature_columns, features)
-    if proof.kernel is None:
-        logger.debug("model %s has no kernel: %s", card.model_version, proof.reason, exc_info=proof.cause)
-    return ProvenModel(replace(model, kernel=proof.kernel), proof.reason)
+    pipeline = model.pipeline
+    cross_fitted = pipeline if isinstance(pipeline, CrossFitted) else None
+    proofs = [
+        exact_kernel(each, card.feature_columns, features)
+        for each in (cross_fitted.scorers if cross_fitted else [pipeline])
+    ]
+    for proof in proofs:
+        if proof.kernel is None:
+            logger.debug("model %s has no kernel: %s", card.model_version, proof.reason, exc_info=proof.cause)
+            return ProvenModel(replace(model, kernel=None), proof.reason)
+    kernels = [proof.kernel for proof in proofs if proof.kernel is not None]
+    kernel = CrossFittedKernel(cross_fitted.convert(kernels)) if cross_fitted else kernels[0]
+    return ProvenModel(replace(model, kernel=kernel))
 
 
 def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: dict[str, str]) -> None:

@@ -1,11 +1,14 @@
 """What a model's reader should know before trusting it, from its card."""
 
+from math import sqrt
+
 from churn_assets.core.models.card import ModelCard
 
 __all__ = ["limitations_of"]
 
 FULL_YEAR = 365
 LISTED = 8
+DEVIATIONS = 3.0  # how far chance alone goes, in standard deviations
 
 
 def limitations_of(card: ModelCard) -> tuple[str, ...]:
@@ -24,7 +27,13 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
         sentences.append(
             f"It was judged on the outcomes of one day, {card.backtest_date}: other seasons may be harder or easier."
         )
+    if card.out_of_fold:
+        sentences.append(
+            "The export has no time: customers with a label are scored by a model that did not learn from them, the "
+            "others by one that learnt from all."
+        )
     sentences += _of_data(card)
+    sentences += _of_rates(card)
     small = [f"{each.column} {each.value}" for each in card.slices if not each.is_large]
     if small:
         more = f" and {len(small) - LISTED} more" if len(small) > LISTED else ""
@@ -42,9 +51,37 @@ def _of_data(card: ModelCard) -> list[str]:
         sentences.append(f"{len(card.skipped_dates)} days of its window had no source and were skipped.")
     if card.left_out_rows:
         sentences.append(f"{card.left_out_rows:,} rows were left out: what became of those customers cannot be told.")
+    if card.duplicates:
+        sentences.append(
+            f"{card.duplicates:,} customers of the hold-out have exactly the features of one that was learnt from: its "
+            "figures flatter it."
+        )
+    for name, words in card.folded.items():
+        sentences.append(f"The {words:,} rarest words of {name} were not learnt apart: to the model they are one.")
     if card.sample_rate < 1:
         sentences.append(
             f"It learnt from {card.sample_rate:.2%} of the customers, the same on every day, and was judged on these: "
             "its row counts are those of the sample, its probabilities are for everybody."
         )
     return sentences
+
+
+def _of_rates(card: ModelCard) -> list[str]:
+    """Whether the newest day of the window churned as the window did."""
+    if len(card.day_rates) <= 1:
+        return []
+    newest = max(card.day_rates, key=lambda each: each.day)
+    rate = sum(each.churners for each in card.day_rates) / sum(each.rows for each in card.day_rates)
+    there = newest.churners / newest.rows
+    if abs(there - rate) <= DEVIATIONS * sqrt(rate * (1 - rate) / newest.rows):
+        return []
+    followed = {
+        "none": "its probabilities are at the level of the window",
+        "seasonal": "its probabilities are set to the level of the same day last year",
+        "saerens": "its probabilities are set to the level that they themselves speak for",
+    }[card.prior.kind]
+    sentence = (
+        f"Of the customers of its window {rate:.1%} churned, of those of {newest.day}, the newest known, {there:.1%}, "
+        f"which chance does not explain: {followed}."
+    )
+    return [sentence]

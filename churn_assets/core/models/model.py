@@ -14,9 +14,11 @@ from churn_assets.core.arrow.batches import BLOCK_ROWS, ordered_map, rechunk
 from churn_assets.core.errors import ModelFault, ProfileError
 from churn_assets.core.features import compute_features, shown_customers, to_model_frame
 from churn_assets.core.models.card import ModelCard
+from churn_assets.core.models.cross_fitting import CrossFitted
 from churn_assets.core.profile import Profile
 
 if TYPE_CHECKING:
+    from churn_assets.core.models.cross_fitting import CrossFittedKernel
     from churn_assets.core.trees.predictor import TreeKernel
 
 __all__ = ["Model", "apply_rules", "predict", "predict_in_blocks"]
@@ -32,7 +34,7 @@ class Model:
 
     pipeline: Any
     card: ModelCard
-    kernel: "TreeKernel | None" = None
+    kernel: "TreeKernel | CrossFittedKernel | None" = None
 
     def score(self, profile: Profile, rows: pa.Table, day: dt.date) -> NDArray[np.float64]:
         """Probability of churn for each of `rows`, (n): features, or customers for a model of rules."""
@@ -50,7 +52,9 @@ class Model:
 
 
 def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDArray[np.float64]:
-    """Probability of churn for each feature row, (n)."""
+    """Probability of churn for each feature row, (n); of customers that were learnt from, out of fold."""
+    if isinstance(pipeline, CrossFitted):
+        return pipeline.score(features, lambda each, rows: predict(each, rows, columns))
 
     def churning(rows: pa.Table) -> NDArray[np.float64]:
         probability: NDArray[np.float64] = pipeline.predict_proba(to_model_frame(rows, columns))[:, 1]

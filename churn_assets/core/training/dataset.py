@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from churn_assets.core.arrow.conversion import id_texts
 
 __all__ = ["LabelledRows", "TrainingDays", "training_days"]
 
@@ -49,6 +52,18 @@ class LabelledRows:
     def ids(self) -> pa.ChunkedArray:
         """The customers: the first column of their features."""
         return self.features.column(0)
+
+    def in_order(self) -> "LabelledRows":
+        """The same rows by day and customer, however they came: no model depends on the order they were read in."""
+        ids = id_texts(self.ids).combine_chunks()
+        later, same = self.days[1:] > self.days[:-1], self.days[1:] == self.days[:-1]
+        ascending = pc.greater(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False)
+        if (later | (same & ascending)).all():
+            return self
+        keys = pa.table({"day": pa.array(self.days), "id": ids})
+        order = pc.sort_indices(keys, sort_keys=[("day", "ascending"), ("id", "ascending")])
+        at = order.to_numpy()
+        return LabelledRows(self.features.unify_dictionaries().take(order), self.churned[at], self.days[at])
 
     def keep(self, rows: NDArray[np.bool_]) -> "LabelledRows":
         """Only the marked rows."""

@@ -21,7 +21,10 @@ from churn_assets.core.balance import BalancedClassifier
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Recipe
 
-__all__ = ["build_all", "build_pipeline"]
+__all__ = ["build_all", "build_pipeline", "most_categories"]
+
+TREE_CATEGORIES = 254  # scikit-learn's histograms have 255 bins for words
+ONE_HOT_CATEGORIES = 64
 
 
 def build_pipeline(
@@ -30,7 +33,8 @@ def build_pipeline(
     """An unfitted pipeline from a model frame to probabilities.
 
     HistGradientBoosting takes categoricals and missing values as they are; the others get one-hot
-    columns, medians for missing numbers (with a column that says so), and a common scale.
+    columns (of the 64 most frequent words, the rest as one), medians for missing numbers (with a column that
+    says so), and a common scale.
     Where not `all_seen`, the frame has other columns than those named, which are not used.
 
     Raises:
@@ -59,7 +63,7 @@ def build_pipeline(
                 ),
                 numeric,
             ),
-            ("categorical", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categorical),
+            ("categorical", _one_hot(), categorical),
         ]
     )
     return Pipeline([("columns", columns), ("estimator", estimator)])
@@ -71,18 +75,31 @@ def build_all(recipe: Recipe) -> None:
     Raises:
         SettingsError: as `build_pipeline`.
     """
-    if not recipe.candidates:
+    if not recipe.competing:
         build_pipeline(recipe, [], [])
-    for candidate in recipe.candidates:
+    for candidate in recipe.competing:
         for point in ParameterGrid(candidate.search):
             build_pipeline(recipe.chosen(candidate.estimator, {**candidate.parameters, **point}), [], [])
 
 
+def most_categories(recipe: Recipe) -> int:
+    """How many words of a category a recipe learns apart; rarer ones are one."""
+    return TREE_CATEGORIES if recipe.estimator == "hist_gradient_boosting" else ONE_HOT_CATEGORIES
+
+
+def _one_hot() -> OneHotEncoder:
+    """A column a word; unknown words are as the rare ones, where there are any, else none of the columns."""
+    return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_CATEGORIES, sparse_output=False)
+
+
 def _estimator(recipe: Recipe) -> Any:
+    """Boosted histograms never stop early: on which rows they would, depends on the order of all."""
     seed = recipe.seed
     match recipe.estimator:
         case "hist_gradient_boosting":
-            return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
+            return HistGradientBoostingClassifier(
+                categorical_features="from_dtype", early_stopping=False, random_state=seed
+            )
         case "logistic_regression":
             return LogisticRegression(max_iter=1000, random_state=seed)
         case "gradient_boosting":
@@ -94,9 +111,11 @@ def _estimator(recipe: Recipe) -> Any:
         case "soft_voting":
             members = [
                 ("logistic_regression", LogisticRegression(max_iter=1000, random_state=seed)),
-                ("hist_gradient_boosting", HistGradientBoostingClassifier(random_state=seed)),
+                ("hist_gradient_boosting", HistGradientBoostingClassifier(early_stopping=False, random_state=seed)),
                 ("random_forest", RandomForestClassifier(n_estimators=200, min_samples_leaf=20, random_state=seed)),
             ]
             return VotingClassifier(members, voting="soft")
         case "rules":
             raise SettingsError("training.estimator: rules are not fitted; the profile gives them")
+        case "auto":
+            raise SettingsError("training.estimator: auto is several recipes; one of them is fitted at a time")

@@ -17,9 +17,9 @@ from churn_assets.core.errors import SettingsError, TrainingImpossible
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.options import Recipe
 from churn_assets.core.training.dataset import LabelledRows
-from churn_assets.core.training.estimators import build_pipeline
+from churn_assets.core.training.estimators import build_pipeline, most_categories
 
-__all__ = ["fit"]
+__all__ = ["fit", "folded_words"]
 
 MIN_CHURNERS = 2
 CALIBRATION_PARTS = 5
@@ -28,7 +28,7 @@ _SALT = "calibration rows"
 
 
 def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> Any:
-    """A fitted estimator. One thread throughout, so that the same data gives the same model on any machine.
+    """A fitted estimator. One thread and one order of the rows throughout, so that the same data gives the same model.
 
     Where the recipe asks for a calibration, a fifth of the customers is kept from the fit, and the
     probabilities are calibrated on their rows.
@@ -37,6 +37,7 @@ def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) ->
         TrainingImpossible: one of the two classes is missing, or too rare to calibrate on.
         SettingsError: the estimator refuses the configured parameters.
     """
+    rows = rows.in_order()
     if recipe.calibration == "none":
         return _fit(rows, recipe, feature_columns)
     held_back = _calibration_rows(rows)
@@ -51,6 +52,27 @@ def fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) ->
     calibrated = CalibratedClassifierCV(fitted, method=recipe.calibration)
     with threadpool_limits(1):
         return calibrated.fit(to_model_frame(calibration.features, feature_columns), calibration.churned)
+
+
+def fold_rare(values: "pd.Series[Any]", most: int) -> "pd.Series[Any]":
+    """A categorical without the words that are not among its `most` frequent ones, which are as words never seen.
+
+    A model that is asked for such a word later answers likewise: nothing but the word itself decides.
+    """
+    words = values.cat.categories
+    counts = values.value_counts()
+    if int((counts > 0).sum()) <= most:
+        return values
+    frequent = sorted(words, key=lambda word: (-counts[word], word))[:most]
+    return values.cat.set_categories(sorted(frequent))
+
+
+def folded_words(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -> dict[str, int]:
+    """How many words of each category were too rare to be learnt apart; none of a category that has few."""
+    frame = to_model_frame(rows.features, feature_columns)
+    words = {name: values.nunique() for name, values in frame.select_dtypes("category").items()}
+    most = most_categories(recipe)
+    return {str(name): count - most for name, count in words.items() if count > most}
 
 
 def _calibration_rows(rows: LabelledRows) -> NDArray[np.bool_]:
@@ -69,6 +91,8 @@ def _fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -
     frame = to_model_frame(rows.features, feature_columns)
     seen = [name for name in feature_columns if frame[name].notna().any()]  # one without a value teaches nothing
     categorical = [name for name in seen if isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    if recipe.estimator == "hist_gradient_boosting":  # the other pipelines fold by themselves
+        frame = frame.assign(**{name: fold_rare(frame[name], most_categories(recipe)) for name in categorical})
     numeric = [name for name in seen if name not in categorical]
     pipeline = build_pipeline(recipe, numeric, categorical, all_seen=len(seen) == len(feature_columns))
     try:

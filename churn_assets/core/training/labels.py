@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from churn_assets.core.arrow.conversion import id_texts, to_customers, with_snapshot_date
-from churn_assets.core.arrow.hashing import stable_hash
 from churn_assets.core.errors import ProfileError
+from churn_assets.core.models.cross_fitting import fold_of
 from churn_assets.core.profile import LabelColumn, LabelRule, Profile
 
 __all__ = ["Outcomes", "held_out", "label_from_column", "label_from_later"]
-
-HOLDOUT_PARTS = 5
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def label_from_column(profile: Profile, label: LabelColumn, customers: pa.Table)
 
 def held_out(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     """A fifth of the customers, the same ones wherever and whenever they are met."""
-    held: NDArray[np.bool_] = stable_hash(ids) % HOLDOUT_PARTS == 0
+    held: NDArray[np.bool_] = fold_of(ids) == 0
     return held
 
 

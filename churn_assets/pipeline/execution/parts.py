@@ -6,7 +6,7 @@ machine, does it, how often, or in which order.
 
 import datetime as dt
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import categorical_columns
 from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
 from churn_assets.core.scoring.rows import in_canary, score_rows
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.storage.layout import part_name, segments_folder
@@ -34,20 +35,26 @@ FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that large
 
 @dataclass(frozen=True)
 class ModelInput:
-    """A model, and the files it scores: its features, or `customers`, of which they are computed."""
+    """A model, and the files it scores: its features, or `customers`, of which they are computed.
+
+    The probabilities are published as `correction` makes them.
+    """
 
     model: Model
     files: tuple[Path, ...]
     is_customers: bool
+    correction: PriorCorrection = NO_CORRECTION
 
-    def batches(self, profile: Profile, day: dt.date, part: int) -> Iterator[pa.Table]:
-        """What the model is given of one part."""
+    def batches(
+        self, profile: Profile, day: dt.date, part: int, groups: Sequence[int] | None = None
+    ) -> Iterator[pa.Table]:
+        """What the model is given of one part, or of its row `groups`."""
         categories = categorical_columns(profile)
         if not self.is_customers:
             seen = [name for name in self.model.card.feature_columns if name in categories]
-            yield from read_batches([self.files[part]], categories=seen, rows=FEATURE_ROWS)
+            yield from read_batches([self.files[part]], categories=seen, rows=FEATURE_ROWS, groups=groups)
             return
-        for batch in read_batches([self.files[part]], categories=categories):
+        for batch in read_batches([self.files[part]], categories=categories, groups=groups):
             if self.model.card.is_rules:
                 yield batch
             else:
@@ -78,10 +85,12 @@ class ScoringJob:
         given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.inputs]
         for block in zip(*given, strict=True):
             ids = id_texts(block[0].column(self.profile.id_column).combine_chunks())
-            models = [each.model for each in self.inputs]
-            scored = [model.score(self.profile, rows, self.day) for model, rows in zip(models, block, strict=True)]
-            versions = [model.card.model_version for model in models]
-            if len(models) == 1:
+            scored = [
+                each.correction.apply(each.model.score(self.profile, rows, self.day))
+                for each, rows in zip(self.inputs, block, strict=True)
+            ]
+            versions = [each.model.card.model_version for each in self.inputs]
+            if len(versions) == 1:
                 yield score_rows(ids, scored[0], versions[0], self.decisions)
                 continue
             tried = in_canary(ids, self.canary_share)

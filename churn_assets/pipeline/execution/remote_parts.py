@@ -26,6 +26,7 @@ from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.scoring.prior import PriorCorrection
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob, score_part
 from churn_assets.profiles.loading import load_profile
 from churn_assets.storage.layout import part_name
@@ -44,6 +45,7 @@ class TaskInput:
     model_version: str
     file: Path
     is_customers: bool
+    correction: PriorCorrection
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ def scoring_tasks(
     with threadpool_limits(1):
         proof = _proof(job.profile, [each.model for each in job.inputs], models, libraries)
     for part in parts:
-        inputs = [TaskInput(each.model.card.model_version, each.files[part], each.is_customers) for each in job.inputs]
+        inputs = [
+            TaskInput(each.model.card.model_version, each.files[part], each.is_customers, each.correction)
+            for each in job.inputs
+        ]
         yield ScoringTask(
             part=part,
             inbox=inbox,
@@ -148,7 +153,8 @@ def _job(task: ScoringTask) -> ScoringJob:
         day=task.day,
         profile=profile,
         inputs=tuple(
-            ModelInput(model, (each.file,), each.is_customers) for model, each in zip(models, task.inputs, strict=True)
+            ModelInput(model, (each.file,), each.is_customers, each.correction)
+            for model, each in zip(models, task.inputs, strict=True)
         ),
         canary_share=task.canary_share,
         decisions=task.decisions,

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from churn_assets.core.scoring.comparison import compare_scores
 from churn_assets.core.training.sampling import sample_rate
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
+from churn_assets.pipeline.scoring.prior import with_corrected_prior
 from churn_assets.pipeline.scoring.serving_models import open_model, resolve_input
 from churn_assets.pipeline.scoring.stage import stage_scores
 from churn_assets.storage.tables.sampling import sampled_rows
@@ -35,7 +36,8 @@ def score_challenger(chain: Chain, day: dt.date, version: str, run: RunContext) 
     table = chain.challenger_scores
     expected = table.current(day)
     model = open_model(chain, version)
-    scores = stage_scores(chain, table, [resolve_input(chain, chain.customers.version(day), model)], ())
+    given = with_corrected_prior(chain, resolve_input(chain, chain.customers.version(day), model))
+    scores = stage_scores(chain, table, [given], ())
     details = {**scores.details, "hindsight": model.card.trained_as_of > day}
     published = table.publish(scores.staged, expected, run.commit("challenge", version, **details))
     logger.debug("%s challenger_scores: %d rows scored by %s", day, scores.audit.rows, version)

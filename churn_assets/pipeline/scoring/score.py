@@ -1,7 +1,7 @@
 """Score, audit and publish a day in one function, so that no reader meets what failed: `churn_scores`."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,10 @@ from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.scoring.prior import PriorCorrection
 from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
+from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
 from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.storage.lookup.writer import write_staged_lookup
@@ -83,11 +85,12 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     is_fallback = _warn_of_fallback(chain, day, card)
     customers = chain.customers.version(day)
     reference = chain.registry.models.reference(card).scores
+    inputs = [with_corrected_prior(chain, resolve_input(chain, customers, model)) for model in serving.models]
     scores = stage_scores(
         chain,
         chain.scores,
-        [resolve_input(chain, customers, model) for model in serving.models],
-        reference.edges,
+        inputs,
+        inputs[0].correction.edges(reference.edges),  # so that what the model gave is held against its reference
         canary_share=serving.canary.share if serving.canary else 0.0,
         for_app=options.publish,
     )
@@ -166,10 +169,20 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
     if newest is None:
         return None
     try:
-        return _counted(chain.scores.version(newest), edges)
+        published = chain.scores.version(newest)
+        correction = PriorCorrection(odds_factor=odds_factor(_scored_with(chain, published)))
+        return _counted(published, correction.edges(edges))
     except (DamagedVersion, UnknownVersion) as error:  # yesterday's files take nothing from tonight
         logger.warning("%s is not compared with the last scored day: %s", day, error)
         return None
+
+
+def _scored_with(chain: Chain, version: PartitionVersion) -> Mapping[str, Any]:
+    """The details of the commit that scored a version, whatever was rolled back since."""
+    events = chain.scores.backwards(version.day)
+    return next(
+        (each.commit.details for each in events if each.version == version.version and each.commit.kind == "score"), {}
+    )
 
 
 def _counted(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:

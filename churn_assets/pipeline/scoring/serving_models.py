@@ -9,6 +9,7 @@ import pyarrow as pa
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.model import Model
+from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
 from churn_assets.pipeline.chain import Chain, installed_libraries, logger
 from churn_assets.pipeline.execution.parts import ModelInput
 from churn_assets.pipeline.features import is_fresh
@@ -38,13 +39,16 @@ class ServingModels:
 class ResolvedInput:
     """A model and what it reads: `features`, or where that is None what is computed of `customers`.
 
-    `feature_code_changed` says that today's feature code is not what the model was trained with.
+    `feature_code_changed` says that today's feature code is not what the model was trained with. `correction` sets
+    the level of its probabilities, whose mean would be `uncorrected_mean`, None where nothing is corrected.
     """
 
     model: Model
     customers: PartitionVersion
     features: PartitionVersion | None
     feature_code_changed: bool = False
+    correction: PriorCorrection = NO_CORRECTION
+    uncorrected_mean: float | None = None
 
     @property
     def features_version(self) -> str:
@@ -55,7 +59,7 @@ class ResolvedInput:
     def files(self) -> ModelInput:
         """The same as files, for whoever works on parts."""
         read = self.customers if self.features is None else self.features
-        return ModelInput(self.model, read.files, is_customers=self.features is None)
+        return ModelInput(self.model, read.files, is_customers=self.features is None, correction=self.correction)
 
 
 def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> ServingModels:

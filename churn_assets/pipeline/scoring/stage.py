@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,11 +39,16 @@ class StagedScores:
     def details(self) -> dict[str, Any]:
         """What the commit says of the inputs: those of the first model."""
         first = self.inputs[0]
-        return {
+        details: dict[str, Any] = {
             "features_version": first.features_version,
             "feature_code_changed": first.feature_code_changed,
             "customers_version": first.customers.version,
         }
+        if first.model.card.out_of_fold:
+            details["out_of_fold"] = True
+        if first.uncorrected_mean is not None:
+            details["prior"] = {**asdict(first.correction), "uncorrected_mean": first.uncorrected_mean}
+        return details
 
 
 def stage_scores(

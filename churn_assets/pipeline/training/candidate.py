@@ -1,6 +1,6 @@
 """A model before it has a name: what is served, how it was judged, and what is kept of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,28 @@ from churn_assets.core.arrow.conversion import to_customers
 from churn_assets.core.evaluation.bootstrap import intervals
 from churn_assets.core.evaluation.importance import permutation_importances
 from churn_assets.core.evaluation.metrics import measure, strongest_feature
-from churn_assets.core.evaluation.results import Evidence, Histogram, Interval, Reference, Slice
+from churn_assets.core.evaluation.results import (
+    DayRate,
+    Evidence,
+    Histogram,
+    Interval,
+    PriorChoice,
+    Reference,
+    Slice,
+)
 from churn_assets.core.evaluation.slices import slice_quality
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.models.card import CandidateResult
+from churn_assets.core.models.cross_fitting import FOLDS, CrossFitted, fold_of, known_hashes
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers
-from churn_assets.core.training.fitting import fit
-from churn_assets.core.training.selection import choose
+from churn_assets.core.training.dataset import LabelledRows
+from churn_assets.core.training.fitting import fit, folded_words
+from churn_assets.core.training.prior_choice import PastDay, choose_prior, day_rates
+from churn_assets.core.training.selection import Selection, choose
+from churn_assets.core.training.stability import duplicate_rows, stability
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.scoring.serving_models import rows_for
 from churn_assets.pipeline.training.baselines import Baseline, compare_with_baseline, compare_with_rules
@@ -60,6 +72,11 @@ class CandidateModel:
     left_out: int = 0
     importance: dict[str, float] | None = None
     features: dict[str, Histogram] | None = None
+    prior: PriorChoice = field(default_factory=PriorChoice)
+    rates: tuple[DayRate, ...] = ()
+    folded: dict[str, int] | None = None
+    duplicates: int = 0
+    stability: float | None = None
 
     def intervals(self) -> dict[str, Interval]:
         """The 95 % intervals of its metrics."""
@@ -75,35 +92,55 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
     data = load_training_data(chain, plan)
     logger.info("churn_model: backtest on %s, trained on %d days", plan.day, len(plan.judged))
     columns, holdout = chain.profile.feature_columns, data.holdout
-    chosen, selection, leaderboard = _chosen(chain, data)
-    judged = fit(data.judged, chosen, columns)
+    is_dated = chain.profile.label.is_dated
+    selection = _selected(chain, data)
+    chosen, judged = selection.chosen, selection.judged
     probability = predict_in_blocks(lambda block: predict(judged, block, columns), holdout.rows.features)
     shown = to_model_frame(holdout.rows.features, columns)
+    rates = day_rates(data.judged)
+    past = (*selection.past, PastDay(plan.day, holdout.rows.churned, probability, rates)) if is_dated else ()
+    duplicates = 0 if is_dated else duplicate_rows(data.judged, holdout.rows, columns)
+    if duplicates:
+        logger.warning(
+            "churn_model: %d customers of the hold-out have the very features of one learnt from", duplicates
+        )
     return CandidateModel(
-        pipeline=fit(data.served, chosen, columns) if chain.profile.label.is_dated else judged,
+        pipeline=fit(data.served, chosen, columns) if is_dated else _cross_fitted(data.served, judged, chosen, columns),
         chosen=chosen,
-        selection=selection,
+        selection=selection.words,
         evidence=_evidence(chain, plan, data, baseline, chosen, probability),
         churned=holdout.rows.churned,
         probability=probability,
-        leaderboard=leaderboard,
+        leaderboard=selection.leaderboard,
         train_rows=len(data.served.churned),
         train_churners=int(data.served.churned.sum()),
         left_out=data.left_out,
         importance=permutation_importances(judged, shown, holdout.rows.churned, chosen.seed),
         features=feature_histograms(to_model_frame(data.served.features, columns)),
+        prior=choose_prior(chain.recipe.prior, past) if is_dated else PriorChoice(reason="an export has no seasons"),
+        rates=day_rates(data.served) if is_dated else (),
+        folded=folded_words(data.served, chosen, columns),
+        duplicates=duplicates,
+        stability=stability(data.judged, holdout.rows, chosen, columns),
     )
 
 
-def _chosen(chain: Chain, data: TrainingData) -> tuple[Recipe, str, tuple[CandidateResult, ...]]:
-    """The recipe that is trained, how it was selected, and the candidates it was selected from."""
-    if not chain.recipe.candidates:
-        return chain.recipe, ONE_RECIPE, ()
+def _selected(chain: Chain, data: TrainingData) -> Selection:
+    """The recipe that is trained, how it was selected, and the backtest's model of it."""
+    columns, recipe = chain.profile.feature_columns, chain.recipe
+    if not recipe.competing:
+        return Selection(recipe, ONE_RECIPE, (), fit(data.judged, recipe, columns), ())
     horizon_days = chain.profile.label.horizon.days or None
-    columns = chain.profile.feature_columns
-    chosen, selection, leaderboard = choose(data.judged, data.holdout.rows, chain.recipe, columns, horizon_days)
-    logger.info("churn_model: %s leads %d candidates", chosen.estimator, len(leaderboard))
-    return chosen, selection, leaderboard
+    selection = choose(data.judged, data.holdout.rows, recipe, columns, horizon_days)
+    logger.info("churn_model: %s leads %d candidates", selection.chosen.estimator, len(selection.leaderboard))
+    return selection
+
+
+def _cross_fitted(rows: LabelledRows, judged: Any, recipe: Recipe, columns: tuple[str, ...]) -> CrossFitted[Any]:
+    """A model of all rows of an export, and one without each fold; `judged` is the one without the hold-out."""
+    fold = fold_of(rows.ids)
+    others = [fit(rows.keep(fold != number), recipe, columns) for number in range(1, FOLDS)]
+    return CrossFitted(fit(rows, recipe, columns), (judged, *others), known_hashes(rows.ids))
 
 
 def _evidence(  # all that a gate looks at

@@ -15,6 +15,7 @@ from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, model_ver
 from churn_assets.core.models.card_markdown import card_page
 from churn_assets.core.models.card_plots import card_figure
 from churn_assets.core.models.changelog import changes_between
+from churn_assets.core.models.cross_fitting import CrossFitted
 from churn_assets.core.models.golden import with_kernel
 from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.models.model import Model
@@ -158,7 +159,13 @@ def _card(
         intervals=candidate.intervals(),
         slices=candidate.evidence.slices,
         importance=candidate.importance or {},
-        in_sample=not chain.profile.label.is_dated and candidate.pipeline is not None,
+        in_sample=False,
+        out_of_fold=isinstance(candidate.pipeline, CrossFitted),
+        duplicates=candidate.duplicates,
+        folded=candidate.folded or {},
+        day_rates=candidate.rates,
+        prior=candidate.prior,
+        stability=candidate.stability,
         limitations=(),
         files={},
         sample_rate=plan.sample_rate,

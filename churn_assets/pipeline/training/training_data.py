@@ -166,19 +166,18 @@ def load_training_data(chain: Chain, plan: TrainingPlan, parameters: Mapping[str
         _, outcomes = _customers_with_outcomes(chain, plan, day)
         by_day[day] = _labelled(chain, plan, day, outcomes, parameters).keep(outcomes.known)
         left_out[day] = outcomes.left_out
-    served, judged = (LabelledRows.join([by_day[day] for day in days]) for days in (plan.served, plan.judged))
+    served, judged = (LabelledRows.join([by_day[day] for day in sorted(days)]) for days in (plan.served, plan.judged))
     return TrainingData(served, judged, holdout, sum(left_out[day] for day in plan.served))
 
 
 def _load_export(chain: Chain, plan: TrainingPlan, parameters: Mapping[str, Any] | None) -> TrainingData:
-    """The rows of a labelled export, of which a fifth of the customers is held out."""
+    """The rows of a labelled export; a fifth of the customers judges a model of the others, and then teaches too."""
     customers, outcomes = _customers_with_outcomes(chain, plan, plan.day)
     rows = _labelled(chain, plan, plan.day, outcomes, parameters)
     held = held_out(rows.ids)
-    training = rows.keep(outcomes.known & ~held)
     mask = outcomes.known & held
     holdout = Holdout(customers.filter(pa.array(mask)), rows.keep(mask))
-    return TrainingData(training, training, holdout, outcomes.left_out)
+    return TrainingData(rows.keep(outcomes.known), rows.keep(outcomes.known & ~held), holdout, outcomes.left_out)
 
 
 def load_holdout(chain: Chain, plan: OutcomePlan) -> Holdout:

@@ -23,6 +23,7 @@ from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
 
 if TYPE_CHECKING:
+    from churn_assets.core.models.cross_fitting import CrossFittedKernel
     from churn_assets.core.trees.predictor import TreeKernel
 
 __all__ = ["ModelFiles", "ModelStore"]
@@ -50,7 +51,7 @@ class ModelFiles:
     reference: Reference
     page: str
     figure: bytes
-    kernel: "TreeKernel | None" = None
+    kernel: "TreeKernel | CrossFittedKernel | None" = None
 
 
 class ModelStore:
@@ -242,11 +243,12 @@ def _check_digest(path: Path, card: ModelCard) -> None:
         )
 
 
-def _write_kernel(kernel: "TreeKernel", path: Path) -> None:
+def _write_kernel(kernel: "TreeKernel | CrossFittedKernel", path: Path) -> None:
     """Write what opens without a pickle; a kernel that cannot is compiled whenever its model is opened."""
-    from churn_assets.core.trees.serialization import kernel_to_npz  # noqa: PLC0415  # cards are read without it
+    from churn_assets.core.models.cross_fitting import CrossFittedKernel  # noqa: PLC0415  # cards are read without it
+    from churn_assets.core.trees.serialization import kernel_to_npz  # noqa: PLC0415  # as above
 
-    npz = kernel_to_npz(kernel)
+    npz = None if isinstance(kernel, CrossFittedKernel) else kernel_to_npz(kernel)
     if npz is not None:
         path.write_bytes(npz)
 

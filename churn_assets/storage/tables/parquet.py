@@ -31,6 +31,7 @@ __all__ = [
     "open_part",
     "read_batches",
     "read_key",
+    "row_groups",
     "write_part",
     "write_parts",
 ]
@@ -124,8 +125,11 @@ def read_batches(
     columns: Sequence[str] | None = None,
     categories: Sequence[str] = (),
     rows: int = BATCH_ROWS,
+    groups: Sequence[int] | None = None,
 ) -> Iterator[pa.Table]:
     """Rows of the files in order, in tables of at most so many `rows`; memory does not grow with the files.
+
+    Where row `groups` are named, only theirs.
 
     Every column may hold nulls by the tables' schema, whatever a file promises: rows of files of several releases meet.
     Text columns named in `categories` come dictionary-encoded, as they are stored.
@@ -133,11 +137,13 @@ def read_batches(
     for path in paths:
         with open_part(path, read_dictionary=list(categories)) as file:
             seen = 0
-            for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+            numbers = range(file.num_row_groups) if groups is None else groups
+            for batch in file.iter_batches(rows, row_groups=list(numbers), columns=columns, use_threads=False):
                 seen += batch.num_rows
                 yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
-            if seen != file.metadata.num_rows:
-                raise damaged(path, f"its footer tells of {file.metadata.num_rows} rows and it holds {seen}")
+            expected = sum(file.metadata.row_group(number).num_rows for number in numbers)
+            if seen != expected:
+                raise damaged(path, f"its footer tells of {expected} rows and it holds {seen}")
 
 
 class KeySpan(NamedTuple):
@@ -241,6 +247,16 @@ def count_rows(path: Path) -> int:
     """
     with open_part(path) as file:
         return int(file.metadata.num_rows)
+
+
+def row_groups(path: Path) -> int:
+    """How many row groups a file holds, by its footer.
+
+    Raises:
+        DamagedVersion: it has none.
+    """
+    with open_part(path) as file:
+        return int(file.num_row_groups)
 
 
 def digest_files(paths: Iterable[Path]) -> str:

@@ -14,15 +14,16 @@ def test_defaults_are_the_documented_ones() -> None:
     """Without configuration, the values are those of the design."""
     assert Validation().max_quarantined_share == 0.05
     assert Recipe().model_dump() == {
-        "estimator": "hist_gradient_boosting",
+        "estimator": "auto",
         "parameters": {},
         "candidates": (),
-        "metric": "roc_auc",
+        "metric": "brier",
         "seed": 42,
         "window_days": 365,
         "max_rows": 2_000_000,
         "balance": "none",
         "calibration": "none",
+        "prior": "auto",
     }
     assert GateBounds().model_dump() == {
         "min_rows": 100,
@@ -182,3 +183,25 @@ def test_equal_bounds_are_allowed() -> None:
     decisions = Decisions(medium_above=0.5, high_above=0.5, review_band=(0.5, 0.5))
 
     assert decisions.review_band == (0.5, 0.5)
+
+
+def test_auto_is_three_recipes() -> None:
+    """By default a gentle boosting, a line and the usual boosting compete; a named estimator competes with nobody."""
+    competing = [candidate.estimator for candidate in Recipe().competing]
+
+    assert competing == ["hist_gradient_boosting", "logistic_regression", "hist_gradient_boosting"]
+    assert Recipe(estimator="random_forest").competing == ()
+    assert Recipe(candidates=(Candidate(estimator="ada_boost"),)).competing == (Candidate(estimator="ada_boost"),)
+
+
+def test_parameters_alone_are_of_boosted_histograms() -> None:
+    """Whoever sets parameters and names no estimator means the one that was the default once."""
+    assert Recipe(parameters={"max_iter": 20}).estimator == "hist_gradient_boosting"
+    assert Recipe(estimator="auto", parameters={"max_iter": 20}).estimator == "hist_gradient_boosting"
+    assert Recipe(estimator="ada_boost", parameters={"n_estimators": 20}).estimator == "ada_boost"
+
+
+def test_recipe_without_prior_is_what_it_was() -> None:
+    """No correction of the prior is no part of what makes a model, so that models of before keep their names."""
+    assert "prior" not in Recipe(prior="none").making
+    assert Recipe(prior="seasonal").making["prior"] == "seasonal"

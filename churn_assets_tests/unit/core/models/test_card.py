@@ -31,7 +31,7 @@ def _name(as_of: dt.date = DAY, **changes: Any) -> str:
         "profile_digest": "p",
         "feature_digest": "f",
         "label": "rule over 30 days",
-        "recipe": Recipe(),
+        "recipe": Recipe(estimator="hist_gradient_boosting", metric="roc_auc", prior="none"),
         "inputs": [ENTRY],
         "libraries": {"numpy": "2.0", "pandas": "3.0"},
     }
@@ -66,6 +66,7 @@ def test_name_stays_the_same_over_releases() -> None:
         {"profile_digest": "q"},
         {"feature_digest": "g"},
         {"label": "column churned"},
+        {"recipe": Recipe()},
         {"recipe": Recipe(seed=43)},
         {"recipe": Recipe(estimator="ada_boost")},
         {"recipe": Recipe(parameters={"max_iter": 50})},
@@ -92,7 +93,7 @@ def test_whatever_makes_another_model_gives_another_name(change: dict[str, Any])
 
 def test_a_bound_that_leaves_nobody_out_makes_no_other_model() -> None:
     """How many rows were allowed is no part of a model; what came of it, the rate of its sample, is."""
-    assert _name(recipe=Recipe(max_rows=5), sample_rate=1.0) == _name()
+    assert _name(recipe=Recipe(max_rows=5), sample_rate=1.0) == _name(recipe=Recipe())
 
 
 def test_a_card_tells_its_sample_and_not_the_bound() -> None:
@@ -166,6 +167,7 @@ def test_card_s_content_makes_its_name() -> None:
         {"profile_digest": "1" * 64},
         {"feature_digest": "f"},
         {"label": "column churned"},
+        {"recipe": Recipe()},
         {"recipe": Recipe(seed=43)},
         {"inputs": (ENTRY,)},
         {"libraries": {"numpy": "2.1"}},

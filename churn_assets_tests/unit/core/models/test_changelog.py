@@ -45,8 +45,8 @@ def test_only_the_days_differ() -> None:
         ),
         ({}, {"chosen": Recipe(parameters={"max_iter": 50})}, "Recipe: parameters {} -> {'max_iter': 50}."),
         (
-            {"chosen": Recipe(seed=1)},
-            {"chosen": Recipe(seed=2, calibration="sigmoid")},
+            {"chosen": Recipe(estimator="hist_gradient_boosting", seed=1)},
+            {"chosen": Recipe(estimator="hist_gradient_boosting", seed=2, calibration="sigmoid")},
             "Recipe: seed 1 -> 2, calibration none -> sigmoid.",
         ),
         (
@@ -99,7 +99,7 @@ def test_candidates_are_told_by_what_they_came_to() -> None:
     """More candidates with the same choice are no other model; the configured recipe is not what is served."""
     candidates = (Candidate(estimator="random_forest"), Candidate(estimator="hist_gradient_boosting"))
 
-    assert _changes(chosen=Recipe(), recipe=Recipe(candidates=candidates)) == []
+    assert _changes(chosen=Recipe(estimator="hist_gradient_boosting"), recipe=Recipe(candidates=candidates)) == []
 
 
 @pytest.mark.parametrize("judged", ["before", "after", "neither"])
@@ -115,7 +115,10 @@ def test_model_without_a_backtest_is_beside_none(judged: str) -> None:
 def test_several_differences_are_told_together() -> None:
     """Each thing has its own sentence, features before recipe before libraries."""
     sentences = _changes(
-        chosen=Recipe(seed=43), feature_columns=("spend", "active"), libraries={"numpy": "3"}, profile_digest="1" * 64
+        chosen=Recipe(estimator="hist_gradient_boosting", seed=43),
+        feature_columns=("spend", "active"),
+        libraries={"numpy": "3"},
+        profile_digest="1" * 64,
     )
 
     assert sentences == [

@@ -147,6 +147,6 @@ def test_members_of_the_vote_can_be_set() -> None:
 
 def test_boosting_keeps_double_precision() -> None:
     """The default takes its columns as they are: nothing rounds them before the thresholds."""
-    pipeline = build_pipeline(Recipe(), ["spend"], ["plan"])
+    pipeline = build_pipeline(Recipe(estimator="hist_gradient_boosting"), ["spend"], ["plan"])
 
     assert [name for name, _ in pipeline.steps] == ["estimator"]

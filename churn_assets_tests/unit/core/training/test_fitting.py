@@ -15,7 +15,7 @@ from churn_assets.core.errors import SettingsError, TrainingImpossible
 from churn_assets.core.models.model import predict
 from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.training.dataset import LabelledRows, training_days
-from churn_assets.core.training.fitting import fit
+from churn_assets.core.training.fitting import fit, folded_words
 from churn_assets_tests.factories import labelled_rows
 
 COLUMNS = ("spend", "active", "plan")
@@ -79,6 +79,76 @@ def test_same_data_gives_the_same_model(estimator: Estimator, balance: Any) -> N
     np.testing.assert_array_equal(once, again)
 
 
+@pytest.mark.parametrize("estimator", list(SMALL))
+@pytest.mark.parametrize("calibration", ["none", "sigmoid"])
+def test_order_of_rows_does_not_matter(estimator: Estimator, calibration: Any) -> None:
+    """The same rows, newest or oldest first or shuffled, give the same model to the bit."""
+    rows = dataclasses.replace(
+        labelled_rows(600, seed=1), days=np.resize(np.array(["2026-01-08", "2026-01-01"], "M8[D]"), 600)
+    )
+    recipe = Recipe(estimator=estimator, parameters=SMALL[estimator], calibration=calibration)
+    shuffled = np.random.default_rng(5).permutation(len(rows.churned))
+    other = LabelledRows(rows.features.take(pa.array(shuffled)), rows.churned[shuffled], rows.days[shuffled])
+
+    one, two = (predict(fit(each, recipe, COLUMNS), rows.features, COLUMNS) for each in (rows, other))
+
+    assert one.tobytes() == two.tobytes()
+
+
+def test_boosting_does_not_stop_early() -> None:
+    """Of more than ten thousand rows, too, every tree is grown: no random rows say when to stop."""
+    model = fit(
+        labelled_rows(10_500, seed=1), Recipe(estimator="hist_gradient_boosting", parameters={"max_iter": 30}), COLUMNS
+    )
+
+    assert model["estimator"].n_iter_ == 30
+
+
+def _cities(words: int, rows: int = 6000) -> LabelledRows:
+    """Rows whose plan is one of so many words, the first of them the most frequent."""
+    rows_of = labelled_rows(rows, seed=3)
+    plans = np.minimum(np.random.default_rng(4).geometric(0.004, rows), words) - 1
+    plan = pa.array([f"city {number:04d}" for number in plans]).dictionary_encode()
+    return dataclasses.replace(
+        rows_of, features=rows_of.features.set_column(rows_of.features.column_names.index("plan"), "plan", plan)
+    )
+
+
+@pytest.mark.parametrize("estimator", list(SMALL))
+def test_category_of_a_thousand_words_is_learnt(estimator: Estimator) -> None:
+    """Words beyond what can be learnt apart are folded, and any word at all is scored."""
+    rows = _cities(1100)
+    recipe = Recipe(estimator=estimator, parameters=SMALL[estimator])
+
+    model = fit(rows, recipe, COLUMNS)
+
+    assert np.isfinite(predict(model, rows.features, COLUMNS)).all()
+    unseen = rows.features.slice(0, 3).set_column(
+        rows.features.column_names.index("plan"), "plan", pa.array(["nowhere", None, "city 0001"]).dictionary_encode()
+    )
+    assert np.isfinite(predict(model, unseen, COLUMNS)).all()
+    assert folded_words(rows, recipe, COLUMNS).keys() == {"plan"}
+
+
+def test_rare_word_scores_as_one_never_seen() -> None:
+    """A word that was folded says no more than one that training never met."""
+    rows = _cities(1100)
+    model = fit(rows, Recipe(estimator="hist_gradient_boosting", parameters={"max_iter": 15}), COLUMNS)
+    place = rows.features.column_names.index("plan")
+    one = rows.features.slice(0, 1)
+
+    rare, unseen = (
+        one.set_column(place, "plan", pa.array([word]).dictionary_encode()) for word in ("city 0500", "new")
+    )
+
+    assert predict(model, rare, COLUMNS)[0] == predict(model, unseen, COLUMNS)[0]
+
+
+def test_few_words_are_all_learnt() -> None:
+    """A category that fits is not folded."""
+    assert folded_words(_cities(40), Recipe(estimator="logistic_regression"), COLUMNS) == {}
+
+
 def test_seed_is_used() -> None:
     """Another seed gives another forest."""
     rows = labelled_rows(400, seed=2)
@@ -107,7 +177,7 @@ def test_missing_class_is_told(churners: int) -> None:
     rows = dataclasses.replace(labelled_rows(20, seed=4), churned=np.arange(20) < churners)
 
     with pytest.raises(TrainingImpossible, match=f"training has 20 rows, of which {churners} churned: at least 2"):
-        fit(rows, Recipe(), COLUMNS)
+        fit(rows, Recipe(estimator="hist_gradient_boosting"), COLUMNS)
 
 
 def test_no_rows_are_told() -> None:
@@ -115,7 +185,7 @@ def test_no_rows_are_told() -> None:
     rows = labelled_rows(20, seed=4).keep(np.zeros(20, dtype=bool))
 
     with pytest.raises(TrainingImpossible, match="training has 0 rows"):
-        fit(rows, Recipe(), COLUMNS)
+        fit(rows, Recipe(estimator="hist_gradient_boosting"), COLUMNS)
 
 
 @pytest.mark.parametrize(

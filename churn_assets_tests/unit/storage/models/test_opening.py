@@ -98,7 +98,7 @@ def _stored(folder: Path, files: list[str], model: Model, kernel: TreeKernel | N
 def _proven(model: Model) -> TreeKernel:
     golden = freeze_golden(model, MEMBERS, _customers().slice(0, 40), SNAPSHOT)
     proven = with_kernel(model, MEMBERS, golden)
-    assert proven.model.kernel is not None, proven.reason
+    assert isinstance(proven.model.kernel, TreeKernel), proven.reason
     return proven.model.kernel
 
 
