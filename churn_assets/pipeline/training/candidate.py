@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from churn_assets.core.arrow.conversion import to_customers
 from churn_assets.core.evaluation.bootstrap import intervals
 from churn_assets.core.evaluation.importance import permutation_importances
-from churn_assets.core.evaluation.metrics import measure, strongest_feature
+from churn_assets.core.evaluation.leaks import Strongest, strongest_features
+from churn_assets.core.evaluation.metrics import measure
 from churn_assets.core.evaluation.results import Evidence, Histogram, Interval, Reference, Slice
 from churn_assets.core.evaluation.slices import slice_quality
 from churn_assets.core.features import to_model_frame
@@ -66,6 +67,15 @@ class CandidateModel:
         return intervals(self.churned, self.probability) if len(self.churned) else {}
 
 
+@dataclass(frozen=True)
+class _Backtest:
+    """What the judged model gave the hold-out, which features it leans on there, and which know the outcome best."""
+
+    probability: NDArray[np.float64]
+    importance: dict[str, float]
+    strongest: Strongest
+
+
 def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None) -> CandidateModel:
     """Choose among the candidates, judge the choice by the backtest, and train what is served.
 
@@ -77,20 +87,19 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
     columns, holdout = chain.profile.feature_columns, data.holdout
     chosen, selection, leaderboard = _chosen(chain, data)
     judged = fit(data.judged, chosen, columns)
-    probability = predict_in_blocks(lambda block: predict(judged, block, columns), holdout.rows.features)
-    shown = to_model_frame(holdout.rows.features, columns)
+    backtest = _backtest(judged, data, columns, chosen.seed)
     return CandidateModel(
         pipeline=fit(data.served, chosen, columns) if chain.profile.label.is_dated else judged,
         chosen=chosen,
         selection=selection,
-        evidence=_evidence(chain, plan, data, baseline, chosen, probability),
+        evidence=_evidence(chain, plan, data, baseline, chosen, backtest),
         churned=holdout.rows.churned,
-        probability=probability,
+        probability=backtest.probability,
         leaderboard=leaderboard,
         train_rows=len(data.served.churned),
         train_churners=int(data.served.churned.sum()),
         left_out=data.left_out,
-        importance=permutation_importances(judged, shown, holdout.rows.churned, chosen.seed),
+        importance=backtest.importance,
         features=feature_histograms(to_model_frame(data.served.features, columns)),
     )
 
@@ -106,28 +115,35 @@ def _chosen(chain: Chain, data: TrainingData) -> tuple[Recipe, str, tuple[Candid
     return chosen, selection, leaderboard
 
 
+def _backtest(judged: Any, data: TrainingData, columns: tuple[str, ...], seed: int) -> _Backtest:
+    rows = data.holdout.rows
+    taught, shown = (to_model_frame(each.features, columns) for each in (data.judged, rows))
+    importance = permutation_importances(judged, shown, rows.churned, seed)
+    return _Backtest(
+        predict_in_blocks(lambda block: predict(judged, block, columns), rows.features),
+        importance,
+        strongest_features(taught, data.judged.churned, shown, rows.churned, importance),
+    )
+
+
 def _evidence(  # all that a gate looks at
     chain: Chain,
     plan: TrainingPlan,
     data: TrainingData,
     baseline: Baseline | None,
     chosen: Recipe,
-    probability: NDArray[np.float64],
+    backtest: _Backtest,
 ) -> Evidence:
-    columns, holdout = chain.profile.feature_columns, data.holdout
-    strongest, roc_auc = strongest_feature(
-        to_model_frame(data.judged.features, columns),
-        data.judged.churned,
-        to_model_frame(holdout.rows.features, columns),
-        holdout.rows.churned,
-    )
+    holdout, probability, strongest = data.holdout, backtest.probability, backtest.strongest
     comparison, uncompared = compare_with_baseline(chain, plan, data, baseline, probability)
     return Evidence(
         undersampled=chosen.undersamples,
         metrics=measure(holdout.rows.churned, probability),
         slices=_slices(chain, holdout, probability),
-        strongest_feature=strongest,
-        strongest_roc_auc=roc_auc,
+        strongest_feature=strongest.feature,
+        strongest_roc_auc=strongest.roc_auc,
+        strongest_pair=strongest.pair,
+        strongest_pair_roc_auc=strongest.pair_roc_auc,
         comparison=comparison,
         uncompared=uncompared,
         high_above=chain.decisions.high_above,
