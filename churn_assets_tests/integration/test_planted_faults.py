@@ -1,5 +1,6 @@
 """What goes wrong in churn models, planted on purpose: each is stopped, by the gate that is there for it."""
 
+import json
 import linecache
 import shutil
 import sys
@@ -197,6 +198,29 @@ def test_skew_between_training_and_serving_is_stopped(own: Installation, tmp_pat
     assert own.published("churn_scores", "challenger_scores") == before
 
 
+def test_skew_of_few_rows_is_stopped(own: Installation, tmp_path: Path) -> None:
+    """An edit that moves a feature of 24 customers, none of them a golden row, stops the night until it is accepted."""
+    [golden] = (own.data / "models").rglob("golden.parquet")
+    frozen = set(pd.read_parquet(golden)["customer_id"])
+    customers = own.rows("customers", NIGHTS[0]).column("customer_id").to_pylist()
+    moved = [name for name in customers if name not in frozen][:24]
+    line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
+    old = line.removeprefix("missed_visits=")
+    change_profile(tmp_path, (line, f'missed_visits=({old}).mask(customers["customer_id"].isin({moved}), 99.0)'))
+    before = own.published("churn_scores")
+
+    told = own.run("run", "--date", str(NIGHTS[1])).error(1)
+    unmoved = own.published("churn_scores") == before
+    accepted = own.run("run", "--date", str(NIGHTS[1]), "--accept-shift", "--reason", "a rule was corrected", "--json")
+
+    assert f"24 of {len(customers)} rows of customer_features {NIGHTS[0]} come out otherwise" in told
+    assert "missed_visits (24)" in told
+    assert not any(name in told for name in moved)
+    assert unmoved
+    assert accepted.exit_code == 0, accepted.stderr
+    assert "missed_visits (24)" in accepted.json[0]["accepted_shift"][0]
+
+
 def test_feature_that_is_no_longer_there_is_told(own: Installation, tmp_path: Path) -> None:
     """With another feature list than the champion's nothing is scored: the sentence names the feature."""
     before = own.published("churn_scores")
@@ -224,14 +248,21 @@ def test_parameter_that_is_no_longer_there_keeps_no_training_out(own: Installati
     assert "not compared with champion" in finding
 
 
-def test_changed_comment_stops_nothing(own: Installation, tmp_path: Path) -> None:
-    """A change that moves no score is no skew: the night is scored as before."""
-    change_profile(tmp_path, ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."))
+def test_harmless_refactor_is_recorded(own: Installation, tmp_path: Path) -> None:
+    """A change that moves no feature of any row is no skew: the night is scored as before, and its commit says so."""
+    line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
+    change_profile(
+        tmp_path,
+        ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."),
+        (line, 'missed_visits=customers["active_days"] / 30 * customers["days_since_login"]'),
+    )
 
     outcome = own.run("run", "--date", str(NIGHTS[1]), "--json")
 
     assert outcome.exit_code == 0, outcome.stderr
-    assert outcome.json[0]["scored"] > 0
+    [verdict] = json.loads(own.table("churn_scores").history(1)[0]["details"])["feature_skew"]
+    assert (verdict["day"], verdict["differing"]) == (str(NIGHTS[0]), 0)
+    assert verdict["rows"] == own.rows("customers", NIGHTS[0]).num_rows
 
 
 GENTLE = "parameters: {max_leaf_nodes: 4, learning_rate: 0.05, max_iter: 60}"  # a few balanced rows are soon overfitted
