@@ -148,6 +148,7 @@ class GateBounds(_Options):
     brier_below_base_rate: bool = True
     max_calibration_error: Positive | None = 0.5
     max_feature_roc_auc: Share | None = 0.97
+    max_roc_auc: Share | None = 0.995
     max_roc_auc_loss: Share | None = 0.02
     min_slice_roc_auc: Share | None = None
     min_disparate_impact: Share | None = None

@@ -1,5 +1,6 @@
 """What goes wrong in churn models, planted on purpose: each is stopped, by the gate that is there for it."""
 
+import json
 import linecache
 import shutil
 import sys
@@ -83,32 +84,90 @@ def missed_gates(trained: Any) -> dict[str, str]:
     return {gate["name"]: gate["finding"] for gate in trained.json["gates"] if not gate["passed"]}
 
 
-def test_feature_from_the_future_is_stopped(installed: Installation, tmp_path: Path) -> None:
-    """A warehouse that fills in old exports with the day of closing: `max_feature_roc_auc` names the feature."""
+def with_columns(
+    installed: Installation, folder: Path, plant: Callable[[pd.DataFrame, pd.Timestamp], pd.DataFrame], *features: str
+) -> Installation:
+    """The same with more columns, that are features: `plant` makes them of a day's rows.
+
+    These have a column `left`, the last day of each customer, missing where nobody knows it.
+    """
+    declared = "".join(f"    {name}: float = pa.Field(nullable=True)\n" for name in features)
+    listed = "".join(f'        "{name}",\n' for name in features)
     own = with_profile(
         installed,
-        tmp_path,
-        (
-            "class Customers(pa.DataFrameModel):\n",
-            "class Customers(pa.DataFrameModel):\n    closes_on: pd.Timestamp = pa.Field(nullable=True)\n",
-        ),
-        (FEATURES, '        days_left=(customers["closes_on"] - customers["snapshot_date"]).dt.days,\n' + FEATURES),
-        ('        "missed_visits",\n', '        "missed_visits",\n        "days_left",\n'),
+        folder,
+        ("class Customers(pa.DataFrameModel):\n", "class Customers(pa.DataFrameModel):\n" + declared),
+        ('        "missed_visits",\n', '        "missed_visits",\n' + listed),
     )
     exports = {path: pd.read_parquet(path) for path in sorted((own.data / "source").rglob("*.parquet"))}
+    days = {path: pd.Timestamp(path.parent.name.removeprefix("snapshot_date=")) for path in exports}
     last_seen: dict[str, pd.Timestamp] = {}
     for path, frame in exports.items():
-        day = pd.Timestamp(path.parent.name.removeprefix("snapshot_date="))
-        last_seen |= dict.fromkeys(frame["customer_id"], day)
-    newest = max(last_seen.values())
-    closed = {customer: day for customer, day in last_seen.items() if day < newest}
+        last_seen |= dict.fromkeys(frame["customer_id"], days[path])
+    newest = max(days.values())
+    left = {customer: day for customer, day in last_seen.items() if day < newest}
     for path, frame in exports.items():
-        frame.assign(closes_on=pd.to_datetime(frame["customer_id"].map(closed))).to_parquet(path, index=False)
+        known = frame.assign(left=pd.to_datetime(frame["customer_id"].map(left)))
+        plant(known, days[path]).drop(columns="left").to_parquet(path, index=False)
+    return own
+
+
+def leave_soon(customers: pd.DataFrame, day: pd.Timestamp) -> "pd.Series[bool]":
+    """Who is no longer there thirty days later: the label."""
+    return customers["left"] < day + pd.Timedelta(days=30)
+
+
+def random_of(day: pd.Timestamp) -> np.random.Generator:
+    """Other draws each day, the same in each run."""
+    return np.random.default_rng(day.toordinal())
+
+
+def test_feature_from_the_future_is_stopped(installed: Installation, tmp_path: Path) -> None:
+    """A warehouse that fills in old exports with the day of closing: `max_feature_roc_auc` names the feature."""
+
+    def plant(customers: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+        return customers.assign(days_left=(customers["left"] - day).dt.days.astype("float64"))
+
+    own = with_columns(installed, tmp_path, plant, "days_left")
 
     missed = missed_gates(own.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
 
-    assert list(missed) == ["max_feature_roc_auc"]
     assert "days_left alone reaches ROC-AUC" in missed["max_feature_roc_auc"]
+    assert missed.keys() <= {"max_feature_roc_auc", "max_roc_auc"}
+
+
+def test_code_that_is_set_when_a_customer_leaves_is_stopped(installed: Installation, tmp_path: Path) -> None:
+    """A status of which 5 means a customer, and 3 and 7 a leaver: it is named, and the backtest is not believed."""
+
+    def plant(customers: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+        leaver = random_of(day).choice([3.0, 7.0], len(customers))
+        return customers.assign(status=np.where(leave_soon(customers, day), leaver, 5.0))
+
+    own = with_columns(installed, tmp_path, plant, "status")
+
+    missed = missed_gates(own.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
+
+    assert missed.keys() == {"max_feature_roc_auc", "max_roc_auc"}
+    assert "status alone reaches ROC-AUC 1.0000" in missed["max_feature_roc_auc"]
+    assert "whether a column is filled after the customer left" in missed["max_roc_auc"]
+
+
+def test_two_columns_that_know_it_together_are_stopped(installed: Installation, tmp_path: Path) -> None:
+    """Two columns of which each tells nothing, and which differ where a customer leaves: the pair is named."""
+
+    def plant(customers: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+        rng = random_of(day)
+        side = rng.random(len(customers)) < 0.5
+        other = side ^ leave_soon(customers, day).to_numpy()
+        return customers.assign(door=side + rng.random(len(customers)), window=other + rng.random(len(customers)))
+
+    own = with_columns(installed, tmp_path, plant, "door", "window")
+
+    missed = missed_gates(own.run("train", "--as-of", str(FIRST_NIGHT), "--json"))
+
+    assert "max_feature_roc_auc" in missed
+    assert "door and window together" in missed["max_feature_roc_auc"].replace("window and door", "door and window")
+    assert "door alone" not in missed["max_feature_roc_auc"]
 
 
 def test_shuffled_label_is_stopped(installed: Installation, tmp_path: Path) -> None:
@@ -139,6 +198,29 @@ def test_skew_between_training_and_serving_is_stopped(own: Installation, tmp_pat
     assert own.published("churn_scores", "challenger_scores") == before
 
 
+def test_skew_of_few_rows_is_stopped(own: Installation, tmp_path: Path) -> None:
+    """An edit that moves a feature of 24 customers, none of them a golden row, stops the night until it is accepted."""
+    [golden] = (own.data / "models").rglob("golden.parquet")
+    frozen = set(pd.read_parquet(golden)["customer_id"])
+    customers = own.rows("customers", NIGHTS[0]).column("customer_id").to_pylist()
+    moved = [name for name in customers if name not in frozen][:24]
+    line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
+    old = line.removeprefix("missed_visits=")
+    change_profile(tmp_path, (line, f'missed_visits=({old}).mask(customers["customer_id"].isin({moved}), 99.0)'))
+    before = own.published("churn_scores")
+
+    told = own.run("run", "--date", str(NIGHTS[1])).error(1)
+    unmoved = own.published("churn_scores") == before
+    accepted = own.run("run", "--date", str(NIGHTS[1]), "--accept-shift", "--reason", "a rule was corrected", "--json")
+
+    assert f"24 of {len(customers)} rows of customer_features {NIGHTS[0]} come out otherwise" in told
+    assert "missed_visits (24)" in told
+    assert not any(name in told for name in moved)
+    assert unmoved
+    assert accepted.exit_code == 0, accepted.stderr
+    assert "missed_visits (24)" in accepted.json[0]["accepted_shift"][0]
+
+
 def test_feature_that_is_no_longer_there_is_told(own: Installation, tmp_path: Path) -> None:
     """With another feature list than the champion's nothing is scored: the sentence names the feature."""
     before = own.published("churn_scores")
@@ -166,14 +248,21 @@ def test_parameter_that_is_no_longer_there_keeps_no_training_out(own: Installati
     assert "not compared with champion" in finding
 
 
-def test_changed_comment_stops_nothing(own: Installation, tmp_path: Path) -> None:
-    """A change that moves no score is no skew: the night is scored as before."""
-    change_profile(tmp_path, ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."))
+def test_harmless_refactor_is_recorded(own: Installation, tmp_path: Path) -> None:
+    """A change that moves no feature of any row is no skew: the night is scored as before, and its commit says so."""
+    line = 'missed_visits=customers["days_since_login"] * customers["active_days"] / 30'
+    change_profile(
+        tmp_path,
+        ("a login fewer days ago than this is recent.", "fewer days ago than this is recent."),
+        (line, 'missed_visits=customers["active_days"] / 30 * customers["days_since_login"]'),
+    )
 
     outcome = own.run("run", "--date", str(NIGHTS[1]), "--json")
 
     assert outcome.exit_code == 0, outcome.stderr
-    assert outcome.json[0]["scored"] > 0
+    [verdict] = json.loads(own.table("churn_scores").history(1)[0]["details"])["feature_skew"]
+    assert (verdict["day"], verdict["differing"]) == (str(NIGHTS[0]), 0)
+    assert verdict["rows"] == own.rows("customers", NIGHTS[0]).num_rows
 
 
 GENTLE = "parameters: {max_leaf_nodes: 4, learning_rate: 0.05, max_iter: 60}"  # a few balanced rows are soon overfitted

@@ -50,6 +50,7 @@ BY_ENVIRONMENT = [
     ("gates.brier_below_base_rate", "false", False),
     ("gates.max_calibration_error", "0.3", 0.3),
     ("gates.max_feature_roc_auc", "0.9", 0.9),
+    ("gates.max_roc_auc", "0.9", 0.9),
     ("gates.max_roc_auc_loss", "0.01", 0.01),
     ("gates.min_slice_roc_auc", "0.55", 0.55),
     ("gates.min_disparate_impact", "0.8", 0.8),

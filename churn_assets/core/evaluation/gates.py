@@ -17,7 +17,7 @@ def judge(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
         *_enough(evidence.metrics, bounds),
         *_ranking(evidence.metrics, bounds),
         *_calibration(evidence, evidence.metrics, bounds),
-        *_leak(evidence, bounds),
+        *_leaks(evidence, evidence.metrics, bounds),
         *_comparisons(evidence, bounds),
         *_slices(evidence, bounds),
     ]
@@ -96,17 +96,30 @@ def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> li
     return gates
 
 
-def _leak(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
-    if bounds.max_feature_roc_auc is None:
-        return []
-    finding = f"{evidence.strongest_feature or 'no feature'} alone reaches ROC-AUC {evidence.strongest_roc_auc:.4f}"
-    return [
-        _gate(
-            "max_feature_roc_auc",
-            f"{finding}, at most {bounds.max_feature_roc_auc:g} wanted: more looks like knowledge of the outcome",
-            passed=evidence.strongest_roc_auc <= bounds.max_feature_roc_auc,
+def _leaks(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> list[Gate]:
+    gates = []
+    if (most := bounds.max_feature_roc_auc) is not None:
+        finding = f"{evidence.strongest_feature or 'no feature'} alone reaches ROC-AUC {evidence.strongest_roc_auc:.4f}"
+        if evidence.strongest_pair:
+            pair = " and ".join(evidence.strongest_pair)
+            finding += f", {pair} together {evidence.strongest_pair_roc_auc:.4f}"
+        gates.append(
+            _gate(
+                "max_feature_roc_auc",
+                f"{finding}, at most {most:g} wanted: more looks like knowledge of the outcome",
+                passed=max(evidence.strongest_roc_auc, evidence.strongest_pair_roc_auc) <= most,
+            )
         )
-    ]
+    if (most := bounds.max_roc_auc) is not None:
+        gates.append(
+            _gate(
+                "max_roc_auc",
+                f"ROC-AUC {metrics.roc_auc:.4f}, at most {most:g} wanted: more is too good to be true; look at the "
+                "strongest features on the model's card, and whether a column is filled after the customer left",
+                passed=metrics.roc_auc <= most,
+            )
+        )
+    return gates
 
 
 def _comparisons(evidence: Evidence, bounds: GateBounds) -> list[Gate]:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
+from churn_assets.core.evaluation.sampling import rows_of_each_kind
+
 __all__ = ["permutation_importances"]
 
 ROWS_OF_EACH_KIND = 1_000
@@ -22,18 +24,10 @@ def permutation_importances(
     Measured on at most 1,000 churners and 1,000 others of `frame` (n rows), which a figure of ranks
     does not mind.
     """
-    rows = np.sort(np.concatenate([_spread(np.flatnonzero(churned == kind)) for kind in (False, True)]))
+    rows = rows_of_each_kind(churned, ROWS_OF_EACH_KIND)
     with threadpool_limits(1):
         lost = permutation_importance(
             pipeline, frame.iloc[rows], churned[rows], scoring="roc_auc", n_repeats=REPEATS, random_state=seed
         ).importances_mean
     order = np.argsort(-lost, kind="stable")
     return {str(frame.columns[at]): float(lost[at]) for at in order}
-
-
-def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """At most 1,000 of `rows`, evenly spread."""
-    spread: NDArray[np.intp] = rows[
-        np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS_OF_EACH_KIND)).astype(int))
-    ]
-    return spread

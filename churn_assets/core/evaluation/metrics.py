@@ -1,19 +1,17 @@
 """How good probabilities were on outcomes they could not know."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.evaluation.bootstrap import difference_of_roc_auc
 from churn_assets.core.evaluation.results import Comparison, Metrics
 
-__all__ = ["CalibrationBins", "calibration", "calibration_bins", "compare", "measure", "strongest_feature"]
+__all__ = ["CalibrationBins", "calibration", "calibration_bins", "compare", "measure"]
 
 BINS = 10
 CHURNERS_A_BIN = 10  # a bin of fewer tells chance from error no more
@@ -97,30 +95,3 @@ def compare(
         difference=difference,
         interval=interval,
     )
-
-
-def strongest_feature(
-    train: pd.DataFrame, train_churned: NDArray[np.bool_], test: pd.DataFrame, churned: NDArray[np.bool_]
-) -> tuple[str, float]:
-    """The feature that alone ranks the churners of `test` best, and the ROC-AUC it reaches.
-
-    Numbers rank in either direction, missing values first or last; categories by their churn rate
-    among `train`.
-    """
-    reached = {str(name): _alone(train[name], train_churned, test[name], churned) for name in test.columns}
-    name = max(reached, key=lambda each: reached[each])
-    return name, reached[name]
-
-
-def _alone(
-    train: "pd.Series[Any]", train_churned: NDArray[np.bool_], test: "pd.Series[Any]", churned: NDArray[np.bool_]
-) -> float:
-    if isinstance(test.dtype, pd.CategoricalDtype):
-        rates = pd.Series(train_churned).groupby(train.astype("object").fillna("").to_numpy()).mean()
-        rank = test.astype("object").fillna("").map(rates).fillna(train_churned.mean()).to_numpy(dtype=float)
-        return float(roc_auc_score(churned, rank))
-    values = test.to_numpy(dtype="float64", na_value=np.nan)
-    missing = np.isnan(values)
-    ranks = rankdata(values, nan_policy="omit")
-    reached = [float(roc_auc_score(churned, np.where(missing, end, ranks))) for end in (0, len(values) + 1)]
-    return max(max(area, 1 - area) for area in reached)

@@ -175,8 +175,9 @@ class Evidence(BaseModel):
     """Everything a gate looks at; kept in the record of evaluations, where no model's folder can change it.
 
     `metrics` is None for rules whose outcomes are not known yet; `strongest_feature` ranks churners
-    best by itself, with `strongest_roc_auc`; `uncompared` says why there is no `comparison`; `high_above` is
-    the bound of the high tier, on which the selection rates of `slices` rest.
+    best by itself, with `strongest_roc_auc`, and of two features together `strongest_pair`, with
+    `strongest_pair_roc_auc` (empty where pairs were not looked at); `uncompared` says why there is no
+    `comparison`; `high_above` is the bound of the high tier, on which the selection rates of `slices` rest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -187,6 +188,8 @@ class Evidence(BaseModel):
     slices: tuple[Slice, ...] = ()
     strongest_feature: str = ""
     strongest_roc_auc: float = 0.5
+    strongest_pair: tuple[str, ...] = ()
+    strongest_pair_roc_auc: float = 0.5
     comparison: Comparison | None = None
     uncompared: str = "nothing to compare with yet"
     high_above: float | None = None

@@ -36,6 +36,11 @@ class Finding:
         """Whether the bound holds."""
         return self.value <= self.bound
 
+    @property
+    def told(self) -> str:
+        """The words, and the key of the bound where it has one."""
+        return f"{self.words} (audit.{self.name})" if self.name in AuditBounds.model_fields else self.words
+
 
 def audit_shift(
     today: ScoreSummary, before: ScoreSummary | None, reference: Histogram, bounds: AuditBounds, *, same_model: bool

@@ -7,6 +7,7 @@ from typing import Any
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
+from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
@@ -14,6 +15,7 @@ from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
 from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input
+from churn_assets.pipeline.scoring.skew import audit_feature_skew
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.commits import Commit, Event
@@ -43,7 +45,7 @@ class ScoreResult(StageResult):
         card: of the champion, or whoever took its place.
         audit: what was seen of the rows.
         valid_rows: the day's valid customers.
-        findings: of the audit against the last day and the reference.
+        findings: of the audit against the last day, the reference and the model's feature code.
         details: what the commit tells of inputs, decisions and canary.
         is_published: whether readers may have met it.
         is_fallback: whether rules scored although a trained model is wanted.
@@ -85,7 +87,9 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     is_fallback = _warn_of_fallback(chain, day, card)
     customers = chain.customers.version(day)
     reference = chain.registry.models.reference(card).scores
-    inputs = [with_corrected_prior(chain, resolve_input(chain, customers, model)) for model in serving.models]
+    inputs = [resolve_input(chain, customers, model) for model in serving.models]
+    skew = audit_feature_skew(chain, day, inputs)
+    inputs = [with_corrected_prior(chain, each) for each in inputs]
     scores = stage_scores(
         chain,
         chain.scores,
@@ -95,16 +99,13 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         for_app=options.publish,
     )
     try:
-        last = _last_day(chain, day, reference.edges)
-        same_model = last is not None and last.models.keys() == scores.audit.models.keys()
-        before = last.summary() if last else None
-        findings = audit_shift(scores.audit.summary(), before, reference, chain.audit, same_model=same_model)
+        findings = [*skew.findings, *_audit_scores(chain, scores, reference)]
         known = scores.staged.version == expected  # readers have these very rows already: there is nothing to accept
         accepted = _accepted_before(events) if known else _accepted(day, findings, options, run)
     except AuditFailed:
         chain.scores.discard(scores.staged)
         raise
-    details = _details(chain, serving, scores, options, accepted)
+    details = _details(chain, serving, scores, options, accepted) | skew.details(accepted)
     commit = run.commit("score", card.model_version, **details)
     published = _publish(chain, scores, expected, commit, publish=options.publish)
     _warn_of_rollback(day, events, published)
@@ -163,6 +164,13 @@ def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: C
     return Published(scores.staged.version, changed=False)
 
 
+def _audit_scores(chain: Chain, scores: StagedScores, reference: Histogram) -> list[Finding]:
+    last = _last_day(chain, scores.staged.day, reference.edges)
+    same_model = last is not None and last.models.keys() == scores.audit.models.keys()
+    before = last.summary() if last else None
+    return audit_shift(scores.audit.summary(), before, reference, chain.audit, same_model=same_model)
+
+
 def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudit | None:
     """The aggregates of the newest scored day before `day`; none where its files are damaged."""
     newest = max((each for each in chain.scores.days() if each < day), default=None)
@@ -205,11 +213,12 @@ def _accepted(day: dt.date, findings: Sequence[Finding], options: ScoreOptions, 
     Raises:
         AuditFailed: there is a shift, and nobody accepts it.
     """
-    beyond = [f"{each.words} (audit.{each.name})" for each in findings if not each.passed]
+    beyond = [each.told for each in findings if not each.passed]
     if beyond and not options.accept_shift:
         raise AuditFailed(
             f"churn_scores {day}: {'; '.join(beyond)}; nothing was published and the scores before stay: look at the "
-            f"day's customers, or accept it with `churn-assets run --date {day} --accept-shift --reason TEXT`"
+            "day's customers, undo what changed in the feature code, or accept it with "
+            f"`churn-assets run --date {day} --accept-shift --reason TEXT`"
         )
     if beyond and not run.reason:
         raise AuditFailed(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from churn_assets.core.arrow.conversion import to_customers
 from churn_assets.core.evaluation.bootstrap import intervals
 from churn_assets.core.evaluation.importance import permutation_importances
-from churn_assets.core.evaluation.metrics import measure, strongest_feature
+from churn_assets.core.evaluation.leaks import Strongest, strongest_features
+from churn_assets.core.evaluation.metrics import measure
 from churn_assets.core.evaluation.results import (
     DayRate,
     Evidence,
@@ -83,6 +84,15 @@ class CandidateModel:
         return intervals(self.churned, self.probability) if len(self.churned) else {}
 
 
+@dataclass(frozen=True)
+class _Backtest:
+    """What the judged model gave the hold-out, which features it leans on there, and which know the outcome best."""
+
+    probability: NDArray[np.float64]
+    importance: dict[str, float]
+    strongest: Strongest
+
+
 def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None) -> CandidateModel:
     """Choose among the candidates, judge the choice by the backtest, and train what is served.
 
@@ -95,34 +105,43 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
     is_dated = chain.profile.label.is_dated
     selection = _selected(chain, data)
     chosen, judged = selection.chosen, selection.judged
-    probability = predict_in_blocks(lambda block: predict(judged, block, columns), holdout.rows.features)
-    shown = to_model_frame(holdout.rows.features, columns)
-    rates = day_rates(data.judged)
-    past = (*selection.past, PastDay(plan.day, holdout.rows.churned, probability, rates)) if is_dated else ()
-    duplicates = 0 if is_dated else duplicate_rows(data.judged, holdout.rows, columns)
-    if duplicates:
-        logger.warning(
-            "churn_model: %d customers of the hold-out have the very features of one learnt from", duplicates
-        )
+    backtest = _backtest(judged, data, columns, chosen.seed)
     return CandidateModel(
         pipeline=fit(data.served, chosen, columns) if is_dated else _cross_fitted(data.served, judged, chosen, columns),
         chosen=chosen,
         selection=selection.words,
-        evidence=_evidence(chain, plan, data, baseline, chosen, probability),
+        evidence=_evidence(chain, plan, data, baseline, chosen, backtest),
         churned=holdout.rows.churned,
-        probability=probability,
+        probability=backtest.probability,
         leaderboard=selection.leaderboard,
         train_rows=len(data.served.churned),
         train_churners=int(data.served.churned.sum()),
         left_out=data.left_out,
-        importance=permutation_importances(judged, shown, holdout.rows.churned, chosen.seed),
+        importance=backtest.importance,
         features=feature_histograms(to_model_frame(data.served.features, columns)),
-        prior=choose_prior(chain.recipe.prior, past) if is_dated else PriorChoice(reason="an export has no seasons"),
+        prior=_prior(chain, plan, data, selection, backtest),
         rates=day_rates(data.served) if is_dated else (),
         folded=folded_words(data.served, chosen, columns),
-        duplicates=duplicates,
+        duplicates=0 if is_dated else _duplicates(data, columns),
         stability=stability(data.judged, holdout.rows, chosen, columns),
     )
+
+
+def _prior(
+    chain: Chain, plan: TrainingPlan, data: TrainingData, selection: Selection, backtest: _Backtest
+) -> PriorChoice:
+    """By which correction the level follows the season: what the days of the folds and of the backtest say."""
+    if not chain.profile.label.is_dated:
+        return PriorChoice(reason="an export has no seasons")
+    last = PastDay(plan.day, data.holdout.rows.churned, backtest.probability, day_rates(data.judged))
+    return choose_prior(chain.recipe.prior, [*selection.past, last])
+
+
+def _duplicates(data: TrainingData, columns: tuple[str, ...]) -> int:
+    count = duplicate_rows(data.judged, data.holdout.rows, columns)
+    if count:
+        logger.warning("churn_model: %d customers of the hold-out have the very features of one learnt from", count)
+    return count
 
 
 def _selected(chain: Chain, data: TrainingData) -> Selection:
@@ -143,28 +162,35 @@ def _cross_fitted(rows: LabelledRows, judged: Any, recipe: Recipe, columns: tupl
     return CrossFitted(fit(rows, recipe, columns), (judged, *others), known_hashes(rows.ids))
 
 
+def _backtest(judged: Any, data: TrainingData, columns: tuple[str, ...], seed: int) -> _Backtest:
+    rows = data.holdout.rows
+    taught, shown = (to_model_frame(each.features, columns) for each in (data.judged, rows))
+    importance = permutation_importances(judged, shown, rows.churned, seed)
+    return _Backtest(
+        predict_in_blocks(lambda block: predict(judged, block, columns), rows.features),
+        importance,
+        strongest_features(taught, data.judged.churned, shown, rows.churned, importance),
+    )
+
+
 def _evidence(  # all that a gate looks at
     chain: Chain,
     plan: TrainingPlan,
     data: TrainingData,
     baseline: Baseline | None,
     chosen: Recipe,
-    probability: NDArray[np.float64],
+    backtest: _Backtest,
 ) -> Evidence:
-    columns, holdout = chain.profile.feature_columns, data.holdout
-    strongest, roc_auc = strongest_feature(
-        to_model_frame(data.judged.features, columns),
-        data.judged.churned,
-        to_model_frame(holdout.rows.features, columns),
-        holdout.rows.churned,
-    )
+    holdout, probability, strongest = data.holdout, backtest.probability, backtest.strongest
     comparison, uncompared = compare_with_baseline(chain, plan, data, baseline, probability)
     return Evidence(
         undersampled=chosen.undersamples,
         metrics=measure(holdout.rows.churned, probability),
         slices=_slices(chain, holdout, probability),
-        strongest_feature=strongest,
-        strongest_roc_auc=roc_auc,
+        strongest_feature=strongest.feature,
+        strongest_roc_auc=strongest.roc_auc,
+        strongest_pair=strongest.pair,
+        strongest_pair_roc_auc=strongest.pair_roc_auc,
         comparison=comparison,
         uncompared=uncompared,
         high_above=chain.decisions.high_above,

@@ -33,6 +33,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "brier_below_base_rate": True,
         "max_calibration_error": 0.5,
         "max_feature_roc_auc": 0.97,
+        "max_roc_auc": 0.995,
         "max_roc_auc_loss": 0.02,
         "min_slice_roc_auc": None,
         "min_disparate_impact": None,
@@ -90,6 +91,7 @@ def test_values_are_frozen(options: type[BaseModel]) -> None:
         (GateBounds, "min_average_precision", 1.01),
         (GateBounds, "max_calibration_error", 0),
         (GateBounds, "max_feature_roc_auc", 1.01),
+        (GateBounds, "max_roc_auc", 1.01),
         (GateBounds, "max_roc_auc_loss", -0.01),
         (GateBounds, "min_slice_roc_auc", 1.5),
         (GateBounds, "min_disparate_impact", -0.8),
@@ -115,7 +117,7 @@ def test_value_out_of_range_is_refused(options: type[BaseModel], key: str, value
     ("options", "key"),
     [
         *[(GateBounds, key) for key in ("max_calibration_error", "max_feature_roc_auc", "max_roc_auc_loss")],
-        *[(GateBounds, key) for key in ("min_slice_roc_auc", "min_disparate_impact")],
+        *[(GateBounds, key) for key in ("max_roc_auc", "min_slice_roc_auc", "min_disparate_impact")],
         *[(AuditBounds, key) for key in AuditBounds.model_fields],
     ],
 )

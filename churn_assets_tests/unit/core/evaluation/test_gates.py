@@ -21,9 +21,14 @@ NO_LEAK = (
     "spend alone reaches ROC-AUC 0.7000, at most 0.97 wanted: more looks like knowledge of the outcome "
     "(gates.max_feature_roc_auc)"
 )
+NOT_TOO_GOOD = (
+    "ROC-AUC 0.8000, at most 0.995 wanted: more is too good to be true; look at the strongest features on the model's "
+    "card, and whether a column is filled after the customer left (gates.max_roc_auc)"
+)
 NULLABLE = [
     "max_calibration_error",
     "max_feature_roc_auc",
+    "max_roc_auc",
     "max_roc_auc_loss",
     "min_slice_roc_auc",
     "min_disparate_impact",
@@ -73,6 +78,7 @@ def test_good_model_passes_every_gate() -> None:
         ("brier_below_base_rate", True),
         ("max_calibration_error", True),
         ("max_feature_roc_auc", True),
+        ("max_roc_auc", True),
         ("max_roc_auc_loss", True),
         ("beats_rules", True),
     ]
@@ -84,6 +90,7 @@ def test_good_model_passes_every_gate() -> None:
         "Brier 0.0800, below the base rate's 0.0900 wanted (gates.brier_below_base_rate)",
         CALIBRATED,
         NO_LEAK,
+        NOT_TOO_GOOD,
         "nothing to compare with yet (gates.max_roc_auc_loss)",
         "the profile has no rules to beat",
     ]
@@ -179,6 +186,33 @@ def test_feature_that_knows_the_outcome_is_told(reached: float, passed: bool) ->
 
     assert gate.passed is passed
     assert gate.finding.startswith("exit_survey alone reaches")
+
+
+@pytest.mark.parametrize(("reached", "passed"), [(0.97, True), (float(np.nextafter(0.97, 1)), False)])
+def test_pair_that_knows_the_outcome_is_told(reached: float, passed: bool) -> None:  # noqa: FBT001
+    """Two features are held to the bound of one; both are named."""
+    found = {"strongest_pair": ("door", "window"), "strongest_pair_roc_auc": reached}
+
+    gate = _gate("max_feature_roc_auc", _evidence().model_copy(update=found))
+
+    assert gate.passed is passed
+    assert gate.finding.startswith("spend alone reaches ROC-AUC 0.7000, door and window together 0.97")
+
+
+@pytest.mark.parametrize(("roc_auc", "passed"), [(0.995, True), (float(np.nextafter(0.995, 1)), False)])
+def test_backtest_that_is_too_good_is_told(roc_auc: float, passed: bool) -> None:  # noqa: FBT001
+    """A backtest that ranks nearly everybody right is not believed."""
+    assert _gate("max_roc_auc", _evidence(roc_auc=roc_auc)).passed is passed
+
+
+def test_evaluation_from_before_pairs_stands_as_it_was() -> None:
+    """What was recorded before pairs were looked at is read, and judged by what it holds."""
+    earlier = _evidence().model_dump(mode="json", exclude={"strongest_pair", "strongest_pair_roc_auc"})
+
+    evidence = Evidence.model_validate(earlier)
+
+    assert all(gate.passed for gate in judge(evidence, GateBounds()))
+    assert _gate("max_feature_roc_auc", evidence).finding == NO_LEAK
 
 
 @pytest.mark.parametrize(

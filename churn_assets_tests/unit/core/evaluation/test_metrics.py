@@ -1,13 +1,16 @@
 """How good probabilities were on outcomes they could not know."""
 
+from typing import Any
+
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from churn_assets.core.errors import TrainingImpossible
-from churn_assets.core.evaluation.metrics import measure, strongest_feature
+from churn_assets.core.evaluation.bootstrap import difference_of_roc_auc
+from churn_assets.core.evaluation.metrics import compare, measure
 
 
 def test_metrics_of_a_small_example() -> None:
@@ -46,11 +49,42 @@ def test_outcomes_of_one_kind_are_refused(churned: list[bool], count: int) -> No
         measure(np.array(churned, dtype=bool), np.zeros(len(churned)))
 
 
-def test_infinite_and_missing_values_are_ranked_without_a_warning() -> None:
-    """A feature may be infinite for some and missing for others: both are ranked, and nothing overflows."""
-    churned = np.array([True, False] * 20)
-    frame = pd.DataFrame({"ratio": np.where(churned, -np.inf, np.nan), "noise": np.arange(40.0)})
+def test_comparison_tells_both_on_the_same_customers() -> None:
+    """Beside others' probabilities stand theirs, the difference, and how sure it is."""
+    rng = np.random.default_rng(12)
+    churned = rng.random(800) < 0.2
+    ours, theirs = rng.normal(size=800) + 1.5 * churned, rng.normal(size=800) + 0.5 * churned
+    ours, theirs = (1 / (1 + np.exp(-each)) for each in (ours, theirs))
 
-    found = strongest_feature(frame, churned, frame, churned)
+    comparison = compare("champion", "20260101-00000000", churned, ours, theirs)
 
-    assert found == ("ratio", 1.0)
+    assert (comparison.kind, comparison.version, comparison.rows) == ("champion", "20260101-00000000", 800)
+    assert comparison.roc_auc == pytest.approx(roc_auc_score(churned, theirs))
+    assert comparison.roc_auc + comparison.difference == pytest.approx(roc_auc_score(churned, ours))
+    assert 0 < comparison.interval.low < comparison.difference < comparison.interval.high
+    assert (comparison.difference, comparison.interval) == difference_of_roc_auc(churned, ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("published", "the scores published on that day (v7)"),
+        ("champion", "the recipe of champion v7"),
+        ("rules", "the profile's rules"),
+    ],
+)
+def test_comparison_says_with_whom(kind: Any, words: str) -> None:
+    """Each kind of comparison has its words."""
+    churned = np.arange(40) % 4 == 0
+
+    comparison = compare(kind, "v7", churned, np.linspace(0, 1, 40), np.full(40, 0.25))
+
+    assert comparison.words == words
+    assert comparison.roc_auc == 0.5
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_outcomes_of_one_kind_cannot_be_compared(left: bool) -> None:  # noqa: FBT001
+    """Where everybody left, or nobody did, there is nothing to compare on."""
+    with pytest.raises(TrainingImpossible, match="nothing to tell apart"):
+        compare("rules", "r", np.full(30, left), np.linspace(0, 1, 30), np.linspace(1, 0, 30))
