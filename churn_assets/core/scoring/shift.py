@@ -24,17 +24,23 @@ class ScoreSummary:
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure and its bound; chance alone, on so few rows, is added to the bound."""
+    """One figure and its bound; chance alone, on so few rows, is added to the bound. A warning stops no night."""
 
     name: str
     value: float
     bound: float
     words: str
+    is_warning: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether the bound holds."""
         return self.value <= self.bound
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing is published, unless a person accepts it."""
+        return not (self.passed or self.is_warning)
 
 
 def audit_shift(

@@ -7,10 +7,12 @@ from typing import Any
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
+from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
+from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.storage.lookup.writer import write_staged_lookup
@@ -24,7 +26,7 @@ __all__ = ["ScoreOptions", "ScoreResult", "score_customers"]
 class ScoreOptions:
     """Which model scores: the champion where `model_version` is None, else a version, `previous` or `as_of`.
 
-    `accept_shift` publishes scores that lie further from the last day's than the audit allows;
+    `accept_shift` publishes what lies further from the last day than the audit allows;
     where `publish` is false the work ends with the audit.
     """
 
@@ -41,7 +43,7 @@ class ScoreResult(StageResult):
         card: of the champion, or whoever took its place.
         audit: what was seen of the rows.
         valid_rows: the day's valid customers.
-        findings: of the audit against the last day and the reference.
+        findings: of the audits of customers, features and scores against the last day and the reference.
         details: what the commit tells of inputs, decisions and canary.
         is_published: whether readers may have met it.
         is_fallback: whether rules scored although a trained model is wanted.
@@ -82,22 +84,21 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     card = serving.model.card
     is_fallback = _warn_of_fallback(chain, day, card)
     customers = chain.customers.version(day)
-    reference = chain.registry.models.reference(card).scores
+    found = audit_customers(chain, customers)
+    reference = chain.registry.models.reference(card)
     scores = stage_scores(
         chain,
         chain.scores,
         [resolve_input(chain, customers, model) for model in serving.models],
-        reference.edges,
+        reference.scores.edges,
+        bins=reference.features,
         canary_share=serving.canary.share if serving.canary else 0.0,
         for_app=options.publish,
     )
     try:
-        last = _last_day(chain, day, reference.edges)
-        same_model = last is not None and last.models.keys() == scores.audit.models.keys()
-        before = last.summary() if last else None
-        findings = audit_shift(scores.audit.summary(), before, reference, chain.audit, same_model=same_model)
+        found += [*audit_scored_features(chain, scores, reference), *_audit_scores(chain, scores, reference.scores)]
         known = scores.staged.version == expected  # readers have these very rows already: there is nothing to accept
-        accepted = _accepted_before(events) if known else _accepted(day, findings, options, run)
+        accepted = _accepted_before(events) if known else _accepted(day, found, options, run)
     except AuditFailed:
         chain.scores.discard(scores.staged)
         raise
@@ -113,7 +114,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         card=card,
         audit=scores.audit,
         valid_rows=customers.rows,
-        findings=tuple(findings),
+        findings=tuple(found),
         details=details,
         is_published=options.publish,
         is_fallback=is_fallback,
@@ -155,9 +156,17 @@ def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: C
     logger.debug("%s churn_scores: %d rows scored by %s", scores.staged.day, scores.audit.rows, models)
     if publish:
         write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
+        keep_feature_counts(chain, scores)
         return chain.scores.publish(scores.staged, expected, commit)
     chain.scores.discard(scores.staged)
     return Published(scores.staged.version, changed=False)
+
+
+def _audit_scores(chain: Chain, scores: StagedScores, reference: Histogram) -> list[Finding]:
+    last = _last_day(chain, scores.staged.day, reference.edges)
+    same_model = last is not None and last.models.keys() == scores.audit.models.keys()
+    before = last.summary() if last else None
+    return audit_shift(scores.audit.summary(), before, reference, chain.audit, same_model=same_model)
 
 
 def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudit | None:
@@ -187,12 +196,15 @@ def _counted(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:
 
 
 def _accepted(day: dt.date, findings: Sequence[Finding], options: ScoreOptions, run: RunContext) -> list[str]:
-    """What a person accepts of a shift, in words.
+    """What a person accepts of a shift, in words; what only warns is told.
 
     Raises:
         AuditFailed: there is a shift, and nobody accepts it.
     """
-    beyond = [f"{each.words} (audit.{each.name})" for each in findings if not each.passed]
+    for each in findings:
+        if each.is_warning and not each.passed:
+            logger.warning("churn_scores %s: %s", day, each.words)
+    beyond = [f"{each.words} (audit.{each.name})" for each in findings if each.stops]
     if beyond and not options.accept_shift:
         raise AuditFailed(
             f"churn_scores {day}: {'; '.join(beyond)}; nothing was published and the scores before stay: look at the "
