@@ -2,7 +2,7 @@
 
 Rows that are alike are told by linear counting (Whang 1990): each row sets the bit of a table that a hash of its
 features names, and the share of bits that stay unset tells how many different rows there were. So all rows of a day
-are counted in two megabytes, in any order and by any number of cores, with the same result.
+are counted in little room, in any order and by any number of cores, with the same result.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,8 @@ from churn_assets.core.evaluation.results import FeatureSummary, Histogram
 
 __all__ = ["FeatureCounts"]
 
-LEAST_BITS, MOST_BITS = 20, 24  # of the number of a bit: of so many bits, as many as rows at least where they suffice
+LEAST_BITS, MOST_BITS = 20, 24  # of the number of a bit: from 128 KiB to 2 MiB
+ROWS_A_BIT = 4  # so many rows, and the share is told to a thousandth or two
 UNSET = 100  # bits at least, or too few are left to tell from
 HASH_BITS = 64
 WORD_BITS = 64
@@ -51,7 +52,7 @@ class FeatureCounts:
         self.rows = 0
         self._bins = bins
         self._expected = rows
-        self._bits = min(max(rows.bit_length(), LEAST_BITS), MOST_BITS)
+        self._bits = min(max((rows // ROWS_A_BIT).bit_length(), LEAST_BITS), MOST_BITS)
         self.marks: NDArray[np.uint64] | None = None
         self.counts = {name: np.zeros(_places(each), np.int64) for name, each in bins.items()}
         self._edges = {name: np.array(each.edges, np.float64) for name, each in bins.items()}
@@ -140,7 +141,8 @@ def _words_of(dictionary: pa.Array, categories: tuple[str, ...]) -> _Words:
 
 def _codes(chunk: pa.DictionaryArray) -> NDArray[np.int32]:
     """The place of each row's word in the dictionary, and one behind the last where it has none."""
-    return np.array(chunk.indices.fill_null(len(chunk.dictionary)).to_numpy(), dtype=np.int32)
+    codes = chunk.indices.fill_null(len(chunk.dictionary)) if chunk.indices.null_count else chunk.indices
+    return np.array(codes.to_numpy(), dtype=np.int32)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -9,7 +9,6 @@ __all__ = ["count_numbers", "mark_rows", "mix_words"]
 
 ROWS = 2048  # of doubles stay in the first-level cache while they are held against one edge after the other
 MINUS_ZERO = np.uint64(1 << 63)
-NO_NUMBER = np.uint64(0x7FF8000000000000)
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 HALF = np.uint64(32)
 SIX = np.uint64(6)
@@ -27,28 +26,27 @@ def count_numbers(
 ) -> None:
     """Count how many of `values`, (n), reach each of `edges`, (k), and mix each into the hash of its row, (n).
 
-    `bits` are the same values as whole numbers; the first of `counts`, (k + 1 at least), counts NaN, the next ones
-    those that reach each edge.
+    `bits` are the same values as whole numbers, all NaN alike; the first of `counts`, (k + 1 at least), counts NaN, the
+    next ones those that reach each edge.
     """
     for start in range(0, values.size, ROWS):
-        stop = min(start + ROWS, values.size)
+        block = values[start : start + ROWS]
         for at in range(edges.size):
             edge = edges[at]
-            reach = 0
-            for row in range(start, stop):
-                reach += values[row] >= edge
+            reach = np.int64(0)
+            for row in range(block.size):
+                reach += np.int64(block[row] >= edge)
             counts[at + 1] += reach
-        gaps = 0
-        for row in range(start, stop):
-            value = values[row]
-            gap = value != value  # noqa: PLR0124  # NaN
-            gaps += gap
-            mixed = bits[row]
-            mixed = np.uint64(0) if mixed == MINUS_ZERO else mixed
-            mixed = NO_NUMBER if gap else mixed
-            mixed = (hashes[row] ^ mixed) * FACTOR
-            hashes[row] = mixed ^ (mixed >> HALF)
+        gaps = np.int64(0)
+        for row in range(block.size):
+            gaps += np.int64(block[row] != block[row])  # NaN alone
         counts[0] += gaps
+        whole = bits[start : start + ROWS]  # slices, and each loop by itself: so they become vector instructions
+        of_rows = hashes[start : start + ROWS]
+        for row in range(whole.size):
+            mixed = np.uint64(0) if whole[row] == MINUS_ZERO else whole[row]
+            mixed = (of_rows[row] ^ mixed) * FACTOR
+            of_rows[row] = mixed ^ (mixed >> HALF)
 
 
 @compiled

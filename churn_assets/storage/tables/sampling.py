@@ -15,7 +15,8 @@ from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["count_known_ids", "sampled_batches", "sampled_rows"]
 
-LOOKED_AT = 4  # row groups of a version stand for all of them
+LOOKED_AT = 4  # row groups of a version stand for all of them,
+IDS = 65_536  # and so many ids for all of theirs
 
 
 def sampled_rows(version: PartitionVersion, key: str, rate: float, columns: Sequence[str] | None = None) -> pa.Table:
@@ -43,13 +44,14 @@ class _RowGroup(NamedTuple):
 def count_known_ids(version: PartitionVersion, key: str, other: PartitionVersion, other_key: str) -> tuple[int, int]:
     """How many ids of a version were looked at, and how many of these another version holds too.
 
-    Of a small version all are looked at. Of a larger one it is those of a few row groups, spread evenly: both versions
-    lie in the order of the ids, so that of the other one only the row groups are read which can hold them.
+    Of a small version all are looked at. Of a larger one it is those that a few row groups, spread evenly, begin with:
+    both versions lie in the order of the ids, so that of the other one only row groups are read which can hold them.
     """
     groups, others = list(_row_groups(version, key)), list(_row_groups(other, other_key))
     looked_at, known = 0, 0
-    for at in np.unique(np.linspace(0, len(groups) - 1, LOOKED_AT).astype(int)).tolist() if groups else ():
-        ids = _ids(groups[at], key)
+    chosen = [groups[at] for at in np.unique(np.linspace(0, len(groups) - 1, LOOKED_AT).astype(int))] if groups else []
+    for group in chosen:
+        ids = _ids(group, key)[: IDS // len(chosen)]
         if not len(ids):
             continue
         first, last = ids[0].as_py().encode(), ids[-1].as_py().encode()
@@ -59,7 +61,7 @@ def count_known_ids(version: PartitionVersion, key: str, other: PartitionVersion
             if each.first is None or each.last is None or (each.first.encode() <= last and each.last.encode() >= first)
         ]
         looked_at += len(ids)
-        known += pc.sum(pc.is_in(ids, value_set=pa.concat_arrays(there))).as_py() if there else 0
+        known += sum(pc.sum(pc.is_in(each, value_set=ids)).as_py() or 0 for each in there)
     return looked_at, known
 
 

@@ -77,6 +77,15 @@ def test_large_version_is_looked_at_here_and_there(tmp_path: Path, monkeypatch: 
     assert len([name for name, _ in read if name == "yesterday"]) <= 4 * 2
 
 
+def test_long_row_groups_are_looked_at_where_they_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so many ids as row groups hold, no more than a bound are looked up."""
+    monkeypatch.setattr(sampling, "IDS", 8)
+    today = _version(tmp_path, "today", _texts(range(400)))
+    yesterday = _version(tmp_path, "yesterday", _texts(range(131, 400)))
+
+    assert count_known_ids(today, "id", yesterday, "id") == (8, 2 * 2 + 1)
+
+
 def test_version_without_rows_has_no_ids_to_look_at(tmp_path: Path) -> None:
     """Nobody is known, and nobody was asked for."""
     nobody = PartitionVersion(
