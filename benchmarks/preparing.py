@@ -13,6 +13,7 @@ __all__ = ["LAST", "prepare", "without_day"]
 HISTORY_DAYS = 100
 HISTORY_CUSTOMERS = 3_000
 LAST = dt.date(2026, 6, 30)
+BESIDE = ("_lookup", "_feature_counts")
 TABLES = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
 
 
@@ -33,5 +34,5 @@ def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:
 def without_day(work: Path, day: dt.date) -> None:
     """Forget what was made of the large day, and of the tables' logs, so that the next night does all of it."""
     for name in TABLES:
-        for folder in (f"snapshot_date={day}", "_delta_log", f"_lookup/snapshot_date={day}"):
+        for folder in (f"snapshot_date={day}", "_delta_log", *(f"{each}/snapshot_date={day}" for each in BESIDE)):
             shutil.rmtree(work / "tables" / name / folder, ignore_errors=True)

@@ -11,10 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from churn_assets.core.features import compute_features
+from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.features import compute_features, to_model_frame
 from churn_assets.core.models.golden import freeze_golden
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
+from churn_assets.core.scoring.drift import feature_histograms
+from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit
@@ -71,6 +74,7 @@ class Evening:
     chain: Chain
     rules: Model
     fitted: Model
+    bins: dict[str, Histogram]
 
     @property
     def hold(self) -> Path:
@@ -101,7 +105,8 @@ class Evening:
         chain = dataclasses.replace(self.chain, engine=engine)
         customers = chain.customers.version(DAY)
         inputs = [resolve_input(chain, customers, model) for model in models]
-        return stage_scores(chain, chain.scores, inputs, (0.2, 0.4), canary_share=0.25, for_app=for_app)
+        bins = {} if models[0] is self.rules else self.bins
+        return stage_scores(chain, chain.scores, inputs, (0.2, 0.4), bins=bins, canary_share=0.25, for_app=for_app)
 
     def scoring(self, *models: Model) -> ScoringJob:
         """The day as it is given to an engine."""
@@ -113,6 +118,7 @@ class Evening:
             canary_share=0.25,
             decisions=self.chain.decisions,
             audit=ScoreAudit(f"churn_scores {DAY}"),
+            features=FeatureCounts({} if models[0] is self.rules else self.bins, PARTS * PART_ROWS),
         )
 
     def left_behind(self) -> list[str]:
@@ -133,7 +139,10 @@ def an_evening(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Evening:
     chain = chain_over(folder, profile=load_profile(name))
     customers = customers_of(chain.profile, member_columns(PARTS * PART_ROWS))
     _publish_customers(chain, customers)
-    return Evening(folder, chain, _kept(chain, None, customers), _kept(chain, _pipeline(chain, customers), customers))
+    features = compute_features(customers, chain.profile, chain.parameters, DAY)
+    bins = feature_histograms(to_model_frame(features, chain.profile.feature_columns))
+    fitted = _kept(chain, _pipeline(chain, customers), customers)
+    return Evening(folder, chain, _kept(chain, None, customers), fitted, bins)
 
 
 def _publish_customers(chain: Chain, customers: pa.Table) -> None:

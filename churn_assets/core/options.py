@@ -156,7 +156,14 @@ class GateBounds(_Options):
 
 
 class AuditBounds(_Options):
-    """How far a day's scores may lie from the last day's, and from the model's reference; null leaves one out."""
+    """What a night's customers must look like, and how far its scores may lie from the last day's and the reference's.
+
+    Null, and false, leave one out.
+    """
+
+    refuse_repeated_export: bool = True
+    min_common_ids: Share | None = 0.5
+    max_feature_psi: Positive | None = 0.2
 
     max_rows_change: Positive | None = 0.5
     max_tier_change: Share | None = 0.2

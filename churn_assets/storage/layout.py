@@ -12,6 +12,7 @@ __all__ = [
     "STAGING",
     "Layout",
     "PartFile",
+    "feature_counts_file",
     "lookup_folder",
     "part_file",
     "part_name",
@@ -66,6 +67,11 @@ def version_folder(day: dt.date, version: str) -> str:
 def lookup_folder(day: dt.date, version: str) -> str:
     """The folder of a score version's key lookup, from its table's root; a vacuum passes over what begins with `_`."""
     return f"_lookup/{version_folder(day, version)}"
+
+
+def feature_counts_file(day: dt.date, version: str) -> str:
+    """The file of what a score version's features counted, from its table's root; a vacuum passes over it likewise."""
+    return f"_feature_counts/{version_folder(day, version)}.json"
 
 
 def segments_folder(folder: Path) -> Path:

@@ -74,6 +74,8 @@ def test_cluster_gives_the_bytes_of_one_machine(
     names = [sorted(path.name for path in each.staged.folder.iterdir()) for each in (there, here)]
     assert names[0] == names[1]
     assert (there.audit.summary(), there.audit.models) == (here.audit.summary(), here.audit.models)
+    assert there.features.summary() == here.features.summary()
+    assert there.features.summary().features == evening.bins  # of the champion's whole day, also beside a canary
     assert len(there.audit.models) == len(models)
 
 

@@ -1,7 +1,9 @@
-"""What goes wrong in churn models, planted on purpose: each is stopped, by the gate that is there for it."""
+"""What goes wrong in churn models and exports, planted on purpose: each is stopped, by what is there for it."""
 
+import datetime as dt
 import json
 import linecache
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -324,3 +326,94 @@ def test_right_correction_of_undersampling_passes(installation: Installation) ->
     trained = installation.run("train", "--as-of", str(FIRST_NIGHT), "--json")
 
     assert trained.json["status"] == "challenger", trained.json["missed"]
+
+
+NIGHT = NIGHTS[-1] + dt.timedelta(days=1)
+
+Spoil = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+
+
+def of_yesterday(today: pd.DataFrame, yesterday: pd.DataFrame) -> pd.DataFrame:
+    """The file of the day before."""
+    del today
+    return yesterday
+
+
+def with_a_zero(today: pd.DataFrame, yesterday: pd.DataFrame) -> pd.DataFrame:
+    """A "0" before each id."""
+    del yesterday
+    return today.assign(customer_id="0" + today["customer_id"])
+
+
+def under_new_ids(today: pd.DataFrame, yesterday: pd.DataFrame) -> pd.DataFrame:
+    """Every third of the people, each under their own id and two more."""
+    del yesterday
+    people = today.iloc[np.arange(len(today)) // 3 * 3].reset_index(drop=True)
+    marks = np.array(["", "-a", "-b"])[np.arange(len(today)) % 3]
+    return people.assign(customer_id=people["customer_id"] + marks)
+
+
+def under_others_ids(today: pd.DataFrame, yesterday: pd.DataFrame) -> pd.DataFrame:
+    """Every third of the people, each under the ids of the next two as well."""
+    del yesterday
+    people = today.iloc[np.arange(len(today)) // 3 * 3].reset_index(drop=True)
+    return people.assign(customer_id=today["customer_id"])
+
+
+def scaled(today: pd.DataFrame, yesterday: pd.DataFrame) -> pd.DataFrame:
+    """One column half as large again."""
+    del yesterday
+    return today.assign(spend=today["spend"] * 1.5)
+
+
+def deliver(installation: Installation, spoil: Spoil) -> None:
+    """Spoil the export of the night to come."""
+    today, yesterday = (pd.read_parquet(installation.source(day)) for day in (NIGHT, NIGHTS[-1]))
+    spoil(today, yesterday).to_parquet(installation.source(NIGHT), index=False)
+
+
+@pytest.mark.fault("an export is not what it should be")
+@pytest.mark.parametrize(
+    ("spoil", "audit"),
+    [
+        (of_yesterday, "refuse_repeated_export"),
+        (with_a_zero, "min_common_ids"),
+        (under_new_ids, "min_common_ids"),
+        (scaled, "max_feature_psi"),
+    ],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+def test_wrong_export_is_stopped_by_the_audit_that_is_there_for_it(
+    installation: Installation, spoil: Spoil, audit: str
+) -> None:
+    """Every row of it is valid: the audit before the publish names the bound, and nothing else is beyond one."""
+    deliver(installation, spoil)
+    before = installation.published("churn_scores")
+
+    told = installation.run("run", "--date", str(NIGHT)).error(1)
+
+    assert re.findall(r"\(audit\.(\w+)\)", told) == [audit]
+    assert installation.published("churn_scores") == before
+    accepted = installation.run("run", "--date", str(NIGHT), "--accept-shift", "--reason", "we know", "--json")
+    assert len(accepted.json[0]["accepted_shift"]) == 1, accepted.stderr
+
+
+@pytest.mark.fault("an export is not what it should be")
+def test_same_people_under_several_ids_are_told(installation: Installation) -> None:
+    """People who come under the ids of others too are a warning: customers may be alike."""
+    deliver(installation, under_others_ids)
+
+    night = installation.run("run", "--date", str(NIGHT), "--json")
+
+    assert night.exit_code == 0, night.stderr
+    assert "of the rows repeat another one's features" in night.stderr
+    assert night.json[0]["accepted_shift"] == []
+
+
+@pytest.mark.fault("an export is not what it should be")
+def test_quiet_nights_raise_nothing(installation: Installation) -> None:
+    """The nights that follow, as they are exported, pass without a stop and without a warning."""
+    nights = installation.run("run", "--from", str(NIGHT), "--to", str(NIGHT + dt.timedelta(days=2)), "--json")
+
+    assert nights.exit_code == 0, nights.stderr
+    assert "warning" not in nights.stderr.lower()

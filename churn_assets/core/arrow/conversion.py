@@ -23,6 +23,7 @@ FEW_GAPS = 1024  # rows for each one left out, from which on runs of rows are lo
 __all__ = [
     "all_finite",
     "column_to_pandas",
+    "doubles_of",
     "id_texts",
     "is_among",
     "rows_of",
@@ -78,6 +79,17 @@ def rows_of(ids: pa.ChunkedArray, table: pa.Table) -> tuple[NDArray[np.bool_], p
     """Which of the customers `ids` (n) have a row in `table`, and those rows, in the order of `ids`."""
     at = pc.index_in(id_texts(ids).combine_chunks(), value_set=table.column("customer_id").combine_chunks())
     return at.is_valid().to_numpy(zero_copy_only=False), table.take(at.drop_null())
+
+
+def doubles_of(values: pa.Array) -> NDArray[np.float64]:
+    """Numbers or booleans (n) as doubles, NaN where there is none; as they lie in memory, where they can.
+
+    They are not to be written to, also where they are a copy: a loop is compiled for such alone.
+    """
+    doubles = values if pa.types.is_float64(values.type) else values.cast(pa.float64())
+    numbers: NDArray[np.float64] = doubles.to_numpy(zero_copy_only=False)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def all_finite(values: pa.ChunkedArray) -> bool:

@@ -9,6 +9,7 @@ __all__ = [
     "Comparison",
     "DayRate",
     "Evidence",
+    "FeatureSummary",
     "Gate",
     "Histogram",
     "Interval",
@@ -131,17 +132,34 @@ class Histogram(BaseModel):
         return sum(self.counts) + self.missing
 
 
+class FeatureSummary(BaseModel):
+    """A day's feature rows as aggregates: each feature in the bins of its model's reference.
+
+    `duplicate_share` of the `rows` have the values of another row in every feature; None where there were more rows
+    than can be told apart.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    duplicate_share: float | None
+    features: dict[str, Histogram]
+
+
 class Reference(BaseModel):
     """What a model was trained on and what it gave, as aggregates.
 
     `features` are those of the rows it was trained on; `scores` are those it gave the customers of
     the day it was trained as of, which were no part of its training (but for a labelled export).
+    `duplicate_share` of those customers have the features of another one; None where a model was made
+    before that was counted.
     """
 
     model_config = ConfigDict(frozen=True)
 
     features: dict[str, Histogram]
     scores: Histogram
+    duplicate_share: float | None = None
 
 
 class Comparison(BaseModel):

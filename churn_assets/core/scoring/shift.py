@@ -24,12 +24,13 @@ class ScoreSummary:
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure and its bound; chance alone, on so few rows, is added to the bound."""
+    """One figure and its bound; chance alone, on so few rows, is added to the bound. A warning stops no night."""
 
     name: str
     value: float
     bound: float
     words: str
+    is_warning: bool = False
 
     @property
     def passed(self) -> bool:
@@ -40,6 +41,11 @@ class Finding:
     def told(self) -> str:
         """The words, and the key of the bound where it has one."""
         return f"{self.words} (audit.{self.name})" if self.name in AuditBounds.model_fields else self.words
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing is published, unless a person accepts it."""
+        return not (self.passed or self.is_warning)
 
 
 def audit_shift(

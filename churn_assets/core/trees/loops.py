@@ -1,17 +1,11 @@
-"""The compiled loops of the tree kernel. Importing this module imports numba (half a second): import it late.
+"""The compiled loops of the tree kernel, each over rows. Importing this module imports numba: import it late."""
 
-Every loop is over rows, releases the interpreter's lock, and keeps IEEE arithmetic as it is written:
-no fast-math and no threads of its own. The machine code is kept where numba finds a writable
-place: `NUMBA_CACHE_DIR`, this folder, or the user's home; where there is none, each process
-compiles for itself.
-"""
-
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from churn_assets.core.compiling import compiled
 
 __all__ = ["Grid", "Trees", "code_numbers", "sum_trees"]
 
@@ -53,15 +47,7 @@ class Trees(NamedTuple):
     baseline: float
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    try:
-        compiled: Callable[..., None] = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # numba finds no place for its cache
-        compiled = njit(nogil=True)(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def code_numbers(values: NDArray[np.float64], grid: Grid, codes: NDArray[np.uint16]) -> None:
     """How many thresholds are less than each of `values`, (n), or `grid.missing` for NaN, into `codes`, (n).
 
@@ -97,7 +83,7 @@ def code_numbers(values: NDArray[np.float64], grid: Grid, codes: NDArray[np.uint
         codes[row] = missing if value != value else code + less  # noqa: PLR0124  # as above
 
 
-@_compiled
+@compiled
 def _look_up(codes: NDArray[np.uint16], start: int, size: int, trees: Trees, columns: NDArray[np.uint8]) -> None:
     tables = trees.tables
     for column in range(columns.shape[0]):
@@ -106,7 +92,7 @@ def _look_up(codes: NDArray[np.uint16], start: int, size: int, trees: Trees, col
             columns[column, row] = tables[column, codes[feature, start + row]]
 
 
-@_compiled
+@compiled
 def _four_steps(
     columns: NDArray[np.uint8], trees: Trees, step: int, reached: NDArray[np.uint8], tree: int, size: int
 ) -> None:
@@ -125,7 +111,7 @@ def _four_steps(
         reached[tree, row] = leaf
 
 
-@_compiled
+@compiled
 def _add_four(
     leaves: NDArray[np.float64], tree: int, reached: NDArray[np.uint8], start: int, size: int, sums: NDArray[np.float64]
 ) -> None:
@@ -134,7 +120,7 @@ def _add_four(
         sums[start + row] = (value + leaves[tree + 2, reached[2, row]]) + leaves[tree + 3, reached[3, row]]
 
 
-@_compiled
+@compiled
 def sum_trees(codes: NDArray[np.uint16], trees: Trees, sums: NDArray[np.float64]) -> None:
     """Baseline and a leaf of each tree, added in the trees' order, into `sums`, (n), of `codes`, (features, n)."""
     columns = np.empty((trees.features.size, ROWS), dtype=np.uint8)

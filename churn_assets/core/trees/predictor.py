@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn_assets.core.arrow.batches import BLOCK_ROWS
+from churn_assets.core.arrow.conversion import doubles_of
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.trees.ensemble import Tables
 
@@ -163,11 +164,7 @@ class TreeKernel:
 def _numbers(name: str, chunk: pa.Array) -> NDArray[np.float64]:
     if _is_text(chunk.type) or pa.types.is_dictionary(chunk.type):
         raise ValueError(f"{name} is text, and was a number when the model was trained")
-    if not pa.types.is_float64(chunk.type):
-        chunk = chunk.cast(pa.float64())
-    numbers: NDArray[np.float64] = chunk.to_numpy(zero_copy_only=False)
-    numbers.flags.writeable = False  # a copy without nulls is, and the loop is compiled once
-    return numbers
+    return doubles_of(chunk)
 
 
 def _category_codes(name: str, chunk: pa.Array, codes: dict[str, int]) -> NDArray[Any]:

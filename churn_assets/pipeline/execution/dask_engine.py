@@ -81,7 +81,7 @@ class DaskEngine:
                         number = waiting.pop(future)
                         result = self._result_of(future, number)
                         result.file.rename(folder / part_name(number))
-                        results[number] = PartResult(result.audit)
+                        results[number] = PartResult(result.audit, result.features)
                 yield results.pop(part)
 
     @contextmanager

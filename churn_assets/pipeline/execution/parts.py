@@ -7,7 +7,7 @@ machine, does it, how often, or in which order.
 import datetime as dt
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import categorical_columns
+from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
 from churn_assets.core.scoring.rows import in_canary, score_rows
@@ -65,7 +66,8 @@ class ModelInput:
 class ScoringJob:
     """How a day is scored: by its first input, and for `canary_share` of the customers by its second.
 
-    Where it `is_for_app`, a segment of the app's lookup is made of each part.
+    Where it `is_for_app`, a segment of the app's lookup is made of each part. `features` says how the rows of the first
+    input are counted.
     """
 
     day: dt.date
@@ -75,12 +77,13 @@ class ScoringJob:
     decisions: Decisions
     audit: ScoreAudit
     is_for_app: bool = False
+    features: FeatureCounts = field(default_factory=lambda: FeatureCounts({}, 0))
 
-    def blocks(self, part: int) -> Iterator[pa.Table]:
+    def blocks(self, part: int, features: FeatureCounts) -> Iterator[pa.Table]:
         """The score rows of a part, in fixed blocks, so that the arithmetic never depends on the batches.
 
         With a canary both models score the whole block: the champion's rows are then the same to
-        the bit as without one.
+        the bit as without one. What the first model was given is added to `features`.
         """
         given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.inputs]
         for block in zip(*given, strict=True):
@@ -89,6 +92,7 @@ class ScoringJob:
                 each.correction.apply(each.model.score(self.profile, rows, self.day))
                 for each, rows in zip(self.inputs, block, strict=True)
             ]
+            features.count(block[0])
             versions = [each.model.card.model_version for each in self.inputs]
             if len(versions) == 1:
                 yield score_rows(ids, scored[0], versions[0], self.decisions)
@@ -100,9 +104,10 @@ class ScoringJob:
 
 @dataclass(frozen=True)
 class PartResult:
-    """What an audit saw of the scores of a part, and the segment of the app's lookup that was made of them, if any."""
+    """What an audit saw of the scores of a part, what their features counted, and the lookup's segment, if any."""
 
     audit: ScoreAudit
+    features: FeatureCounts
     segment: LookupSegment | None = None
 
 
@@ -113,13 +118,14 @@ def score_part(job: ScoringJob, folder: Path, part: int) -> PartResult:
         AuditFailed: a row is not fit to be read.
         ModelFault, ProfileError: a model cannot score the part.
     """
-    write_part(folder, part, SCORES, "customer_id", job.blocks(part))
+    features = job.features.empty_copy()
+    write_part(folder, part, SCORES, "customer_id", job.blocks(part, features))
     audit = job.audit.empty_copy()
     audited = _audited(folder / part_name(part), audit)
     if job.is_for_app:
-        return PartResult(audit, write_segment(segments_folder(folder), part, audited))
+        return PartResult(audit, features, write_segment(segments_folder(folder), part, audited))
     deque(audited, maxlen=0)
-    return PartResult(audit)
+    return PartResult(audit, features)
 
 
 def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:

@@ -25,6 +25,7 @@ from churn_assets.core.models.golden import golden_digest
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
+from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob, score_part
@@ -64,16 +65,18 @@ class ScoringTask:
     canary_share: float
     decisions: Decisions
     audit: ScoreAudit
+    features: FeatureCounts
     libraries: tuple[str, ...]
     proof: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A finished file below the inbox, which nobody writes any more, and what an audit saw of it."""
+    """A finished file below the inbox, which nobody writes any more, what an audit saw of it, and what was counted."""
 
     file: Path
     audit: ScoreAudit
+    features: FeatureCounts
 
 
 def scoring_tasks(
@@ -105,6 +108,7 @@ def scoring_tasks(
             canary_share=job.canary_share,
             decisions=job.decisions,
             audit=job.audit.empty_copy(),
+            features=job.features.empty_copy(),
             libraries=libraries,
             proof=proof,
         )
@@ -126,7 +130,7 @@ def run_task(task: ScoringTask) -> TaskResult | ChurnError:
         if isinstance(error, ChurnError):
             return error
         raise
-    return TaskResult(attempt / part_name(0), result.audit)
+    return TaskResult(attempt / part_name(0), result.audit, result.features)
 
 
 def _job(task: ScoringTask) -> ScoringJob:
@@ -159,6 +163,7 @@ def _job(task: ScoringTask) -> ScoringJob:
         canary_share=task.canary_share,
         decisions=task.decisions,
         audit=task.audit,
+        features=task.features,
     )
 
 

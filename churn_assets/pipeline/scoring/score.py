@@ -13,6 +13,7 @@ from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
 from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
+from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
 from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input
 from churn_assets.pipeline.scoring.skew import audit_feature_skew
@@ -28,7 +29,7 @@ __all__ = ["ScoreOptions", "ScoreResult", "score_customers"]
 class ScoreOptions:
     """Which model scores: the champion where `model_version` is None, else a version, `previous` or `as_of`.
 
-    `accept_shift` publishes scores that lie further from the last day's than the audit allows;
+    `accept_shift` publishes what lies further from the last day than the audit allows;
     where `publish` is false the work ends with the audit.
     """
 
@@ -45,7 +46,8 @@ class ScoreResult(StageResult):
         card: of the champion, or whoever took its place.
         audit: what was seen of the rows.
         valid_rows: the day's valid customers.
-        findings: of the audit against the last day, the reference and the model's feature code.
+        findings: of the audits of customers, features and scores against the last day, the reference and the model's
+            feature code.
         details: what the commit tells of inputs, decisions and canary.
         is_published: whether readers may have met it.
         is_fallback: whether rules scored although a trained model is wanted.
@@ -86,7 +88,8 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     card = serving.model.card
     is_fallback = _warn_of_fallback(chain, day, card)
     customers = chain.customers.version(day)
-    reference = chain.registry.models.reference(card).scores
+    found = audit_customers(chain, customers)
+    reference = chain.registry.models.reference(card)
     inputs = [resolve_input(chain, customers, model) for model in serving.models]
     skew = audit_feature_skew(chain, day, inputs)
     inputs = [with_corrected_prior(chain, each) for each in inputs]
@@ -94,14 +97,16 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         chain,
         chain.scores,
         inputs,
-        inputs[0].correction.edges(reference.edges),  # so that what the model gave is held against its reference
+        inputs[0].correction.edges(reference.scores.edges),  # so that what the model gave is held against its reference
+        bins=reference.features,
         canary_share=serving.canary.share if serving.canary else 0.0,
         for_app=options.publish,
     )
     try:
-        findings = [*skew.findings, *_audit_scores(chain, scores, reference)]
+        found += [*skew.findings, *audit_scored_features(chain, scores, reference)]
+        found += _audit_scores(chain, scores, reference.scores)
         known = scores.staged.version == expected  # readers have these very rows already: there is nothing to accept
-        accepted = _accepted_before(events) if known else _accepted(day, findings, options, run)
+        accepted = _accepted_before(events) if known else _accepted(day, found, options, run)
     except AuditFailed:
         chain.scores.discard(scores.staged)
         raise
@@ -117,7 +122,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         card=card,
         audit=scores.audit,
         valid_rows=customers.rows,
-        findings=tuple(findings),
+        findings=tuple(found),
         details=details,
         is_published=options.publish,
         is_fallback=is_fallback,
@@ -159,6 +164,7 @@ def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: C
     logger.debug("%s churn_scores: %d rows scored by %s", scores.staged.day, scores.audit.rows, models)
     if publish:
         write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
+        keep_feature_counts(chain, scores)
         return chain.scores.publish(scores.staged, expected, commit)
     chain.scores.discard(scores.staged)
     return Published(scores.staged.version, changed=False)
@@ -208,12 +214,15 @@ def _counted(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:
 
 
 def _accepted(day: dt.date, findings: Sequence[Finding], options: ScoreOptions, run: RunContext) -> list[str]:
-    """What a person accepts of a shift, in words.
+    """What a person accepts of a shift, in words; what only warns is told.
 
     Raises:
         AuditFailed: there is a shift, and nobody accepts it.
     """
-    beyond = [each.told for each in findings if not each.passed]
+    for each in findings:
+        if each.is_warning and not each.passed:
+            logger.warning("churn_scores %s: %s", day, each.words)
+    beyond = [each.told for each in findings if each.stops]
     if beyond and not options.accept_shift:
         raise AuditFailed(
             f"churn_scores {day}: {'; '.join(beyond)}; nothing was published and the scores before stay: look at the "

@@ -1,12 +1,14 @@
 """A day scored into files that no reader sees yet, audited row by row: to be published, or in the shadow."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, logger
@@ -25,7 +27,7 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True)
 class StagedScores:
-    """Files of scores, what the audit saw of them, and what they were computed from.
+    """Files of scores, what the audit saw of them, what they were computed from, and what that counted.
 
     `segments` of the app's lookup are there for all parts or for none.
     """
@@ -34,6 +36,7 @@ class StagedScores:
     audit: ScoreAudit
     inputs: tuple[ResolvedInput, ...]
     segments: tuple[LookupSegment, ...]
+    features: FeatureCounts
 
     @property
     def details(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def stage_scores(
     inputs: Sequence[ResolvedInput],
     edges: tuple[float, ...],
     *,
+    bins: Mapping[str, Histogram] | None = None,
     canary_share: float = 0.0,
     for_app: bool = False,
 ) -> StagedScores:
@@ -67,6 +71,7 @@ def stage_scores(
         table: whose version is staged.
         inputs: who scores, by what; the second one is the canary.
         edges: between which the audit counts probabilities.
+        bins: in which the features of the first input are counted; they are not where there are none.
         canary_share: of the customers, whom the canary scores.
         for_app: whether an engine may make segments of the app's lookup as it goes.
 
@@ -76,6 +81,7 @@ def stage_scores(
     """
     customers = inputs[0].customers
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
+    features = FeatureCounts(bins or {}, customers.rows)
     job = ScoringJob(
         day=customers.day,
         profile=chain.profile,
@@ -84,19 +90,20 @@ def stage_scores(
         decisions=chain.decisions,
         audit=audit.empty_copy(),
         is_for_app=for_app,
+        features=features.empty_copy(),
     )
-
     segments: list[LookupSegment] = []
 
     def score_all(folder: Path) -> None:
         with closing(chain.engine.score(job, folder, customers.parts)) as results:
             for result in logged_progress(results, str(customers.day), len(customers.parts)):
                 audit.join(result.audit)
+                features.join(result.features)
                 segments.extend([result.segment] if result.segment else [])
         audit.finish(customers.rows)
 
     staged = table.stage(customers.day, SCORES, score_all)
-    return StagedScores(staged, audit, tuple(inputs), tuple(segments))
+    return StagedScores(staged, audit, tuple(inputs), tuple(segments), features)
 
 
 def logged_progress(parts: Iterable[Done], where: str, total: int) -> Iterator[Done]:

@@ -30,6 +30,7 @@ from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers
+from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit, folded_words
 from churn_assets.core.training.prior_choice import PastDay, choose_prior, day_rates
@@ -223,9 +224,17 @@ def freeze(
     for batch in customers.batches():
         kept = golden_sample(batch if kept is None else pa.concat_tables([kept, batch]), chain.profile.id_column)
     golden = freeze_golden(model, chain.profile, kept, customers.day)
-    rows = rows_for(chain, customers, model.card)
-    given = [predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch) for batch in rows]
-    return golden, Reference(features=candidate.features or {}, scores=histogram_of_numbers(np.concatenate(given)))
+    features = FeatureCounts(candidate.features or {}, customers.rows)
+    given: list[NDArray[np.float64]] = []
+    for batch in rows_for(chain, customers, model.card):
+        given.append(predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch))
+        features.count(batch)
+    reference = Reference(
+        features=candidate.features or {},
+        scores=histogram_of_numbers(np.concatenate(given)),
+        duplicate_share=features.summary().duplicate_share,
+    )
+    return golden, reference
 
 
 def _slices(chain: Chain, holdout: Holdout, probability: NDArray[np.float64]) -> tuple[Slice, ...]:

@@ -60,6 +60,11 @@ class Table:
         """The current version of `day`, None where it was never published."""
         return self._log.refresh().current(day)
 
+    def versions(self) -> dict[dt.date, str]:
+        """The current version of each day that has one."""
+        log = self._log.refresh()
+        return {day: version for day in log.files() if (version := log.current(day))}
+
     def version(self, day: dt.date, version: str | None = None) -> PartitionVersion:
         """A version of `day`, the current one where none is named.
 

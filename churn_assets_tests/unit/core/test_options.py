@@ -40,6 +40,9 @@ def test_defaults_are_the_documented_ones() -> None:
         "fallback": "none",
     }
     assert AuditBounds().model_dump() == {
+        "refuse_repeated_export": True,
+        "min_common_ids": 0.5,
+        "max_feature_psi": 0.2,
         "max_rows_change": 0.5,
         "max_tier_change": 0.2,
         "max_mean_change": 0.1,
@@ -96,6 +99,9 @@ def test_values_are_frozen(options: type[BaseModel]) -> None:
         (GateBounds, "min_slice_roc_auc", 1.5),
         (GateBounds, "min_disparate_impact", -0.8),
         (GateBounds, "fallback", "previous"),
+        (AuditBounds, "refuse_repeated_export", None),
+        (AuditBounds, "min_common_ids", 1.01),
+        (AuditBounds, "max_feature_psi", 0),
         (AuditBounds, "max_rows_change", 0),
         (AuditBounds, "max_tier_change", 1.01),
         (AuditBounds, "max_mean_change", -0.1),
@@ -118,7 +124,7 @@ def test_value_out_of_range_is_refused(options: type[BaseModel], key: str, value
     [
         *[(GateBounds, key) for key in ("max_calibration_error", "max_feature_roc_auc", "max_roc_auc_loss")],
         *[(GateBounds, key) for key in ("max_roc_auc", "min_slice_roc_auc", "min_disparate_impact")],
-        *[(AuditBounds, key) for key in AuditBounds.model_fields],
+        *[(AuditBounds, key) for key in AuditBounds.model_fields if key != "refuse_repeated_export"],
     ],
 )
 def test_bound_may_be_left_out(options: type[BaseModel], key: str) -> None:

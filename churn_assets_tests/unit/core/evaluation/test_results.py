@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from churn_assets.core.evaluation.results import Histogram, Interval, Reference
+from churn_assets.core.evaluation.results import FeatureSummary, Histogram, Interval, Reference
 from churn_assets_tests.factories import made_up_metrics, made_up_slice
 
 COUNTED = Histogram(edges=(0.1, 0.2), counts=(3, 4, 5), missing=2)
@@ -42,7 +42,8 @@ def test_rows_of_a_histogram_include_those_without_a_value() -> None:
         GROUP,
         COUNTED,
         Histogram(categories=("a", "b"), counts=(1, 2, 3)),
-        Reference(features={"spend": COUNTED}, scores=COUNTED),
+        Reference(features={"spend": COUNTED}, scores=COUNTED, duplicate_share=0.1 + 0.2),
+        FeatureSummary(rows=14, duplicate_share=None, features={"spend": COUNTED}),
     ],
     ids=lambda figure: type(figure).__name__,
 )
@@ -51,3 +52,13 @@ def test_figure_survives_being_written(figure: BaseModel) -> None:
     assert type(figure).model_validate_json(figure.model_dump_json()) == figure
     with pytest.raises(ValidationError, match="frozen"):
         setattr(figure, next(iter(type(figure).model_fields)), 0)
+
+
+def test_reference_of_an_earlier_release_can_be_read() -> None:
+    """Those that were kept before duplicates were counted lack their share, and are read as ever."""
+    kept = Reference(features={"spend": COUNTED}, scores=COUNTED).model_dump(exclude={"duplicate_share"})
+
+    read = Reference.model_validate(kept)
+
+    assert read.features == {"spend": COUNTED}
+    assert read.duplicate_share is None

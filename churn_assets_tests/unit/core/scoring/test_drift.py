@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.scoring.drift import (
+    chance_kolmogorov_smirnov,
     chance_psi,
     feature_histograms,
     histogram_of_categories,
     histogram_of_numbers,
+    kolmogorov_smirnov,
     population_stability_index,
 )
 
@@ -313,3 +315,39 @@ def test_histogram_survives_being_written() -> None:
     counted = histogram_of_numbers(np.random.default_rng(7).normal(size=50))
 
     assert Histogram.model_validate_json(counted.model_dump_json()) == counted
+
+
+def test_largest_difference_of_cumulative_shares() -> None:
+    """The Kolmogorov-Smirnov distance is that of the shares below an edge; missing values are left out."""
+    before, now = _binned(50, 30, 20), _binned(100, 0, 100, missing=40)
+
+    assert kolmogorov_smirnov(before, now) == pytest.approx(0.3)
+    assert kolmogorov_smirnov(before, before) == 0
+    assert kolmogorov_smirnov(now, before) == kolmogorov_smirnov(before, now)
+
+
+@pytest.mark.parametrize(("before", "now"), [(_binned(0, 0), _binned(1, 2)), (_binned(1, 2), _binned(0, 0, missing=9))])
+def test_nobody_lies_nowhere(before: Histogram, now: Histogram) -> None:
+    """Where one side has no value at all, there is no distance to tell, and none to expect."""
+    assert kolmogorov_smirnov(before, now) == 0
+    assert chance_kolmogorov_smirnov(before, now) == 0
+
+
+def test_distances_refuse_other_bins() -> None:
+    """Histograms with different bins are not compared."""
+    with pytest.raises(ValueError, match="different bins"):
+        kolmogorov_smirnov(_binned(1, 2), _binned(1, 2, 3))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("rows_before", "rows_now"), [(300, 300), (5000, 400)])
+def test_chance_distance_is_hardly_ever_reached(kind: str, rows_before: int, rows_now: int) -> None:
+    """Two samples of one population lie closer than chance allows, in nearly all cases."""
+    within = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        before = histogram_of_numbers(_drawn(kind, rows_before, rng))
+        now = histogram_of_numbers(_drawn(kind, rows_now, rng), before.edges)
+        within.append(kolmogorov_smirnov(before, now) < chance_kolmogorov_smirnov(before, now))
+
+    assert np.mean(within) >= 0.995

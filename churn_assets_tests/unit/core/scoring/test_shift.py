@@ -205,3 +205,14 @@ def test_what_is_no_number_does_not_pass() -> None:
     assert not Finding("max_psi", math.nan, 0.25, "").passed
     assert Finding("max_psi", 0.25, 0.25, "").passed
     assert not Finding("max_psi", math.nextafter(0.25, 1), 0.25, "").passed
+
+
+def test_warning_stops_nothing() -> None:
+    """Only a finding beyond its bound that is no warning keeps a night from being published."""
+    stops = {
+        (value, is_warning): Finding("max_psi", value, 0.25, "", is_warning).stops
+        for value in (0.2, 0.3)
+        for is_warning in (True, False)
+    }
+
+    assert stops == {(0.2, True): False, (0.2, False): False, (0.3, True): False, (0.3, False): True}

@@ -58,14 +58,17 @@ def refused(task: ScoringTask) -> ChurnError:
 
 @pytest.mark.parametrize("part", [0, PARTS - 1])
 def test_task_is_the_part(evening: Evening, inbox: Path, tmp_path: Path, part: int) -> None:
-    """What is delivered has the bytes that the part has when it is scored by whoever asks, and its audit."""
-    audit = score_part(evening.scoring(evening.fitted, evening.rules), tmp_path, part).audit
+    """What is delivered has the bytes that the part has when it is scored by whoever asks, its audit and its counts."""
+    here = score_part(evening.scoring(evening.fitted, evening.rules), tmp_path, part)
+    audit = here.audit
 
     result = delivered(task_of(evening, inbox, part))
 
     assert result.file.read_bytes() == (tmp_path / f"part-{part}.parquet").read_bytes()
     assert (result.audit.rows, result.audit.summary()) == (PART_ROWS, audit.summary())
     assert (result.audit.first_id, result.audit.last_id) == (audit.first_id, audit.last_id)
+    assert result.features.summary() == here.features.summary()
+    assert result.features.summary().rows == PART_ROWS
 
 
 def test_task_is_small(evening: Evening, inbox: Path) -> None:

@@ -360,6 +360,21 @@ def test_a_changed_description_is_no_changed_column(table: Table) -> None:
     assert table.days() == [DAY, NEXT_DAY]
 
 
+def test_days_of_one_content_have_one_version(table: Table) -> None:
+    """A version is named by its content: the same rows on two days are told by their names, after a rollback too."""
+    same, other = score_rows(5), score_rows(6)
+    publish(table, same)
+    publish(table, other, NEXT_DAY)
+    publish(table, same, NEXT_DAY)
+    before = table.versions()
+
+    table.rollback(NEXT_DAY, None, ROLLBACK)
+
+    assert before == dict.fromkeys((DAY, NEXT_DAY), table.current(DAY))
+    assert table.versions() == {DAY: table.current(DAY), NEXT_DAY: table.current(NEXT_DAY)}
+    assert len(set(table.versions().values())) == 2
+
+
 def test_other_days_are_never_touched(table: Table) -> None:
     """Publishing to one day and rolling it back leaves another day's version, files and rows alone."""
     other = publish(table, score_rows(4, "other"), NEXT_DAY).version
