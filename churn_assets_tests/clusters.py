@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.evaluation.results import Histogram, Reference
 from churn_assets.core.features import compute_features, to_model_frame
 from churn_assets.core.models.golden import freeze_golden
 from churn_assets.core.models.model import Model
@@ -105,8 +105,12 @@ class Evening:
         chain = dataclasses.replace(self.chain, engine=engine)
         customers = chain.customers.version(DAY)
         inputs = [resolve_input(chain, customers, model) for model in models]
-        bins = {} if models[0] is self.rules else self.bins
-        return stage_scores(chain, chain.scores, inputs, (0.2, 0.4), bins=bins, canary_share=0.25, for_app=for_app)
+        reference = Reference(
+            features={} if models[0] is self.rules else self.bins, scores=Histogram(edges=(0.2, 0.4), counts=(0, 0, 0))
+        )
+        return stage_scores(
+            chain, chain.scores, inputs, (0.2, 0.4), reference=reference, canary_share=0.25, for_app=for_app
+        )
 
     def scoring(self, *models: Model) -> ScoringJob:
         """The day as it is given to an engine."""

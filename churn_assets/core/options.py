@@ -164,7 +164,7 @@ class AuditBounds(_Options):
     refuse_repeated_export: bool = True
     min_common_ids: Share | None = 0.5
     max_feature_psi: Positive | None = 0.2
-
+    max_unseen_share: Share | None = 0.01
     max_rows_change: Positive | None = 0.5
     max_tier_change: Share | None = 0.2
     max_mean_change: Share | None = 0.1

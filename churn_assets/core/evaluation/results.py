@@ -136,7 +136,7 @@ class FeatureSummary(BaseModel):
     """A day's feature rows as aggregates: each feature in the bins of its model's reference.
 
     `duplicate_share` of the `rows` have the values of another row in every feature; None where there were more rows
-    than can be told apart.
+    than can be told apart. `unseen` counts the rows with a word of a category that the model never met.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -144,6 +144,7 @@ class FeatureSummary(BaseModel):
     rows: int
     duplicate_share: float | None
     features: dict[str, Histogram]
+    unseen: dict[str, int] = {}
 
 
 class Reference(BaseModel):
@@ -152,7 +153,8 @@ class Reference(BaseModel):
     `features` are those of the rows it was trained on; `scores` are those it gave the customers of
     the day it was trained as of, which were no part of its training (but for a labelled export).
     `duplicate_share` of those customers have the features of another one; None where a model was made
-    before that was counted.
+    before that was counted. `words` are those of each category that the model met, where they
+    are not too many.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -160,6 +162,7 @@ class Reference(BaseModel):
     features: dict[str, Histogram]
     scores: Histogram
     duplicate_share: float | None = None
+    words: dict[str, tuple[str, ...]] = {}
 
 
 class Comparison(BaseModel):

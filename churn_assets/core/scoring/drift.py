@@ -19,10 +19,12 @@ __all__ = [
     "histogram_of_numbers",
     "kolmogorov_smirnov",
     "population_stability_index",
+    "words_of",
 ]
 
 BINS = 10
 LISTED_CATEGORIES = 50
+MOST_WORDS = 10_000
 CHANCE = 0.9999
 
 
@@ -51,6 +53,14 @@ def feature_histograms(frame: pd.DataFrame) -> dict[str, Histogram]:
         else histogram_of_numbers(values.to_numpy(dtype="float64", na_value=np.nan))
         for name, values in frame.items()
     }
+
+
+def words_of(frame: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The words of each category of a model frame; none of one with more than 10,000."""
+    words = {
+        str(name): values.dropna().astype("str").unique() for name, values in frame.select_dtypes("category").items()
+    }
+    return {name: tuple(sorted(each)) for name, each in words.items() if len(each) <= MOST_WORDS}
 
 
 def population_stability_index(before: Histogram, now: Histogram) -> float:

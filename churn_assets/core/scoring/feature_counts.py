@@ -30,11 +30,15 @@ WORD_BITS = 64
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of a dictionary: where each is counted, and its hash; behind the last, where there is none."""
+    """The words of a dictionary: where each is counted, its hash, and whether the model never met it.
+
+    Behind the last word stands what holds of rows that have none.
+    """
 
     dictionary: pa.Array
     places: NDArray[np.int64]
     hashes: NDArray[np.uint64]
+    unmet: NDArray[np.bool_]
 
 
 class FeatureCounts:
@@ -45,12 +49,17 @@ class FeatureCounts:
         counts: of each feature the rows without a value, then those that reach each edge, or of each category and of
             all others.
         marks: the bits that rows have set, 64 a number; None where nothing was counted.
+        unseen: of each category whose words are known, the rows with another one.
     """
 
-    def __init__(self, bins: Mapping[str, Histogram], rows: int) -> None:
-        """Nothing yet, of a day of about so many `rows`, in the `bins` of each feature."""
+    def __init__(
+        self, bins: Mapping[str, Histogram], rows: int, words: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """Nothing yet, of a day of about so many `rows`, in the `bins` of each feature; `words` are those known."""
         self.rows = 0
         self._bins = bins
+        self._known = words or {}
+        self.unseen = dict.fromkeys(self._known, 0)
         self._expected = rows
         self._bits = min(max((rows // ROWS_A_BIT).bit_length(), LEAST_BITS), MOST_BITS)
         self.marks: NDArray[np.uint64] | None = None
@@ -60,7 +69,7 @@ class FeatureCounts:
 
     def empty_copy(self) -> "FeatureCounts":
         """Counts of other rows of the same day, of which nothing was seen yet."""
-        return FeatureCounts(self._bins, self._expected)
+        return FeatureCounts(self._bins, self._expected, self._known)
 
     def count(self, batch: pa.Table) -> None:
         """Add feature rows; nothing of them where there are no bins."""
@@ -89,12 +98,15 @@ class FeatureCounts:
         self.rows += more.rows
         for name, counts in more.counts.items():
             self.counts[name] += counts
+        for name, rows in more.unseen.items():
+            self.unseen[name] += rows
         np.bitwise_or(self._table(), more.marks, out=self._table())
 
     def summary(self) -> FeatureSummary:
         """What was counted so far."""
         counted = {name: _histogram(each, self.counts[name], self.rows) for name, each in self._bins.items()}
-        return FeatureSummary(rows=self.rows, duplicate_share=self._duplicate_share(), features=counted)
+        share = self._duplicate_share()
+        return FeatureSummary(rows=self.rows, duplicate_share=share, features=counted, unseen=dict(self.unseen))
 
     def _duplicate_share(self) -> float | None:
         """The share of the rows that repeat another one; None where it cannot be told."""
@@ -114,9 +126,12 @@ class FeatureCounts:
 
         known = self._words.get(name)
         if known is None or not known.dictionary.equals(chunk.dictionary):
-            known = self._words[name] = _words_of(chunk.dictionary, self._bins[name].categories)
+            known = self._words[name] = _words_of(chunk.dictionary, self._bins[name].categories, self._known.get(name))
         codes = _codes(chunk)
-        np.add.at(self.counts[name], known.places, np.bincount(codes, minlength=len(known.places)))
+        rows = np.bincount(codes, minlength=len(known.places))
+        np.add.at(self.counts[name], known.places, rows)
+        if name in self.unseen:
+            self.unseen[name] += int(rows[known.unmet].sum())
         mix_words(codes, known.hashes, of_rows)
 
 
@@ -133,10 +148,12 @@ def _histogram(bins: Histogram, counts: NDArray[Any], rows: int) -> Histogram:
     return Histogram(edges=bins.edges, counts=tuple(between.tolist()), missing=missing)
 
 
-def _words_of(dictionary: pa.Array, categories: tuple[str, ...]) -> _Words:
+def _words_of(dictionary: pa.Array, categories: tuple[str, ...], known: tuple[str, ...] | None) -> _Words:
     texts = dictionary.cast(pa.string())
     found = pc.index_in(texts, value_set=pa.array(categories, pa.string())).fill_null(len(categories))
-    return _Words(dictionary, np.append(found.to_numpy() + 1, 0), np.append(stable_hash(texts), np.uint64(0)))
+    met = pc.is_in(texts, value_set=pa.array(known or (), pa.string())).to_numpy(zero_copy_only=False)
+    hashes = np.append(stable_hash(texts), np.uint64(0))
+    return _Words(dictionary, np.append(found.to_numpy() + 1, 0), hashes, np.append(~met, values=False))
 
 
 def _codes(chunk: pa.DictionaryArray) -> NDArray[np.int32]:

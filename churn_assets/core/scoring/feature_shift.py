@@ -79,7 +79,7 @@ def audit_features(
         today: the features of those who are scored, in the bins of `reference`.
         before: those of the last scored day, None where they were not counted; others' bins are passed over.
         reference: of the model that scores.
-        bounds: `max_feature_psi` of None leaves out all that is said of single columns.
+        bounds: `max_feature_psi` of None leaves out all that is said of the distances of single columns.
     """
     findings = []
     if bounds.max_feature_psi is not None:
@@ -88,7 +88,7 @@ def audit_features(
         psi = PSI._replace(bound=bounds.max_feature_psi)
         findings += _shifted(list(_distances(today.features, yesterday, reference.features, psi)), psi)
         findings += _shifted(list(_distances(today.features, yesterday, numbers, KS)), KS)
-    return findings + _duplicates(today, reference)
+    return findings + _unseen(today, bounds) + _duplicates(today, reference)
 
 
 def _distances(
@@ -128,6 +128,19 @@ def _on_columns(distances: Sequence[_Distance], measure: _Measure, baseline: str
     )
     words = f"{listed} ({measure.words} to {baseline})"
     return Finding(measure.name, worst[0].excess, measure.bound, words, is_warning)
+
+
+def _unseen(today: FeatureSummary, bounds: AuditBounds) -> list[Finding]:
+    """Words that the model never met, which it takes as it takes a rare one: nothing was learnt of them."""
+    if bounds.max_unseen_share is None or not (today.unseen and today.rows):
+        return []
+    shares = {name: rows / today.rows for name, rows in today.unseen.items()}
+    worst = sorted(shares, key=lambda each: -shares[each])
+    listed = [f"{name} {shares[name]:.1%}" for name in worst if shares[name] > bounds.max_unseen_share] or [
+        f"{worst[0]} {shares[worst[0]]:.1%}"
+    ]
+    words = f"rows with a word that the model never met: {', '.join(listed[:LISTED])}"
+    return [Finding("max_unseen_share", shares[worst[0]], bounds.max_unseen_share, words, is_warning=True)]
 
 
 def _duplicates(today: FeatureSummary, reference: Reference) -> list[Finding]:

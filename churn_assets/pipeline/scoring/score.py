@@ -98,7 +98,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         chain.scores,
         inputs,
         inputs[0].correction.edges(reference.scores.edges),  # so that what the model gave is held against its reference
-        bins=reference.features,
+        reference=reference,
         canary_share=serving.canary.share if serving.canary else 0.0,
         for_app=options.publish,
     )

@@ -1,13 +1,13 @@
 """A day scored into files that no reader sees yet, audited row by row: to be published, or in the shadow."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import SCORES
@@ -60,7 +60,7 @@ def stage_scores(
     inputs: Sequence[ResolvedInput],
     edges: tuple[float, ...],
     *,
-    bins: Mapping[str, Histogram] | None = None,
+    reference: Reference | None = None,
     canary_share: float = 0.0,
     for_app: bool = False,
 ) -> StagedScores:
@@ -71,7 +71,7 @@ def stage_scores(
         table: whose version is staged.
         inputs: who scores, by what; the second one is the canary.
         edges: between which the audit counts probabilities.
-        bins: in which the features of the first input are counted; they are not where there are none.
+        reference: by which the features of the first input are counted; they are not where it is None.
         canary_share: of the customers, whom the canary scores.
         for_app: whether an engine may make segments of the app's lookup as it goes.
 
@@ -81,7 +81,9 @@ def stage_scores(
     """
     customers = inputs[0].customers
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
-    features = FeatureCounts(bins or {}, customers.rows)
+    features = FeatureCounts({}, 0)
+    if reference is not None:
+        features = FeatureCounts(reference.features, customers.rows, reference.words)
     job = ScoringJob(
         day=customers.day,
         profile=chain.profile,

@@ -29,7 +29,7 @@ from churn_assets.core.models.cross_fitting import FOLDS, CrossFitted, fold_of, 
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
-from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers
+from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers, words_of
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit, folded_words
@@ -74,6 +74,7 @@ class CandidateModel:
     left_out: int = 0
     importance: dict[str, float] | None = None
     features: dict[str, Histogram] | None = None
+    words: dict[str, tuple[str, ...]] | None = None
     prior: PriorChoice = field(default_factory=PriorChoice)
     rates: tuple[DayRate, ...] = ()
     folded: dict[str, int] | None = None
@@ -107,6 +108,7 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
     selection = _selected(chain, data)
     chosen, judged = selection.chosen, selection.judged
     backtest = _backtest(judged, data, columns, chosen.seed)
+    learnt = to_model_frame(data.served.features, columns)
     return CandidateModel(
         pipeline=fit(data.served, chosen, columns) if is_dated else _cross_fitted(data.served, judged, chosen, columns),
         chosen=chosen,
@@ -119,7 +121,8 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
         train_churners=int(data.served.churned.sum()),
         left_out=data.left_out,
         importance=backtest.importance,
-        features=feature_histograms(to_model_frame(data.served.features, columns)),
+        features=feature_histograms(learnt),
+        words=words_of(learnt),
         prior=_prior(chain, plan, data, selection, backtest),
         rates=day_rates(data.served) if is_dated else (),
         folded=folded_words(data.served, chosen, columns),
@@ -233,6 +236,7 @@ def freeze(
         features=candidate.features or {},
         scores=histogram_of_numbers(np.concatenate(given)),
         duplicate_share=features.summary().duplicate_share,
+        words=candidate.words or {},
     )
     return golden, reference
 

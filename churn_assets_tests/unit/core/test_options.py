@@ -43,6 +43,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "refuse_repeated_export": True,
         "min_common_ids": 0.5,
         "max_feature_psi": 0.2,
+        "max_unseen_share": 0.01,
         "max_rows_change": 0.5,
         "max_tier_change": 0.2,
         "max_mean_change": 0.1,

@@ -153,3 +153,22 @@ def test_a_word_of_a_frame_counts_as_one_of_a_table() -> None:
 
     assert counted.features == bins
     assert bins["plan"].counts[-1] == 150
+
+
+def test_words_that_training_never_met_are_counted() -> None:
+    """A new word is unseen, one of training and a gap are not, whatever the parts and their dictionaries."""
+    rows = _rows(1000, seed=1)
+    plans = pa.array(["basic", "new", None, "other", "new"]).dictionary_encode()
+    few = _rows(5, seed=2, plan=plans)
+    counts, more = (FeatureCounts(_bins(rows), 1000, {"plan": ("basic", "premium", "trial")}) for _ in range(2))
+
+    counts.count(rows)
+    more.count(few)
+    counts.join(more)
+
+    assert counts.summary().unseen == {"plan": 3}
+
+
+def test_words_that_are_not_known_are_not_counted() -> None:
+    """A model from before words were kept says nothing of them."""
+    assert _counted(_bins(_rows(100, seed=1)), _rows(100, seed=1)).unseen == {}

@@ -163,3 +163,14 @@ def test_reference_of_an_earlier_release_says_nothing_of_duplicates() -> None:
     found = audit_features(_day(duplicates=0.9), _day(), earlier, AuditBounds())
 
     assert [each.name for each in found] == ["max_feature_psi", "kolmogorov_smirnov"]
+
+
+def test_new_word_is_warned_of_beyond_a_share() -> None:
+    """A category's new word on more than one row in a hundred is told, and stops nothing; on fewer it is growth."""
+    day = _day()
+    many, few = (day.model_copy(update={"unseen": {"plan": rows}}) for rows in (ROWS // 20, ROWS // 200))
+
+    assert "max_unseen_share" in _warnings(_audit(many, _day()))
+    assert "max_unseen_share" not in _warnings(_audit(few, _day()))
+    assert _stops(_audit(many, _day())) == []
+    assert "max_unseen_share" not in _warnings(_audit(many, _day(), max_unseen_share=None))
