@@ -15,11 +15,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from numpy.typing import NDArray
 
 from churn_assets.core.customers.landing import land_batch
 from churn_assets.core.evaluation.metrics import measure
@@ -60,31 +62,38 @@ def environment(work: Path) -> dict[str, str]:
 
 def judge(work: Path, day: dt.date) -> None:
     """Print ROC-AUC, average precision and Brier score of the day's published scores, and of recency alone."""
+    published, churned = published_and_outcomes(work, day)
+    recency = (
+        pd.Timestamp(day) - snapshot(work, day).column("last_order_date").to_pandas().dt.tz_localize(None)
+    ).dt.days
+    print(f"{day}: {len(churned):,} customers, {churned.mean():.1%} did not come back in the next days")
+    for name, probability in {"published scores": published, "recency alone": recency / 180}.items():
+        told = measure(churned, pd.Series(probability).clip(0, 1).to_numpy())
+        print(f"{name:<18} ROC-AUC {told.roc_auc:.3f}  AP {told.average_precision:.3f}  Brier {told.brier:.3f}")
+
+
+def published_and_outcomes(work: Path, day: dt.date) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The day's published probabilities, (n), and what became of these customers, (n)."""
     profile = load_profile(PROFILE)
     rule = profile.label
     if not isinstance(rule, LabelRule):
         raise TypeError(f"{PROFILE} has no outcome to wait for")
-    later_day = day + dt.timedelta(days=rule.horizon_days)
-    columns = raw_schema(profile)
-
-    def snapshot(of: dt.date) -> pa.Table:
-        file = work / "source" / f"snapshot_date={of}" / "customers.parquet"
-        [batch] = pq.read_table(file, partitioning=None).combine_chunks().to_batches()
-        ordered = land_batch(batch, columns, of, str(file)).sort_by("customer_id")
-        return ordered.select(customers_schema(profile).names)
-
-    then = snapshot(day)
-    outcomes = label_from_later(profile, rule, day, then, snapshot(later_day), then.column("customer_id")[:0])
+    then, later = snapshot(work, day), snapshot(work, day + dt.timedelta(days=rule.horizon_days))
+    outcomes = label_from_later(profile, rule, day, then, later, then.column("customer_id")[:0])
     scores = DeltaTable(work / "tables" / "churn_scores").to_pyarrow_dataset()
     published = scores.to_table(filter=ds.field("snapshot_date") == day).sort_by("customer_id")
     if published.column("customer_id").to_pylist() != then.column("customer_id").to_pylist():
         raise SystemExit("some customers of the day have no score: look at quarantined_customers")
-    recency = (pd.Timestamp(day) - then.column("last_order_date").to_pandas().dt.tz_localize(None)).dt.days
-    print(f"{day}: {len(outcomes.churned):,} customers, {outcomes.churned.mean():.1%} did not come back by {later_day}")
-    candidates = {"published scores": published.column("churn_probability").to_numpy(), "recency alone": recency / 180}
-    for name, probability in candidates.items():
-        told = measure(outcomes.churned, pd.Series(probability).clip(0, 1).to_numpy())
-        print(f"{name:<18} ROC-AUC {told.roc_auc:.3f}  AP {told.average_precision:.3f}  Brier {told.brier:.3f}")
+    return published.column("churn_probability").to_numpy(), outcomes.churned
+
+
+def snapshot(work: Path, day: dt.date) -> pa.Table:
+    """The customers of a day as the product reads them, in the order of their ids."""
+    profile = load_profile(PROFILE)
+    file = work / "source" / f"snapshot_date={day}" / "customers.parquet"
+    [batch] = pq.read_table(file, partitioning=None).combine_chunks().to_batches()
+    ordered = land_batch(batch, raw_schema(profile), day, str(file)).sort_by("customer_id")
+    return ordered.select(customers_schema(profile).names)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,13 @@ from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
-from churn_assets.pipeline.scoring.serving_models import ServingModels, champion_and_canary, resolve_input
-from churn_assets.pipeline.scoring.skew import audit_feature_skew
+from churn_assets.pipeline.scoring.serving_models import (
+    ResolvedInput,
+    ServingModels,
+    champion_and_canary,
+    resolve_input,
+)
+from churn_assets.pipeline.scoring.skew import SkewAudit, audit_feature_skew
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.commits import Commit, Event
@@ -90,9 +95,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     customers = chain.customers.version(day)
     found = audit_customers(chain, customers)
     reference = chain.registry.models.reference(card)
-    inputs = [resolve_input(chain, customers, model) for model in serving.models]
-    skew = audit_feature_skew(chain, day, inputs)
-    inputs = [with_corrected_prior(chain, each) for each in inputs]
+    inputs, skew = _inputs(chain, customers, serving)
     scores = stage_scores(
         chain,
         chain.scores,
@@ -128,6 +131,13 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         is_fallback=is_fallback,
         previous=_previous(events, expected, published.version, commit),
     )
+
+
+def _inputs(chain: Chain, customers: PartitionVersion, serving: ServingModels) -> tuple[list[ResolvedInput], SkewAudit]:
+    """What each model reads, at the level of the season, and whether changed feature code gives it otherwise."""
+    resolved = [resolve_input(chain, customers, model) for model in serving.models]
+    skew = audit_feature_skew(chain, customers.day, resolved)
+    return [with_corrected_prior(chain, each) for each in resolved], skew
 
 
 def _warn_of_fallback(chain: Chain, day: dt.date, card: ModelCard) -> bool:

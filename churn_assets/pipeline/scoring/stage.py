@@ -81,9 +81,7 @@ def stage_scores(
     """
     customers = inputs[0].customers
     audit = ScoreAudit(f"{table.name} {customers.day}", edges)
-    features = FeatureCounts({}, 0)
-    if reference is not None:
-        features = FeatureCounts(reference.features, customers.rows, reference.words)
+    features = _nothing_counted(reference, customers.rows)
     job = ScoringJob(
         day=customers.day,
         profile=chain.profile,
@@ -106,6 +104,11 @@ def stage_scores(
 
     staged = table.stage(customers.day, SCORES, score_all)
     return StagedScores(staged, audit, tuple(inputs), tuple(segments), features)
+
+
+def _nothing_counted(reference: Reference | None, rows: int) -> FeatureCounts:
+    """Counts of the features of a day of so many `rows`; without a reference there is nothing to count by."""
+    return FeatureCounts(reference.features, rows, reference.words) if reference else FeatureCounts({}, 0)
 
 
 def logged_progress(parts: Iterable[Done], where: str, total: int) -> Iterator[Done]:

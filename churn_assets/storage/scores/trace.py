@@ -71,7 +71,9 @@ def _version(event: Event) -> dict[str, Any]:
         "run_id": commit.run_id,
         "code_revision": commit.code_revision,
     }
-    return details | {name: commit.details[name] for name in ("hindsight", "pinned") if name in commit.details}
+    return details | {
+        name: commit.details[name] for name in ("hindsight", "pinned", "out_of_fold", "prior") if name in commit.details
+    }
 
 
 def _features(layout: Layout, day: dt.date, version: str, key: str, customer: str) -> dict[str, Any]:
