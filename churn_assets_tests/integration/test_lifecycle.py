@@ -494,3 +494,29 @@ def test_a_long_history_is_trained_on_a_sample(installation: Installation) -> No
     assert (first.json["created"], again.json["created"]) == (True, False)
     assert again.json["model_version"] == first.json["model_version"] != whole["model_version"]
     assert (unbounded.json["model_version"], unbounded.json["created"]) == (whole["model_version"], False)
+
+
+def test_level_of_a_night_is_set_by_the_prior(installation: Installation) -> None:
+    """One factor for all odds of a night: ranks stay, the commit says what it was, and a run again gives the same."""
+    leveled = installation.having(CHURN_TRAINING__PRIOR="saerens")
+    version = leveled.run("train", "--as-of", str(RETRAINED_AS_OF), "--json").json["model_version"]
+    plain = leveled.run("run", "--date", str(NIGHT), "--json")
+    assert plain.exit_code == 0, plain.stderr
+    before = leveled.rows("churn_scores", NIGHT).column("churn_probability").to_numpy()
+    assert leveled.run("promote", version, "--reason", "follows the level").exit_code == 0
+
+    nights = [
+        leveled.run("run", "--date", str(NIGHT), "--accept-shift", "--reason", "level", "--json") for _ in range(2)
+    ]
+
+    assert [night.exit_code for night in nights] == [0, 0], [night.stderr for night in nights]
+    assert nights[0].json[0]["score_version"] == nights[1].json[0]["score_version"]
+    after = leveled.rows("churn_scores", NIGHT).column("churn_probability").to_numpy()
+    customer = leveled.rows("churn_scores", NIGHT).column("customer_id")[0].as_py()
+    told = leveled.run("trace", customer, "--date", str(NIGHT), "--json").json["score"]["prior"]
+    assert told["kind"] == "saerens"
+    assert after.mean() == pytest.approx(told["rate"], abs=1e-6)
+    raw = after / (after + told["odds_factor"] * (1 - after))
+    assert raw.mean() == pytest.approx(told["uncorrected_mean"], abs=1e-9)
+    assert (np.argsort(raw, kind="stable") == np.argsort(after, kind="stable")).all()
+    assert len(before) == len(after)

@@ -112,10 +112,13 @@ class ScoreAudit:
         if unknown := self.tiers.keys() - set(TIERS):
             raise AuditFailed(f"{self.where}: unknown risk tier {', '.join(sorted(unknown))}; nothing was published")
 
-    def summary(self) -> ScoreSummary:
-        """What was seen so far, in aggregates; the scores in the bins that `edges` cut."""
+    def summary(self, edges: tuple[float, ...] | None = None) -> ScoreSummary:
+        """What was seen so far, in aggregates; the scores in the bins that the audit's edges cut.
+
+        `edges` are where these lie between the probabilities that the model gave, where their level was corrected.
+        """
         counts = [0] * (len(self.edges) + 1) if self.counts is None else self.counts.tolist()
-        scores = Histogram(edges=self.edges, counts=tuple(counts))
+        scores = Histogram(edges=self.edges if edges is None else edges, counts=tuple(counts))
         return ScoreSummary(self.rows, dict(self.tiers), self.mean_probability, scores)
 
     @property

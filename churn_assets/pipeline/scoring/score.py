@@ -91,7 +91,6 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     _refuse_after_rollback(day, events, run)
     serving = champion_and_canary(chain, day, options.model_version, events)
     card = serving.model.card
-    is_fallback = _warn_of_fallback(chain, day, card)
     customers = chain.customers.version(day)
     found = audit_customers(chain, customers)
     reference = chain.registry.models.reference(card)
@@ -128,7 +127,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         findings=tuple(found),
         details=details,
         is_published=options.publish,
-        is_fallback=is_fallback,
+        is_fallback=_warn_of_fallback(chain, day, card),
         previous=_previous(events, expected, published.version, commit),
     )
 
@@ -183,8 +182,9 @@ def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: C
 def _audit_scores(chain: Chain, scores: StagedScores, reference: Histogram) -> list[Finding]:
     last = _last_day(chain, scores.staged.day, reference.edges)
     same_model = last is not None and last.models.keys() == scores.audit.models.keys()
-    before = last.summary() if last else None
-    return audit_shift(scores.audit.summary(), before, reference, chain.audit, same_model=same_model)
+    before = last.summary(reference.edges) if last else None
+    today = scores.audit.summary(reference.edges)
+    return audit_shift(today, before, reference, chain.audit, same_model=same_model)
 
 
 def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudit | None:
