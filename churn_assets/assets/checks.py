@@ -29,7 +29,7 @@ CUSTOMER_CHECKS = [
 ]
 SCORE_CHECKS = [
     dg.AssetCheckSpec("rows_conserved", asset="churn_scores", description="valid = scored"),
-    dg.AssetCheckSpec("no_shift", asset="churn_scores", description="Of the same kind as the last day's scores"),
+    dg.AssetCheckSpec("no_shift", asset="churn_scores", description="Customers, columns and scores as on the last day"),
     dg.AssetCheckSpec("no_hindsight", asset="churn_scores", description="The model knew no more than the day"),
     dg.AssetCheckSpec("no_fallback", asset="churn_scores", description="A trained model scored, where one is wanted"),
 ]
