@@ -13,6 +13,7 @@ __all__ = ["LAST", "prepare", "without_day"]
 HISTORY_DAYS = 100
 HISTORY_CUSTOMERS = 3_000
 LAST = dt.date(2026, 6, 30)
+ESTIMATOR = "hist_gradient_boosting"  # of a hundred trees, whichever recipe would win on this history
 BESIDE = ("_lookup", "_feature_counts")
 TABLES = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
 
@@ -25,7 +26,7 @@ def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:
     if not export.is_file():
         history = ["--customers", str(HISTORY_CUSTOMERS), "--days", str(HISTORY_DAYS), "--until", str(LAST)]
         run([CHURN_ASSETS, "sample", *history])
-        run([CHURN_ASSETS, "run", "--date", str(LAST)])
+        run([CHURN_ASSETS, "run", "--date", str(LAST)], CHURN_TRAINING__ESTIMATOR=ESTIMATOR)
         exports = [sys.executable, str(Path(__file__).with_name("exports.py")), str(export), str(customers), str(day)]
         run(exports if ordered else [*exports, "--shuffled"])
     return day

@@ -31,7 +31,7 @@ AS_OF = dt.date(2026, 6, 30)
 NEEDED = {AS_OF - dt.timedelta(days=back) for back in (0, 7, 30, 37, 60, 67)}
 HORIZON = dt.timedelta(days=30)
 BASE = 250_000  # simulated customers; the others are these under other ids
-SETTINGS = {"CHURN_TRAINING__WINDOW_DAYS": "7"}
+SETTINGS = {"CHURN_TRAINING__WINDOW_DAYS": "7", "CHURN_TRAINING__ESTIMATOR": "hist_gradient_boosting"}
 
 
 def main() -> None:
