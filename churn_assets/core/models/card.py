@@ -26,9 +26,6 @@ EXACT = "exact"
 CARD_FORM = 3  # what `train` writes; one more wherever a field of the card comes, goes or means something else
 
 
-PRIOR_FORM = 3  # since which recipes name how the prior is corrected
-
-
 class CandidateResult(BaseModel):
     """An estimator with its parameters, by its mean quality over the folds of a cross-validation.
 
@@ -123,13 +120,11 @@ class ModelCard(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_prior(cls, given: Any) -> Any:
-        """Recipes of cards up to form 2 name no prior: there was none."""
-        if not isinstance(given, dict) or given.get("form", 1) >= PRIOR_FORM:
+        """A recipe that names no prior has none: those of cards up to form 2, and those that name `none`."""
+        if not isinstance(given, dict):
             return given
-        recipes = {
-            name: {"prior": "none"} | given[name] for name in ("recipe", "chosen") if isinstance(given.get(name), dict)
-        }
-        return given | recipes
+        recipes = {name: given[name] for name in ("recipe", "chosen") if isinstance(given.get(name), dict)}
+        return given | {name: {"prior": "none"} | recipe for name, recipe in recipes.items()}
 
     @field_serializer("recipe", "chosen")
     def _making(self, recipe: Recipe) -> dict[str, Any]:

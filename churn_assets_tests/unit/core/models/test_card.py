@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from churn_assets.core.models.card import (
     model_version,
     sealed,
 )
-from churn_assets.core.options import Candidate, Estimator, Recipe
+from churn_assets.core.options import Candidate, Estimator, Prior, Recipe
 from churn_assets_tests.factories import made_up_card, made_up_metrics, made_up_slice
 
 DAY = dt.date(2026, 11, 1)
@@ -94,6 +94,18 @@ def test_whatever_makes_another_model_gives_another_name(change: dict[str, Any])
 def test_a_bound_that_leaves_nobody_out_makes_no_other_model() -> None:
     """How many rows were allowed is no part of a model; what came of it, the rate of its sample, is."""
     assert _name(recipe=Recipe(max_rows=5), sample_rate=1.0) == _name(recipe=Recipe())
+
+
+@pytest.mark.parametrize("prior", get_args(Prior))
+def test_a_card_keeps_its_prior(prior: Prior) -> None:
+    """Whatever correction was asked for, and none at all, is read back: the card is the one that was written."""
+    card = made_up_card(recipe=Recipe(prior=prior), chosen=Recipe(estimator="ada_boost", prior=prior))
+
+    kept = ModelCard.model_validate_json(sealed(card).model_dump_json())
+
+    assert (kept.recipe.prior, kept.chosen.prior) == (prior, prior)
+    assert digest_of_version(kept) == digest_of_version(card)
+    assert sealed(kept) == kept
 
 
 def test_a_card_tells_its_sample_and_not_the_bound() -> None:
