@@ -466,7 +466,7 @@ def test_candidates_are_compared_and_the_winner_is_judged(installation: Installa
     board = trained.json["leaderboard"]
     assert trained.exit_code == 0, trained.stderr
     assert len(board) == 3
-    assert [each["roc_auc"] for each in board] == sorted((each["roc_auc"] for each in board), reverse=True)
+    assert [each["brier"] for each in board] == sorted(each["brier"] for each in board)
     assert [each["chosen"] for each in board] == [True, False, False]
     assert card["chosen"]["estimator"] == board[0]["estimator"]
     assert card["chosen"]["calibration"] == "sigmoid"
