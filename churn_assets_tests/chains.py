@@ -1,18 +1,20 @@
 """A chain over real files below a folder, for tests only."""
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
-from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.chain import Chain, RunContext
+from churn_assets.pipeline.training.train import train_model
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.source.files import FileSource
 from churn_assets_tests.factories import MEMBERS, member_columns
 
-__all__ = ["AS_OF", "HORIZON", "chain_over", "export"]
+__all__ = ["AS_OF", "HORIZON", "chain_over", "copied", "export", "with_champion"]
 
 AS_OF = dt.date(2026, 4, 30)
 HORIZON = dt.timedelta(days=30)
@@ -43,3 +45,16 @@ def chain_over(folder: Path, **changes: object) -> Chain:
         "code_revision": "unknown",
     }
     return Chain(**(given | changes))  # type: ignore[arg-type]  # each is of its field's type
+
+
+def with_champion(folder: Path, run: RunContext) -> Chain:
+    """A chain over what was exported below `folder`, with a small champion trained as of `AS_OF`."""
+    chain = chain_over(folder, recipe=Recipe(window_days=1, parameters={"max_iter": 5}))
+    model = train_model(chain, AS_OF, run).card
+    chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
+    return chain
+
+
+def copied(chain: Chain, folder: Path) -> Chain:
+    """The chain over a copy of its data below `folder`, which a test may change."""
+    return chain_over(Path(shutil.copytree(chain.layout.data_dir, folder / "data")))

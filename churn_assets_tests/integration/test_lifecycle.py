@@ -500,9 +500,6 @@ def test_level_of_a_night_is_set_by_the_prior(installation: Installation) -> Non
     """One factor for all odds of a night: ranks stay, the commit says what it was, and a run again gives the same."""
     leveled = installation.having(CHURN_TRAINING__PRIOR="saerens")
     version = leveled.run("train", "--as-of", str(RETRAINED_AS_OF), "--json").json["model_version"]
-    plain = leveled.run("run", "--date", str(NIGHT), "--json")
-    assert plain.exit_code == 0, plain.stderr
-    before = leveled.rows("churn_scores", NIGHT).column("churn_probability").to_numpy()
     assert leveled.run("promote", version, "--reason", "follows the level").exit_code == 0
 
     nights = [
@@ -519,4 +516,4 @@ def test_level_of_a_night_is_set_by_the_prior(installation: Installation) -> Non
     raw = after / (after + told["odds_factor"] * (1 - after))
     assert raw.mean() == pytest.approx(told["uncorrected_mean"], abs=1e-9)
     assert (np.argsort(raw, kind="stable") == np.argsort(after, kind="stable")).all()
-    assert len(before) == len(after)
+    assert told["odds_factor"] != 1

@@ -18,7 +18,7 @@ from churn_assets.pipeline.training.train import train_model
 from churn_assets.storage.layout import feature_counts_file
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.source.files import FileSource
-from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, export
+from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, copied, export, with_champion
 from churn_assets_tests.factories import MEMBERS
 
 RUN = RunContext("tester")
@@ -36,9 +36,7 @@ def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     for customers, day in ((0, AS_OF), (100, AS_OF - HORIZON), (200, AS_OF - 2 * HORIZON)):
         spend: list[object] = [f"{number % 50}.5" for number in range(CUSTOMERS + customers)]
         export(folder, day, customers=CUSTOMERS + customers, spend=spend)
-    chain = chain_over(folder, recipe=Recipe(window_days=1, parameters={"max_iter": 5}))
-    model = train_model(chain, AS_OF, RUN).card
-    chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
+    chain = with_champion(folder, RUN)
     _night(chain, AS_OF)
     return chain
 
@@ -46,7 +44,7 @@ def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 @pytest.fixture
 def chain(scored_once: Chain, tmp_path: Path) -> Chain:
     """A copy of `scored_once` that the test may change."""
-    return chain_over(Path(shutil.copytree(scored_once.layout.data_dir, tmp_path / "data")))
+    return copied(scored_once, tmp_path)
 
 
 def _night(chain: Chain, day: dt.date, accepted: str = "") -> ScoreResult:

@@ -13,13 +13,11 @@ import pandas as pd
 import pytest
 
 from churn_assets.core.errors import AuditFailed
-from churn_assets.core.options import Recipe
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.scoring import skew
 from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
 from churn_assets.pipeline.training.history import land_history
-from churn_assets.pipeline.training.train import train_model
-from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, export
+from churn_assets_tests.chains import AS_OF, HORIZON, copied, export, with_champion
 from churn_assets_tests.factories import MEMBERS, member_features
 
 RUN = RunContext("tester", reason="a price list was corrected")
@@ -35,9 +33,7 @@ def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     folder = tmp_path_factory.mktemp("scored")
     for customers, day in ((66, AS_OF - HORIZON), (72, AS_OF - 2 * HORIZON), *((60, day) for day in (AS_OF, *NIGHTS))):
         export(folder, day, customers=customers)
-    chain = chain_over(folder, recipe=Recipe(window_days=1, parameters={"max_iter": 5}))
-    model = train_model(chain, AS_OF, RUN).card
-    chain.registry.promote(model.model_version, actor="tester", reason="the first", force=True)
+    chain = with_champion(folder, RUN)
     _score(chain, AS_OF)
     return chain
 
@@ -45,7 +41,7 @@ def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 @pytest.fixture
 def scored(scored_once: Chain, tmp_path: Path) -> Chain:
     """A copy of `scored_once` that the test may change."""
-    return chain_over(Path(shutil.copytree(scored_once.layout.data_dir, tmp_path / "data")))
+    return copied(scored_once, tmp_path)
 
 
 def _score(chain: Chain, day: dt.date, **options: Any) -> dict[str, Any]:
