@@ -78,6 +78,10 @@ class Chain:
         """`challenger_scores`."""
         return Table(self.layout.table("challenger_scores"))
 
+    def table(self, name: str) -> Table:
+        """A table that follows from the scores, by its name."""
+        return Table(self.layout.table(name))
+
     @cached_property
     def monitoring(self) -> Monitoring:
         """The records of what was compared and what came true."""
