@@ -5,7 +5,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["AppOptions", "AuditBounds", "Candidate", "Decisions", "GateBounds", "Recipe", "Validation"]
+__all__ = [
+    "AppOptions",
+    "AuditBounds",
+    "Candidate",
+    "Decisions",
+    "DriftBounds",
+    "GateBounds",
+    "Monitoring",
+    "Recipe",
+    "Validation",
+]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -170,6 +180,34 @@ class AuditBounds(_Options):
     max_mean_change: Share | None = 0.1
     max_psi: Positive | None = 0.25
     max_reference_psi: Positive | None = 0.5
+
+
+class DriftBounds(_Options):
+    """From where what moved is a finding; what chance gives on so few rows is never one.
+
+    A distance must also lie above `times_usual` times what the same weekday usually has.
+    """
+
+    psi_warning: Positive = 0.1
+    psi_error: Positive = 0.2
+    times_usual: Positive = 3.0
+    ks_warning: Positive = 0.1
+    max_unseen_share: Share = 0.01
+    max_null_share_rise: Share = 0.05
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.psi_warning > self.psi_error:
+            message = f"psi_warning {self.psi_warning} lies above psi_error {self.psi_error}"
+            raise ValueError(message)
+        return self
+
+
+class Monitoring(_Options):
+    """What the watching calls too far, and too late: by `fresh_by` of a day, yesterday's scores are wanted."""
+
+    drift: DriftBounds = DriftBounds()
+    fresh_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
 
 
 class Decisions(_Options):
