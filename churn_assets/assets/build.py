@@ -5,7 +5,9 @@ import dagster as dg
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
-from churn_assets.assets.monitoring import quality_assets
+from churn_assets.assets.monitoring.drift import drift_assets
+from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
+from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, scoring_assets
@@ -27,6 +29,7 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
     partitions = snapshot_dates(chain.start_date, chain.timezone)
     nightly = nightly_job()
     training = training_job()
+    fresh = freshness_job()
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),
@@ -36,11 +39,14 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
             *scoring_assets(chain, partitions),
             *challenger_assets(chain, partitions),
             *quality_assets(chain, partitions),
+            *drift_assets(chain, partitions),
         ],
-        jobs=[nightly, training],
+        asset_checks=[freshness_check(chain)],
+        jobs=[nightly, training, fresh],
         schedules=[
             nightly_schedule(nightly, nightly_cron, chain.timezone),
             training_schedule(training, training_cron, chain.timezone),
+            freshness_schedule(fresh, chain),
         ],
         resources={"results": results},
         executor=dg.in_process_executor,

@@ -10,9 +10,9 @@ __all__ = [
     "AuditBounds",
     "Candidate",
     "Decisions",
-    "DriftBounds",
     "GateBounds",
-    "Monitoring",
+    "MonitoringBounds",
+    "OpenLineage",
     "Recipe",
     "Validation",
 ]
@@ -182,10 +182,11 @@ class AuditBounds(_Options):
     max_reference_psi: Positive | None = 0.5
 
 
-class DriftBounds(_Options):
-    """From where what moved is a finding; what chance gives on so few rows is never one.
+class MonitoringBounds(_Options):
+    """What is watched once scores are published, and beyond which bounds it is told.
 
-    A distance must also lie above `times_usual` times what the same weekday usually has.
+    A distance of distributions is a finding only above what chance gives and above `times_usual` times what the same
+    weekday usually has. By `fresh_by` of a day, in the configured time zone, yesterday's scores are wanted.
     """
 
     psi_warning: Positive = 0.1
@@ -194,20 +195,20 @@ class DriftBounds(_Options):
     ks_warning: Positive = 0.1
     max_unseen_share: Share = 0.01
     max_null_share_rise: Share = 0.05
+    fresh_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _warned_before_an_error(self) -> Self:
         if self.psi_warning > self.psi_error:
             message = f"psi_warning {self.psi_warning} lies above psi_error {self.psi_error}"
             raise ValueError(message)
         return self
 
 
-class Monitoring(_Options):
-    """What the watching calls too far, and too late: by `fresh_by` of a day, yesterday's scores are wanted."""
+class OpenLineage(_Options):
+    """Where an event of each run is posted; an empty `url` posts none."""
 
-    drift: DriftBounds = DriftBounds()
-    fresh_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
 
 
 class Decisions(_Options):

@@ -4,14 +4,14 @@ A distance is a finding only above what chance gives, above its bound, and above
 usually has: many features move with the week and the season, and a bound alone would tell of it day after day.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from statistics import median
 from typing import Any, Literal
 
 from churn_assets.core.evaluation.results import FeatureSummary, Histogram, Reference
-from churn_assets.core.options import DriftBounds
+from churn_assets.core.options import MonitoringBounds
 from churn_assets.core.scoring.drift import (
     chance_kolmogorov_smirnov,
     chance_psi,
@@ -75,7 +75,7 @@ class FeatureDrift:
 
 
 def drift_of_features(
-    today: FeatureSummary, reference: Reference, weekdays: Sequence[FeatureSummary], bounds: DriftBounds
+    today: FeatureSummary, reference: Reference, weekdays: Sequence[FeatureSummary], bounds: MonitoringBounds
 ) -> list[FeatureDrift]:
     """How far each feature that can be compared lies from the reference, by name.
 
@@ -96,7 +96,9 @@ def drift_of_features(
     return drifts
 
 
-def severity_of_index(psi: float, chance: float, usual: Sequence[float], bounds: DriftBounds) -> tuple[Severity, float]:
+def severity_of_index(
+    psi: float, chance: float, usual: Sequence[float], bounds: MonitoringBounds
+) -> tuple[Severity, float]:
     """How bad a population stability index is, and the bound above which it is a finding.
 
     Args:
@@ -139,12 +141,12 @@ def _uncompared(today: FeatureSummary, reference: Reference, columns: Sequence[s
             yield f"{name} is not compared: it was counted in other bins than the model's reference has; run it again"
 
 
-def _bound(least: float, chance: float, usual: Sequence[float], bounds: DriftBounds) -> float:
+def _bound(least: float, chance: float, usual: Sequence[float], bounds: MonitoringBounds) -> float:
     return max(least, chance, bounds.times_usual * median(usual) if usual else 0.0)
 
 
 def _drift(
-    name: str, counted: Histogram, now: Histogram, unseen: int, usual: Sequence[Histogram], bounds: DriftBounds
+    name: str, counted: Histogram, now: Histogram, unseen: int, usual: Sequence[Histogram], bounds: MonitoringBounds
 ) -> FeatureDrift:
     psi, chance = population_stability_index(counted, now), chance_psi(counted, now)
     usual_psi = [population_stability_index(counted, then) for then in usual]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.monitoring.feature_drift import Severity, severity_of_index
-from churn_assets.core.options import DriftBounds
+from churn_assets.core.options import MonitoringBounds
 from churn_assets.core.scoring.drift import chance_psi, population_stability_index
 
 __all__ = ["AGAINST", "Against", "ScoreDrift", "ScoresCounted", "drift_of_scores"]
@@ -51,7 +51,7 @@ def drift_of_scores(
     today: ScoresCounted,
     other: ScoresCounted,
     weekdays: Sequence[tuple[ScoresCounted, ScoresCounted]],
-    bounds: DriftBounds,
+    bounds: MonitoringBounds,
 ) -> ScoreDrift:
     """How far `today` lies from `other`, in the same bins.
 

@@ -53,7 +53,7 @@ def watch_features(chain: Chain, day: dt.date, run: RunContext) -> FeatureDriftR
         notes.append(f"no counts are kept beside the scores of {day}: rules and earlier releases count no features")
     elif (reference := _reference(chain, today, notes)) is not None:
         earlier = [each.counts for each in _weekdays_before(chain, day) if each.counts]
-        drifts = drift_of_features(today.counts, reference, earlier, chain.drift)
+        drifts = drift_of_features(today.counts, reference, earlier, chain.bounds)
         notes += oddities(today.counts, reference, chain.profile.feature_columns)
     notes += _out_of_order(chain, day)
     _log(day, "feature_drift", notes)
@@ -88,7 +88,7 @@ def _score_drifts(chain: Chain, today: ScoredDay, reference: Reference, notes: l
     made = ScoresCounted(reference.scores, reference.mean_score)
     weekdays = [each for each in _weekdays_before(chain, today.day) if each.models == today.models]
     kept = [(scores, made) for each in weekdays if (scores := each.kept_scores(edges))]
-    drifts = [drift_of_scores(("reference", None), given, made, kept, chain.drift)]
+    drifts = [drift_of_scores(("reference", None), given, made, kept, chain.bounds)]
     last_day = max((each for each in chain.scores.days() if each < today.day), default=None)
     others: list[tuple[Against, dt.date | None]] = [("last_day", last_day), ("last_week", today.day - WEEK)]
     for against, other_day in others:
@@ -99,7 +99,7 @@ def _score_drifts(chain: Chain, today: ScoredDay, reference: Reference, notes: l
             notes.append(f"{against} is not compared: {other_day} was scored by {_named(other)}, not {_named(today)}")
         else:
             usual = _usual(chain, weekdays, edges) if against == "last_day" else []
-            drifts.append(drift_of_scores((against, other_day), given, other.scores(edges), usual, chain.drift))
+            drifts.append(drift_of_scores((against, other_day), given, other.scores(edges), usual, chain.bounds))
     return drifts
 
 
@@ -137,10 +137,11 @@ def _out_of_order(chain: Chain, day: dt.date) -> list[str]:
     later = [each for each in chain.table("feature_drift").days() if each > day]
     if not later:
         return []
-    return [
+    told = (
         f"{len(later)} later days, from {later[0]} on, were watched before this one: what is usual on their weekday, "
         "and their last day, were told without it; materialize their drift again where that matters"
-    ]
+    )
+    return [told]
 
 
 def _details(today: ScoredDay | None) -> dict[str, str]:
