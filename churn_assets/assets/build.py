@@ -7,6 +7,7 @@ from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
 from churn_assets.assets.monitoring.drift import drift_assets
 from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
+from churn_assets.assets.monitoring.night_metrics import metrics_assets
 from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
@@ -30,6 +31,7 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
     nightly = nightly_job()
     training = training_job()
     fresh = freshness_job()
+    watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),
@@ -38,8 +40,8 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
             *promotion_assets(chain),
             *scoring_assets(chain, partitions),
             *challenger_assets(chain, partitions),
-            *quality_assets(chain, partitions),
-            *drift_assets(chain, partitions),
+            *watching,
+            *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
         ],
         asset_checks=[freshness_check(chain)],
         jobs=[nightly, training, fresh],

@@ -24,6 +24,7 @@ CHAIN = (
     "score_quality",
     "feature_drift",
     "score_drift",
+    "night_metrics",
 )
 
 
