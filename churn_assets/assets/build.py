@@ -7,6 +7,7 @@ from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
 from churn_assets.assets.monitoring.drift import drift_assets
 from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
+from churn_assets.assets.monitoring.lineage import lineage_sensors
 from churn_assets.assets.monitoring.night_metrics import metrics_assets
 from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
@@ -19,7 +20,7 @@ __all__ = ["build"]
 
 
 def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResults) -> dg.Definitions:
-    """Assets, jobs and schedules of a chain.
+    """Assets, jobs, schedules and sensors of a chain.
 
     Args:
         chain: the chain.
@@ -50,6 +51,7 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
             training_schedule(training, training_cron, chain.timezone),
             freshness_schedule(fresh, chain),
         ],
+        sensors=lineage_sensors(chain, [nightly, training]),
         resources={"results": results},
         executor=dg.in_process_executor,
     )

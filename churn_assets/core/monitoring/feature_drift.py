@@ -161,8 +161,9 @@ def _drift(
         least = _bound(bounds.ks_warning, chance_kolmogorov_smirnov(counted, now), usual_ks, bounds)
         findings.append(_beyond(name, "ks", ks, least))
     findings.append(_beyond(name, "unseen_share", unseen_share, bounds.max_unseen_share))
-    rise = nulls_then + bounds.max_null_share_rise + _chance_of_share(nulls_then, counted.rows, now.rows)
-    findings.append(_beyond(name, "null_share", nulls, rise))
+    fewest = min([nulls_then, *([median(_share(each.missing, each) for each in usual)] if usual else [])])
+    allowed = fewest + bounds.max_null_share_rise + _chance_of_share(fewest, counted.rows, now.rows)
+    findings.append(_beyond(name, "null_share", nulls, allowed))
     return FeatureDrift(
         feature=name,
         kind="numeric" if is_numeric else "categorical",
