@@ -55,12 +55,11 @@ def watch_features(chain: Chain, day: dt.date, run: RunContext) -> FeatureDriftR
         earlier = [each.counts for each in _weekdays_before(chain, day) if each.counts]
         drifts = drift_of_features(today.counts, reference, earlier, chain.bounds)
         notes += oddities(today.counts, reference, chain.profile.feature_columns)
-    notes += _out_of_order(chain, day)
-    _log(day, "feature_drift", notes)
-    result = publish_rows(
-        table, day, FEATURE_DRIFT, [each.row() for each in drifts], run, **_details(today), notes=notes
-    )
-    return FeatureDriftResult(table, day, result.published, result.rows, tuple(drifts), tuple(notes))
+    order = _out_of_order(chain, day)  # of how it came about, and no part of what is kept: again commits nothing
+    _log(day, "feature_drift", [*notes, *order])
+    rows = [each.row() for each in drifts]
+    result = publish_rows(table, day, FEATURE_DRIFT, rows, run, **_details(today), notes=notes)
+    return FeatureDriftResult(table, day, result.published, result.rows, tuple(drifts), (*notes, *order))
 
 
 def watch_scores(chain: Chain, day: dt.date, run: RunContext) -> ScoreDriftResult:
