@@ -39,7 +39,7 @@ def test_the_newest_night_stands_in_the_file_for_prometheus(installed: Installat
 
     ended = dt.datetime.combine(NIGHTS[-1] + dt.timedelta(days=1), dt.time(), dt.UTC).timestamp()
     assert re.search(r'^churn_night_rows{table="churn_scores"} \d+', text, re.MULTILINE)
-    assert re.search(r'^churn_night_stage_seconds{stage="feature_drift"} ', text, re.MULTILINE)
+    assert re.search(r'^churn_night_stage_seconds{stage="drift"} ', text, re.MULTILINE)
     [line] = [each for each in text.splitlines() if each.startswith("churn_night_snapshot_end_timestamp_seconds ")]
     assert float(line.split()[1]) == ended
 
