@@ -9,7 +9,10 @@ from churn_assets.assets.results import REASON_TAG
 from churn_assets.launch.launcher import Launcher
 from churn_assets.settings import load_settings
 
-CONFIG = {"ops": {"churn_scores": {"config": {"accept_shift": True}}}}
+CONFIG = {
+    "ops": {"churn_scores": {"config": {"accept_shift": True}}},
+    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+}
 
 
 def main() -> None:

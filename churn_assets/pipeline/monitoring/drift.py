@@ -156,4 +156,4 @@ def _named(scored: ScoredDay) -> str:
 
 def _log(day: dt.date, table: str, notes: list[str]) -> None:
     for note in notes:
-        logger.info("%s %s: %s", day, table, note)
+        logger.debug("%s %s: %s", day, table, note)

@@ -23,7 +23,7 @@ def write_night_metrics(chain: Chain, day: dt.date, stage_seconds: Mapping[str, 
     """Replace the file by the figures of the day in one step; None where a newer day has scores, whose figures stay."""
     newest = max(chain.scores.days(), default=None)
     if newest != day:
-        logger.info("%s: its figures are not written: the file stays with %s, the newest scored day", day, newest)
+        logger.debug("%s: its figures are not written: the file stays with %s, the newest scored day", day, newest)
         return None
     path = chain.layout.metrics
     path.parent.mkdir(parents=True, exist_ok=True)
