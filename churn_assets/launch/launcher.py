@@ -4,6 +4,7 @@ import atexit
 import datetime as dt
 import errno
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,8 @@ from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
 from churn_assets.instance import open_instance
-from churn_assets.launch.processes import RunProcess, end_dead_runs
+from churn_assets.launch.origins import with_origin
+from churn_assets.launch.processes import RUN_TAG, RunProcess, end_dead_runs
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.customers.land import LandedCustomers
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
@@ -79,7 +81,7 @@ class Launcher:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
         atexit.register(instance.dispose)  # a database keeps no connection of a process that is gone
-        return instance
+        return with_origin(instance)
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
         """The days that were asked for, the source's latest where none were.
@@ -203,7 +205,7 @@ class Launcher:
             RunError: a step failed, with its sentence.
         """
         self._results.clear()
-        process = RunProcess.current()
+        process, run_id = RunProcess.current(), str(uuid.uuid4())
         try:
             end_dead_runs(self.instance)
             result = self.definitions.resolve_job_def(job).execute_in_process(
@@ -211,7 +213,13 @@ class Launcher:
                 partition_key=day.isoformat() if assets != ["champion"] else None,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
-                tags={ACTOR_TAG: self.actor, **(process.tags if process else {}), **(tags or {})},
+                tags={
+                    ACTOR_TAG: self.actor,
+                    RUN_TAG: run_id,
+                    **(process.tags if process else {}),
+                    **(tags or {}),
+                },
+                run_id=run_id,
                 raise_on_error=False,
             )
         except SQLAlchemyError as error:
