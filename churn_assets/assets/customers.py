@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from churn_assets.assets.checks import CUSTOMER_CHECKS, customer_results
+from churn_assets.assets.checks import customer_checks, customer_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.results import dagster_failures, materialized, record, run_context
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema, raw_schema
@@ -103,7 +103,7 @@ def _validated_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
             spec("customers", valid_columns, "The rows of the day that keep every rule of the profile's schema."),
             spec("quarantined_customers", broken_columns, "The rows that do not, with every column, check and value."),
         ],
-        check_specs=CUSTOMER_CHECKS,
+        check_specs=customer_checks(partitions),
         required_resource_keys={"results"},
     )
     def customers(context: dg.AssetExecutionContext) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.checks import CHALLENGER_CHECK, SCORE_CHECKS, challenger_result, score_results
+from churn_assets.assets.checks import challenger_check, challenger_result, score_checks, score_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
 from churn_assets.assets.results import dagster_failures, materialized, record, run_context
 from churn_assets.core.errors import ChurnError
@@ -47,7 +47,7 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         description="What the app reads: a churn probability, tier and action for each valid customer of the day. "
         "Run config `model_version`: null (the champion), a version, `previous`, or `as_of`.",
         metadata={"dagster/column_schema": column_schema(SCORES)},
-        check_specs=SCORE_CHECKS,
+        check_specs=score_checks(partitions),
         output_required=False,  # a run that is not to publish ends with the audit
         required_resource_keys={"results"},
     )
@@ -103,7 +103,7 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         owners=["team:data-science"],
         description="What the challenger gives the day's customers, which no app reads: the canary, else the newest "
         "model that passed its gates and was not promoted. Compared with the published scores, day by day.",
-        check_specs=[CHALLENGER_CHECK],
+        check_specs=[challenger_check(partitions)],
         output_required=False,  # there may be no challenger
         required_resource_keys={"results"},
     )

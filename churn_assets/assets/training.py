@@ -59,7 +59,7 @@ def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition)
         owners=["team:data-science"],
         code_version=chain.feature_digest,
         description="A model version as of the day, from labels known on that day only, judged by a backtest.",
-        check_specs=gate_checks(gates),
+        check_specs=gate_checks(gates, partitions),
         required_resource_keys={"results"},
     )
     def churn_model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

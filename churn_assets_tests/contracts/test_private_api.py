@@ -117,7 +117,7 @@ def test_a_check_of_the_author_takes_the_slow_way() -> None:
 
 
 def test_a_run_of_our_own_process_belongs_to_the_code_location() -> None:
-    """The timeline and the job pages show it: `execute_in_process` creates its run by the call that is given an origin."""
+    """The timeline and the jobs show it: `execute_in_process` makes its run by the call that is given an origin."""
 
     @dg.job
     def nothing() -> None:
