@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from churn_assets.assets.checks import gate_checks, gate_results
 from churn_assets.assets.customers import landed_metadata, quarantined_metadata, valid_metadata
@@ -32,18 +33,19 @@ __all__ = ["PromotionConfig", "promotion_assets", "training_assets"]
 
 
 class PromotionConfig(dg.Config):
-    """What to promote.
+    """What to promote."""
 
-    Where nothing is named and there is no champion, or only the fallback: the newest model that passed
-    its gates; else the configured fallback, as of `as_of`, the run's partition where null. Where it is to be the
-    `first`, a champion that is there already stays.
-    """
-
-    model_version: str | None = None
-    reason: str = ""
-    force: bool = False
-    first: bool = False
-    as_of: str | None = None
+    model_version: str | None = Field(
+        default=None,
+        description="The model version that becomes champion. Where none is named and there is no champion, or only "
+        "the fallback: the newest model that passed its gates, else the configured fallback",
+    )
+    reason: str = Field(default="", description="Why; it is kept in the record of promotions")
+    force: bool = Field(default=False, description="Promote it also where it missed its gates")
+    first: bool = Field(default=False, description="A champion that is there already stays")
+    as_of: str | None = Field(
+        default=None, description="The day, YYYY-MM-DD, as of which the fallback stands; the run's partition where null"
+    )
 
 
 def training_assets(chain: Chain, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:

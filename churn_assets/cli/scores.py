@@ -97,9 +97,9 @@ def rollback(
     def report(each: dict[str, Any]) -> None:
         moved.append(each)
         metadata = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
-        metadata |= {"actor": current_user(), "model_version": each["model_version"]}
+        metadata |= {"actor": current_user(), "model_version": each["model_version"], "changed": True}
         metadata |= {"dagster/partition_row_count": each["rows"]}
-        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata)
+        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata, each["to"])
 
     try:
         table.rollback(days, to, current_user(), required_reason(reason), report)

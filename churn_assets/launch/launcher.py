@@ -15,7 +15,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn_assets.assets.build import build
-from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
+from churn_assets.assets.results import ACTOR_TAG, KIND_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
 from churn_assets.instance import open_instance
@@ -160,20 +160,23 @@ class Launcher:
         self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": wanted}}})
         return self.chain.registry.champion()
 
-    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True) -> Night:
+    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True, is_backfill: bool = False) -> Night:
         """Run the nightly chain of a day.
 
         Args:
             day: the snapshot date.
             accept_shift: why a shift that the audit found is accepted; empty where it is not.
             publish: whether the scores are published, or the work ends with their audit.
+            is_backfill: whether the day is one of a backfill's, for the run's tags.
 
         Raises:
             RunError: the run failed; nothing was published by the step that did.
         """
         started = dt.datetime.now(dt.UTC)
         config = {"ops": {"churn_scores": {"config": {"accept_shift": bool(accept_shift), "publish": publish}}}}
-        results = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
+        tags = {REASON_TAG: accept_shift} if accept_shift else {}
+        tags |= {KIND_TAG: "backfill"} if is_backfill else {}
+        results = self._run("nightly", day, None, config, tags)
         scores = results.last(ScoreResult)
         return Night(
             snapshot_date=day,

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
 from churn_assets.core.evaluation.results import Histogram
 from churn_assets.core.models.card import ModelCard
@@ -22,7 +21,7 @@ from churn_assets.pipeline.scoring.serving_models import (
     resolve_input,
 )
 from churn_assets.pipeline.scoring.skew import SkewAudit, audit_feature_skew
-from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
+from churn_assets.pipeline.scoring.stage import StagedScores, count_published, stage_scores
 from churn_assets.storage.lookup.writer import write_staged_lookup
 from churn_assets.storage.tables.commits import Commit, Event
 from churn_assets.storage.tables.versions import PartitionVersion, Published
@@ -195,7 +194,7 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
     try:
         published = chain.scores.version(newest)
         correction = PriorCorrection(odds_factor=odds_factor(_scored_with(chain, published)))
-        return _counted(published, correction.edges(edges))
+        return count_published(published, correction.edges(edges))
     except (DamagedVersion, UnknownVersion) as error:  # yesterday's files take nothing from tonight
         logger.warning("%s is not compared with the last scored day: %s", day, error)
         return None
@@ -207,20 +206,6 @@ def _scored_with(chain: Chain, version: PartitionVersion) -> Mapping[str, Any]:
     return next(
         (each.commit.details for each in events if each.version == version.version and each.commit.kind == "score"), {}
     )
-
-
-def _counted(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:
-    counted = ScoreAudit(f"churn_scores {version.day}", edges)
-
-    def count(part: int) -> ScoreAudit:
-        here = counted.empty_copy()
-        for batch in version.batches(here.COUNTED, part=part, categories=here.CATEGORIES):
-            here.count(batch)
-        return here
-
-    for one in ordered_map(count, version.parts):
-        counted.join(one)
-    return counted
 
 
 def _accepted(day: dt.date, findings: Sequence[Finding], options: ScoreOptions, run: RunContext) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
@@ -16,9 +17,9 @@ from churn_assets.pipeline.execution.parts import ScoringJob
 from churn_assets.pipeline.scoring.serving_models import ResolvedInput
 from churn_assets.storage.lookup.writer import LookupSegment
 from churn_assets.storage.tables.table import Table
-from churn_assets.storage.tables.versions import Staged
+from churn_assets.storage.tables.versions import PartitionVersion, Staged
 
-__all__ = ["StagedScores", "logged_progress", "stage_scores"]
+__all__ = ["StagedScores", "count_published", "logged_progress", "stage_scores"]
 
 QUIET_SECONDS = 30.0
 
@@ -104,6 +105,25 @@ def stage_scores(
 
     staged = table.stage(customers.day, SCORES, score_all)
     return StagedScores(staged, audit, tuple(inputs), tuple(segments), features)
+
+
+def count_published(version: PartitionVersion, edges: tuple[float, ...] = ()) -> ScoreAudit:
+    """The aggregates of scores that are past their audit.
+
+    Raises:
+        DamagedVersion: a file is not what was written.
+    """
+    counted = ScoreAudit(f"churn_scores {version.day}", edges)
+
+    def count(part: int) -> ScoreAudit:
+        here = counted.empty_copy()
+        for batch in version.batches(here.COUNTED, part=part, categories=here.CATEGORIES):
+            here.count(batch)
+        return here
+
+    for one in ordered_map(count, version.parts):
+        counted.join(one)
+    return counted
 
 
 def _nothing_counted(reference: Reference | None, rows: int) -> FeatureCounts:
