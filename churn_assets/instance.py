@@ -68,7 +68,7 @@ def announce(
     try:
         with open_instance(settings) as instance:
             if repeats and partition is not None:
-                metadata = {**metadata, **_shown_of(instance, asset, partition, repeats), **metadata}
+                metadata = {"summary": "", **_shown_of(instance, asset, partition, repeats), **metadata}
             tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
             event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
             instance.report_runless_asset_event(event)

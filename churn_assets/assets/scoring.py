@@ -123,7 +123,7 @@ def _score_metadata(chain: Chain, scores: ScoreResult) -> dict[str, Any]:
             **scores.details,
             "models": scores.audit.models,
             "fallback": scores.is_fallback,
-            "audit": {finding.words: "within bounds" if finding.passed else "beyond" for finding in scores.findings},
+            "audit": {each.figure: "within" if each.passed else f"beyond: {each.words}" for each in scores.findings},
             "dagster/column_schema": column_schema(SCORES),
             "dagster/column_lineage": _lineage(chain, scores.card),
         }

@@ -96,9 +96,17 @@ def rollback(
 
     def report(each: dict[str, Any]) -> None:
         moved.append(each)
-        metadata = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
-        metadata |= {"actor": current_user(), "model_version": each["model_version"], "changed": True}
-        metadata |= {"dagster/partition_row_count": each["rows"]}
+        rows, model = each["rows"], each["model_version"]
+        told = f"rolled back by {current_user()} ({reason}); {rows:,} customers scored by {model}"
+        metadata = {
+            "summary": told,
+            "kind": "rollback",
+            "version": each["to"],
+            "previous_version": each["from"],
+            "reason": reason,
+        }
+        metadata |= {"actor": current_user(), "model_version": model, "changed": True}
+        metadata |= {"dagster/partition_row_count": rows}
         announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata, each["to"])
 
     try:
