@@ -1,7 +1,8 @@
 """What the UI shows of an audit that stood inside the asset: a check that failed there published nothing.
 
 Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it. Figures have the
-same keys every night, each beside its bound, so that Dagster plots them; what they mean that night is a sentence.
+same keys every night, so that Dagster plots them; their bounds, of which many never change, stand together in an entry
+that it does not plot. What they mean that night is a sentence.
 """
 
 import warnings
@@ -148,12 +149,11 @@ def gate_results(gates: Sequence[Gate], declared: Sequence[str]) -> list[dg.Asse
     return [_result("churn_model", gate.name, gate.passed, _of_gate(gate), gate.finding, warn) for gate in listed]
 
 
-def _of_gate(gate: Gate) -> dict[str, float]:
-    figures = {"value": gate.value, "bound": gate.bound}
-    return {name: float(figure) for name, figure in figures.items() if figure is not None}
+def _of_gate(gate: Gate) -> dict[str, Any]:
+    return {} if gate.value is None or gate.bound is None else _bounded([("value", float(gate.value), gate.bound)])
 
 
-def _figures(findings: Sequence[Finding]) -> dict[str, float]:
+def _figures(findings: Sequence[Finding]) -> dict[str, Any]:
     """Each figure beside its bound; of several with one name, as two models of a night have, the worst."""
     worst = sorted(findings, key=lambda each: each.value - each.bound)
     return _bounded((each.figure, each.value, each.bound) for each in worst)
@@ -165,8 +165,11 @@ def _told(findings: Sequence[Finding]) -> str:
     return "; ".join(beyond) if beyond else f"all {len(findings)} figures lie within their bounds"
 
 
-def _bounded(figures: Iterable[tuple[str, float, float]]) -> dict[str, float]:
-    return {key: value for name, *both in figures for key, value in zip((name, f"{name}_bound"), both, strict=True)}
+def _bounded(figures: Iterable[tuple[str, float, float]]) -> dict[str, Any]:
+    values, bounds = {}, {}
+    for name, value, bound in figures:
+        values[name], bounds[name] = value, bound
+    return {**values, "bounds": bounds}
 
 
 def _result(
