@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from churn_assets_tests.integration.installation import CHAIN, LAST_DAY, NIGHTS, REPOSITORY, Installation
+from churn_assets_tests.integration.installation import CHAIN, LAST_DAY, NIGHTS, REPOSITORY, BuildOnce, Installation
 
 pytestmark = pytest.mark.integration
 
@@ -95,17 +95,24 @@ query ($asset: AssetKeyInput!) {
 """
 
 
-@pytest.fixture(scope="module")
-def url(installed: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A `dagster-webserver` as `make ui` starts one, on a port of its own, over a copy of the installation.
+@pytest.fixture(scope="session")
+def taken_back(build_once: BuildOnce, installed: Installation) -> Installation:
+    """The installation after a day was scored again, with another bound of the high tier, and taken back."""
 
-    There a day was scored again, with another bound of the high tier, and taken back.
-    """
-    copy = installed.copy_to(tmp_path_factory.mktemp("ui") / "installation")
-    again = copy.having(CHURN_DECISIONS__HIGH_ABOVE="0.58").run("run", "--date", str(NIGHTS[-1]))
-    assert again.exit_code == 0, again.stderr
-    taken_back = copy.run("rollback", "--date", str(NIGHTS[-1]), "--reason", "tried")
-    assert taken_back.exit_code == 0, taken_back.stderr
+    def build(new: Installation) -> None:
+        installed.copy_to(new.root)
+        again = new.having(CHURN_DECISIONS__HIGH_ABOVE="0.58").run("run", "--date", str(NIGHTS[-1]))
+        assert again.exit_code == 0, again.stderr
+        back = new.run("rollback", "--date", str(NIGHTS[-1]), "--reason", "tried")
+        assert back.exit_code == 0, back.stderr
+
+    return build_once("taken_back", build)
+
+
+@pytest.fixture(scope="module")
+def url(taken_back: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A `dagster-webserver` as `make ui` starts one, on a port of its own, over a copy of the installation."""
+    copy = taken_back.copy_to(tmp_path_factory.mktemp("ui") / "installation")
     port = _free_port()
     log = copy.root / "webserver.log"
     program = Path(sys.executable).with_name("dagster-webserver")
