@@ -1,5 +1,7 @@
 """The definitions of a chain, put together in one place: by the code location, by the command line, by tests."""
 
+import datetime as dt
+
 import dagster as dg
 
 from churn_assets.assets.customers import customer_assets
@@ -19,7 +21,9 @@ from churn_assets.pipeline.chain import Chain
 __all__ = ["build"]
 
 
-def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResults) -> dg.Definitions:
+def build(
+    chain: Chain, nightly_cron: str, training_cron: str, results: RunResults, first: dt.date | None = None
+) -> dg.Definitions:
     """Assets, jobs, schedules and sensors of a chain.
 
     Args:
@@ -27,8 +31,9 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
         nightly_cron: when a night runs, in the chain's time zone.
         training_cron: when a model is trained, likewise.
         results: takes what the stages of this process's runs give.
+        first: the first partition; `start_date` where none is named.
     """
-    partitions = snapshot_dates(chain.start_date, chain.timezone)
+    partitions = snapshot_dates(first or chain.start_date, chain.timezone)
     nightly = nightly_job()
     training = training_job()
     fresh = freshness_job()

@@ -15,6 +15,7 @@ from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 
 __all__ = [
     "ACTOR_TAG",
+    "KIND_TAG",
     "REASON_TAG",
     "RunResults",
     "dagster_failures",
@@ -22,10 +23,12 @@ __all__ = [
     "materialized",
     "record",
     "run_context",
+    "tag_run",
 ]
 
 ACTOR_TAG = "churn_assets/actor"
 REASON_TAG = "churn_assets/reason"
+KIND_TAG = "churn_assets/kind"
 
 Result = TypeVar("Result")
 
@@ -57,6 +60,12 @@ def record(context: dg.AssetExecutionContext, *results: object) -> None:
     """Keep what a stage gave for whoever started the run."""
     for result in results:
         context.resources.results.add(result)
+
+
+def tag_run(context: dg.AssetExecutionContext, **said: str) -> None:
+    """Let the list of runs tell, and be searched by, what a run did: its kind, result and model version."""
+    tags = {f"churn_assets/{name}": value for name, value in said.items()}
+    context.instance.add_run_tags(context.run.run_id, tags)
 
 
 def run_context(context: dg.AssetExecutionContext, chain: Chain) -> RunContext:

@@ -102,6 +102,16 @@ class Chain:
         """The model versions and their promotions."""
         return Registry(self.layout, self.gates, self.profile.name)
 
+    def first_day(self) -> dt.date:
+        """The first day there is, landed or in the source, and none before `start_date`; that where there is none.
+
+        An export without a date may stand for any day.
+        """
+        if not self.source.dated:
+            return self.start_date
+        landed, held = self.raw.days()[:1], self.source.first_day()
+        return max(self.start_date, min([*landed, *([held] if held else [])], default=self.start_date))
+
     @property
     def feature_digest(self) -> str:
         """The digest of the feature code and parameters in force."""

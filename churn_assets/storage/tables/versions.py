@@ -29,6 +29,12 @@ class PartitionVersion:
         return sum(count_rows(path) for path in self.files)
 
     @property
+    def schema(self) -> pa.Schema:
+        """Its columns, as they are stored."""
+        with open_part(self.files[0]) as file:
+            return file.schema_arrow.remove_metadata()
+
+    @property
     def parts(self) -> range:
         """The numbers of its files."""
         return range(len(self.files))
