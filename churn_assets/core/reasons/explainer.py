@@ -1,0 +1,70 @@
+"""What each feature contributes to a customer's score: exact interventional Shapley values of the model's margin."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["Explainer", "Unexplainable", "build_explainer"]
+
+
+class Explainer(Protocol):
+    """Explains the margin of one model: the log-odds of its probability, beneath a calibration.
+
+    A contribution is the Shapley value of a feature in the game whose worth of a set of features is the mean margin
+    over a background sample of the training rows, each of which takes these features from the customer (Lundberg and
+    Lee 2017, "A Unified Approach to Interpreting Model Predictions"; Janzing et al. 2020, for why the others are
+    taken from the sample as they are).
+    """
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """The model's features, in the order of the contributions."""
+        ...
+
+    @property
+    def base_value(self) -> float:
+        """The mean margin of the background sample, log-odds."""
+        ...
+
+    def base_values(self, rows: pa.Table) -> NDArray[np.float64]:
+        """From where the contributions of each of `rows` start, (n): `base_value`, unless several models score."""
+        ...
+
+    def margins(self, rows: pa.Table) -> NDArray[np.float64]:
+        """What the model gives each of `rows`, (n), log-odds."""
+        ...
+
+    def contributions(self, rows: pa.Table) -> NDArray[np.float64]:
+        """What each feature adds to the base value, (n, features), log-odds, for the feature `rows` that are scored.
+
+        Raises:
+            ValueError: a column cannot be what it was when the model was trained.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Unexplainable:
+    """A model without reasons, and a clause that says why."""
+
+    reason: str
+
+
+def build_explainer(pipeline: Any, columns: tuple[str, ...], background: pa.Table) -> Explainer | Unexplainable:
+    """The explainer of what `training.fit` gave for these feature columns, or why there is none.
+
+    Args:
+        pipeline: a fitted model.
+        columns: its features.
+        background: rows of features, with whom a customer is compared.
+    """
+    from churn_assets.core.reasons.tables import explainer_of_trees  # noqa: PLC0415  # brings scikit-learn
+    from churn_assets.core.trees.compiler import KernelUnsupported, compile_kernel  # noqa: PLC0415  # as above
+
+    try:
+        return explainer_of_trees(compile_kernel(pipeline, columns), background, 1.0, 0.0)
+    except KernelUnsupported as error:
+        return Unexplainable(str(error))

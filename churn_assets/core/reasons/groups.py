@@ -1,0 +1,118 @@
+"""Leaves that are looked up together: tables of Shapley values over the classes of a few columns of codes."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_assets.core.reasons.leaves import Leaf, Node
+
+__all__ = ["Group", "grouped", "table_of"]
+
+MOST_CELLS = 4096
+
+
+@dataclass(frozen=True)
+class Group:
+    """Leaves, and the class of each code by which they tell rows apart, by column of codes.
+
+    Codes of a class are alike to every leaf of the group.
+    """
+
+    leaves: tuple[Leaf, ...]
+    classes: dict[int, NDArray[np.int64]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many classes each column has, by rising column."""
+        return tuple(int(self.classes[column].max()) + 1 for column in sorted(self.classes))
+
+    @property
+    def cells(self) -> int:
+        """How many combinations of classes there are."""
+        return int(np.prod(self.shape, dtype=np.float64))
+
+
+def grouped(tree: Node | Leaf) -> list[Group]:
+    """The leaves of a tree in groups, each of neighbours and as large as its table may be."""
+    if isinstance(tree, Leaf):
+        return [Group((tree,), {column: codes.astype(np.int64) for column, codes in tree.allowed.items()})]
+    groups = [group for child in tree.children for group in grouped(child)]
+    merged: list[Group] = []
+    for group in groups:
+        joined = _merged(merged[-1], group) if merged else group
+        if merged and joined.cells <= MOST_CELLS:
+            merged[-1] = joined
+        else:
+            merged.append(group)
+    return merged
+
+
+def _merged(first: Group, second: Group) -> Group:
+    classes = dict(first.classes)
+    for column, more in second.classes.items():
+        pairs = more if column not in classes else classes[column] * (more.max() + 1) + more
+        classes[column] = np.unique(pairs, return_inverse=True)[1]
+    return Group(first.leaves + second.leaves, classes)
+
+
+def table_of(
+    group: Group, players: NDArray[np.int64], background: NDArray[np.uint16]
+) -> tuple[list[int], NDArray[np.float64]]:
+    """The players of a group, and what all its leaves give each of them, by cell: (cells, players).
+
+    Args:
+        group: some leaves.
+        players: to which feature each column of codes belongs.
+        background: the codes of the background sample, (columns, sample).
+    """
+    columns = sorted(group.classes)
+    members = sorted({int(players[column]) for column in columns})
+    table = np.zeros((*group.shape, len(members)))
+    for leaf in group.leaves:
+        playing = sorted({int(players[column]) for column in leaf.allowed})
+        pattern = np.zeros(group.shape, dtype=np.int64)
+        seen = np.zeros(background.shape[1], dtype=np.int64)
+        for bit, player in enumerate(playing):
+            own = [column for column in leaf.allowed if players[column] == player]
+            holds = reduce(np.logical_and, [_by_class(group, columns, column, leaf) for column in own])
+            pattern |= holds.astype(np.int64) << bit
+            stays = reduce(np.logical_and, [leaf.allowed[column][background[column]] for column in own])
+            seen |= stays.astype(np.int64) << bit
+        given = leaf.value * leaf_values(len(playing), seen)
+        for bit, player in enumerate(playing):
+            table[..., members.index(player)] += given[pattern, bit]
+    return members, table.reshape(-1, len(members))
+
+
+def _by_class(group: Group, columns: list[int], column: int, leaf: Leaf) -> NDArray[np.bool_]:
+    """Whether each class of a column comes to the leaf, along the column's own axis of the table."""
+    classes = group.classes[column]
+    holds = np.zeros(int(classes.max()) + 1, dtype=bool)
+    holds[classes] = leaf.allowed[column]
+    return holds.reshape([-1 if other == column else 1 for other in columns])
+
+
+def leaf_values(size: int, seen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What a leaf of value one gives each of its `size` features, by the bits of a row: (2^size, size).
+
+    Bit i says that a row goes the leaf's way at feature i; `seen` are the bits of the background sample.
+    Against one of it the leaf is reached by the sets that hold all of `plus`, the features at which only the row
+    goes its way, and none of `minus`, those at which only the other does: each of `plus` is worth
+    (plus - 1)! minus! / (plus + minus)!, and each of `minus` costs plus! (minus - 1)! / (plus + minus)!.
+    """
+    rows = np.arange(1 << size)
+    given = np.zeros((1 << size, size))
+    bits, counts = np.unique(seen, return_counts=True)
+    factorials = np.cumprod([1.0, *range(1, 2 * size + 1)])
+    every = (1 << size) - 1
+    for other, count in zip(bits.tolist(), counts.tolist(), strict=True):
+        here = rows[(rows | other) == every]
+        plus, minus = here & ~other, other & ~here
+        p, m = np.bitwise_count(plus).astype(int), np.bitwise_count(minus).astype(int)
+        gain = factorials[np.maximum(p - 1, 0)] * factorials[m] / factorials[p + m]
+        loss = factorials[p] * factorials[np.maximum(m - 1, 0)] / factorials[p + m]
+        for bit in range(size):
+            given[here, bit] += count / len(seen) * (gain * (plus >> bit & 1) - loss * (minus >> bit & 1))
+    return given

@@ -1,0 +1,74 @@
+"""The explainer of boosted trees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from churn_assets.core.trees.predictor import TreeKernel
+
+__all__ = ["TreeExplainer", "TreeTables"]
+
+
+@dataclass(frozen=True)
+class TreeTables:
+    """Shapley values of groups of leaves, one lookup a group.
+
+    Group g has columns `columns[first_column[g]:first_column[g + 1]]`, and code c of its i-th column adds
+    `offsets[first_offset[i] + c]` to the number of the row's cell; the cell's values for the players
+    `players[first_player[g]:first_player[g + 1]]` begin at `values[first_value[g] + cell * players]`.
+    """
+
+    first_column: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    first_offset: NDArray[np.int64]
+    offsets: NDArray[np.uint16]
+    first_player: NDArray[np.int64]
+    players: NDArray[np.int64]
+    first_value: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TreeExplainer:
+    """Reads a row's contributions from tables, by the codes that the trees' kernel has of it.
+
+    `scale` and `shift` make log-odds of the sum of the trees.
+    """
+
+    kernel: TreeKernel
+    tables: TreeTables
+    base_value: float
+    scale: float
+    shift: float
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """The model's features."""
+        return self.kernel.columns
+
+    def base_values(self, rows: pa.Table) -> NDArray[np.float64]:
+        """The base value for each of `rows`, (n)."""
+        return np.full(rows.num_rows, self.base_value)
+
+    def margins(self, rows: pa.Table) -> NDArray[np.float64]:
+        """Log-odds of each of `rows`, (n), by the trees themselves."""
+        return self.kernel.sums(rows) * self.scale + self.shift
+
+    def contributions(self, rows: pa.Table) -> NDArray[np.float64]:
+        """What each feature adds, (n, features)."""
+        return self.contributions_of_codes(self.kernel.codes(rows))
+
+    def contributions_of_codes(self, codes: NDArray[np.uint16]) -> NDArray[np.float64]:
+        """The same of the kernel's codes, (used, n)."""
+        t = self.tables
+        out = np.zeros((len(self.feature_columns), codes.shape[1]))
+        for group in range(len(t.first_value) - 1):
+            cell = np.zeros(codes.shape[1], dtype=np.int64)
+            for at in range(t.first_column[group], t.first_column[group + 1]):
+                cell += t.offsets[t.first_offset[at] + codes[t.columns[at]]]
+            members = t.players[t.first_player[group] : t.first_player[group + 1]]
+            for bit, player in enumerate(members):
+                out[player] += t.values[t.first_value[group] + cell * len(members) + bit]
+        return np.ascontiguousarray(out.T)
