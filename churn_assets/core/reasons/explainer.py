@@ -33,10 +33,6 @@ class Explainer(Protocol):
         """From where the contributions of each of `rows` start, (n): `base_value`, unless several models score."""
         ...
 
-    def margins(self, rows: pa.Table) -> NDArray[np.float64]:
-        """What the model gives each of `rows`, (n), log-odds."""
-        ...
-
     def contributions(self, rows: pa.Table) -> NDArray[np.float64]:
         """What each feature adds to the base value, (n, features), log-odds, for the feature `rows` that are scored.
 
@@ -61,10 +57,17 @@ def build_explainer(pipeline: Any, columns: tuple[str, ...], background: pa.Tabl
         columns: its features.
         background: rows of features, with whom a customer is compared.
     """
-    from churn_assets.core.reasons.tables import explainer_of_trees  # noqa: PLC0415  # brings scikit-learn
-    from churn_assets.core.trees.compiler import KernelUnsupported, compile_kernel  # noqa: PLC0415  # as above
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  # explaining needs no scikit-learn
+
+    from churn_assets.core.reasons.linear_building import explainer_of_regression  # noqa: PLC0415  # as above
+    from churn_assets.core.reasons.margins import compile_trees, log_odds  # noqa: PLC0415  # as above
+    from churn_assets.core.reasons.tables import explainer_of_trees  # noqa: PLC0415  # as above
+    from churn_assets.core.trees.compiler import KernelUnsupported, unwrap  # noqa: PLC0415  # as above
 
     try:
-        return explainer_of_trees(compile_kernel(pipeline, columns), background, 1.0, 0.0)
+        unwrapped = unwrap(pipeline)
+        if isinstance(unwrapped.model, LogisticRegression):
+            return explainer_of_regression(unwrapped, columns, background)
+        return explainer_of_trees(compile_trees(pipeline, unwrapped, columns), background, *log_odds(unwrapped))
     except KernelUnsupported as error:
         return Unexplainable(str(error))

@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from churn_assets.core.reasons.groups import grouped, table_of
 from churn_assets.core.reasons.leaves import tree_of_leaves
+from churn_assets.core.reasons.margins import features_of_matrix
 from churn_assets.core.reasons.trees import TreeExplainer, TreeTables
 from churn_assets.core.trees.compiler import CompiledKernel
 
@@ -12,9 +13,13 @@ __all__ = ["explainer_of_trees"]
 
 
 def explainer_of_trees(compiled: CompiledKernel, background: pa.Table, scale: float, shift: float) -> TreeExplainer:
-    """The explainer of a kernel's margin, `scale` times the sum of the trees and `shift`, against a background sample."""
+    """The explainer of trees, whose log-odds are `scale` times their sum and `shift`, against a background sample."""
     kernel = compiled.kernel
-    players = np.array([kernel.columns.index(kernel.names[feature]) for feature in kernel.tables.used])
+    if kernel.steps is None:
+        owners = np.array([kernel.columns.index(name) for name in kernel.names])
+    else:
+        owners = features_of_matrix(kernel.steps, kernel.columns)
+    players = owners[kernel.tables.used]
     codes = kernel.codes(background)
     groups = [
         group
@@ -48,4 +53,4 @@ def explainer_of_trees(compiled: CompiledKernel, background: pa.Table, scale: fl
         np.concatenate(values),
     )
     base = float(kernel.sums_of_codes(codes).mean()) * scale + shift
-    return TreeExplainer(kernel, tables, base, scale, shift)
+    return TreeExplainer(kernel, tables, base)

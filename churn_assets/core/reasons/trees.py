@@ -32,16 +32,11 @@ class TreeTables:
 
 @dataclass(frozen=True)
 class TreeExplainer:
-    """Reads a row's contributions from tables, by the codes that the trees' kernel has of it.
-
-    `scale` and `shift` make log-odds of the sum of the trees.
-    """
+    """Reads a row's contributions from tables, by the codes that the trees' kernel has of it."""
 
     kernel: TreeKernel
     tables: TreeTables
     base_value: float
-    scale: float
-    shift: float
 
     @property
     def feature_columns(self) -> tuple[str, ...]:
@@ -51,10 +46,6 @@ class TreeExplainer:
     def base_values(self, rows: pa.Table) -> NDArray[np.float64]:
         """The base value for each of `rows`, (n)."""
         return np.full(rows.num_rows, self.base_value)
-
-    def margins(self, rows: pa.Table) -> NDArray[np.float64]:
-        """Log-odds of each of `rows`, (n), by the trees themselves."""
-        return self.kernel.sums(rows) * self.scale + self.shift
 
     def contributions(self, rows: pa.Table) -> NDArray[np.float64]:
         """What each feature adds, (n, features)."""

@@ -161,7 +161,7 @@ class TreeKernel:
             for chunk in rows.column(name).chunks:
                 into = codes[at, done : done + len(chunk)]
                 if feature in self.tables.codes:
-                    into[:] = _category_codes(name, chunk, self.tables.codes[feature])
+                    into[:] = category_codes(name, chunk, self.tables.codes[feature])
                 else:
                     code_numbers(_numbers(name, chunk), self.tables.grids[feature], into)
                 done += len(chunk)
@@ -174,7 +174,7 @@ def _numbers(name: str, chunk: pa.Array) -> NDArray[np.float64]:
     return doubles_of(chunk)
 
 
-def _category_codes(name: str, chunk: pa.Array, codes: dict[str, int]) -> NDArray[Any]:
+def category_codes(name: str, chunk: pa.Array, codes: dict[str, int]) -> NDArray[Any]:
     """The code of each category, by value: dictionaries differ from chunk to chunk. Null and unknown are missing."""
     missing = len(codes)
     if _is_text(chunk.type):
