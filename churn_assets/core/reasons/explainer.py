@@ -1,11 +1,15 @@
 """What each feature contributes to a customer's score: exact interventional Shapley values of the model's margin."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from churn_assets.core.reasons.linear import LinearExplainer
+    from churn_assets.core.reasons.trees import TreeExplainer
 
 __all__ = ["Explainer", "Unexplainable", "build_explainer"]
 
@@ -49,7 +53,9 @@ class Unexplainable:
     reason: str
 
 
-def build_explainer(pipeline: Any, columns: tuple[str, ...], background: pa.Table) -> Explainer | Unexplainable:
+def build_explainer(
+    pipeline: Any, columns: tuple[str, ...], background: pa.Table
+) -> "TreeExplainer | LinearExplainer | Unexplainable":
     """The explainer of what `training.fit` gave for these feature columns, or why there is none.
 
     Args:

@@ -44,13 +44,13 @@ def explainer_of_trees(compiled: CompiledKernel, background: pa.Table, scale: fl
         first_value.append(first_value[-1] + table.size)
     tables = TreeTables(
         np.array(first_column),
-        np.array(columns),
+        np.array(columns, dtype=np.int64),
         np.array(first_offset),
-        np.concatenate(offsets).astype(np.uint16),
+        np.concatenate([np.empty(0), *offsets]).astype(np.uint16),
         np.array(first_player),
-        np.array(members),
+        np.array(members, dtype=np.int64),
         np.array(first_value),
-        np.concatenate(values),
+        np.concatenate([np.empty(0), *values]),
     )
     base = float(kernel.sums_of_codes(codes).mean()) * scale + shift
     return TreeExplainer(kernel, tables, base)

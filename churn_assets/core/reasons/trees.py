@@ -29,6 +29,34 @@ class TreeTables:
     first_value: NDArray[np.int64]
     values: NDArray[np.float64]
 
+    def check(self, kernel: TreeKernel) -> None:
+        """See that no code of the kernel leads out of the tables: the loops do not look.
+
+        Raises:
+            ValueError: one does.
+        """
+        used = kernel.tables.used
+        grids, words = kernel.tables.grids, kernel.tables.codes
+        codes = np.array([(grids[each].missing if each in grids else len(words[each])) + 1 for each in used])
+        members, sizes = np.diff(self.first_player), np.diff(self.first_value)
+        groups = len(sizes)
+        holds = (
+            len(self.first_column) == len(self.first_player) == groups + 1
+            and self.columns.size == self.first_column[-1] == len(self.first_offset) - 1
+            and self.players.size == self.first_player[-1]
+            and self.offsets.size == self.first_offset[-1]
+            and self.values.size == self.first_value[-1]
+            and all((np.diff(each) > 0).all() for each in (self.first_column, self.first_player, self.first_value))
+            and ((self.columns >= 0) & (self.columns < len(used))).all()
+            and (np.diff(self.first_offset) == codes[self.columns]).all()
+            and ((self.players >= 0) & (self.players < len(kernel.columns))).all()
+        )
+        if holds and groups:
+            greatest = np.maximum.reduceat(self.offsets, self.first_offset[:-1]).astype(np.int64)
+            holds = ((np.add.reduceat(greatest, self.first_column[:-1]) + 1) * members <= sizes).all()
+        if not holds:
+            raise ValueError("the tables do not fit together")
+
 
 @dataclass(frozen=True)
 class TreeExplainer:
