@@ -67,7 +67,7 @@ def build_explainer(
 
     from churn_assets.core.reasons.linear_building import explainer_of_regression  # noqa: PLC0415  # as above
     from churn_assets.core.reasons.margins import compile_trees, log_odds  # noqa: PLC0415  # as above
-    from churn_assets.core.reasons.tables import explainer_of_trees  # noqa: PLC0415  # as above
+    from churn_assets.core.reasons.tree_building import explainer_of_trees  # noqa: PLC0415  # as above
     from churn_assets.core.trees.compiler import KernelUnsupported, unwrap  # noqa: PLC0415  # as above
 
     try:

@@ -80,7 +80,7 @@ def table_of(
             pattern |= holds.astype(np.int64) << bit
             stays = reduce(np.logical_and, [leaf.allowed[column][background[column]] for column in own])
             seen |= stays.astype(np.int64) << bit
-        given = leaf.value * leaf_values(len(playing), seen)
+        given = _leaf_values(leaf, len(playing), seen)
         for bit, player in enumerate(playing):
             table[..., members.index(player)] += given[pattern, bit]
     return members, table.reshape(-1, len(members))
@@ -94,25 +94,11 @@ def _by_class(group: Group, columns: list[int], column: int, leaf: Leaf) -> NDAr
     return holds.reshape([-1 if other == column else 1 for other in columns])
 
 
-def leaf_values(size: int, seen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What a leaf of value one gives each of its `size` features, by the bits of a row: (2^size, size).
+def _leaf_values(leaf: Leaf, size: int, seen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What a leaf gives each of its `size` features, by the bits of a row; `seen` are those of the background sample."""
+    from churn_assets.core.reasons.loops import leaf_values  # noqa: PLC0415  # numba takes half a second
 
-    Bit i says that a row goes the leaf's way at feature i; `seen` are the bits of the background sample.
-    Against one of it the leaf is reached by the sets that hold all of `plus`, the features at which only the row
-    goes its way, and none of `minus`, those at which only the other does: each of `plus` is worth
-    (plus - 1)! minus! / (plus + minus)!, and each of `minus` costs plus! (minus - 1)! / (plus + minus)!.
-    """
-    rows = np.arange(1 << size)
-    given = np.zeros((1 << size, size))
     bits, counts = np.unique(seen, return_counts=True)
-    factorials = np.cumprod([1.0, *range(1, 2 * size + 1)])
-    every = (1 << size) - 1
-    for other, count in zip(bits.tolist(), counts.tolist(), strict=True):
-        here = rows[(rows | other) == every]
-        plus, minus = here & ~other, other & ~here
-        p, m = np.bitwise_count(plus).astype(int), np.bitwise_count(minus).astype(int)
-        gain = factorials[np.maximum(p - 1, 0)] * factorials[m] / factorials[p + m]
-        loss = factorials[p] * factorials[np.maximum(m - 1, 0)] / factorials[p + m]
-        for bit in range(size):
-            given[here, bit] += count / len(seen) * (gain * (plus >> bit & 1) - loss * (minus >> bit & 1))
-    return given
+    given = np.empty((1 << size, size))
+    leaf_values(bits, counts / len(seen), np.cumprod([1.0, *range(1, size + 1)]), given)
+    return leaf.value * given

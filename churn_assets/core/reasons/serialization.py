@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +13,8 @@ from churn_assets.core.models.cross_fitting import CrossFitted
 from churn_assets.core.reasons.cross_fitted import CrossFittedExplainer, SingleExplainer
 from churn_assets.core.reasons.explainer import Explainer
 from churn_assets.core.reasons.linear import LinearExplainer, NumberTerm, WordTerm
-from churn_assets.core.reasons.trees import TreeExplainer, TreeTables
+from churn_assets.core.reasons.tables import TreeTables, check_tables
+from churn_assets.core.reasons.trees import TreeExplainer
 from churn_assets.core.trees.predictor import TreeKernel
 from churn_assets.core.trees.serialization import kernel_from_npz, kernel_to_npz, npz_of
 
@@ -71,7 +72,7 @@ def _arrays(single: SingleExplainer) -> dict[str, NDArray[Any]]:
         terms = {name: _term_as_json(term) for name, term in single.terms.items()}
         return {"linear": _json([single.feature_columns, terms, single.base_value])}
     npz = kernel_to_npz(single.kernel)
-    arrays = {f"tables.{field.name}": getattr(single.tables, field.name) for field in fields(TreeTables)}
+    arrays = {f"tables.{name}": array for name, array in single.tables._asdict().items()}
     arrays["base_value"] = np.array(single.base_value)
     return arrays if npz is None else {**arrays, "kernel": np.frombuffer(npz, dtype=np.uint8)}
 
@@ -91,9 +92,9 @@ def _single(arrays: Arrays, at: int, pipeline: Callable[[], Any]) -> SingleExpla
     if "linear" in own:
         columns, terms, base = _from_json(own["linear"])
         return LinearExplainer(tuple(columns), {name: _term(given) for name, given in terms.items()}, base)
-    tables = TreeTables(**{field.name: own[f"tables.{field.name}"] for field in fields(TreeTables)})
+    tables = TreeTables(**{name: own[f"tables.{name}"] for name in TreeTables._fields})
     kernel = kernel_from_npz(own["kernel"].tobytes()) if "kernel" in own else _kernel_of(pipeline())
-    tables.check(kernel)
+    check_tables(tables, kernel)
     return TreeExplainer(kernel, tables, own["base_value"].item())
 
 

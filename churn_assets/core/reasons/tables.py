@@ -1,56 +1,62 @@
-"""The tables of boosted trees, made once, when the model is registered."""
+"""Tables of Shapley values, as they are looked up."""
+
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
-from churn_assets.core.reasons.groups import grouped, table_of
-from churn_assets.core.reasons.leaves import tree_of_leaves
-from churn_assets.core.reasons.margins import features_of_matrix
-from churn_assets.core.reasons.trees import TreeExplainer, TreeTables
-from churn_assets.core.trees.compiler import CompiledKernel
+from churn_assets.core.trees.predictor import TreeKernel
 
-__all__ = ["explainer_of_trees"]
+__all__ = ["TreeTables", "check_tables"]
 
 
-def explainer_of_trees(compiled: CompiledKernel, background: pa.Table, scale: float, shift: float) -> TreeExplainer:
-    """The explainer of trees, whose log-odds are `scale` times their sum and `shift`, against a background sample."""
-    kernel = compiled.kernel
-    if kernel.steps is None:
-        owners = np.array([kernel.columns.index(name) for name in kernel.names])
-    else:
-        owners = features_of_matrix(kernel.steps, kernel.columns)
-    players = owners[kernel.tables.used]
-    codes = kernel.codes(background)
-    groups = [
-        group
-        for tree in compiled.ensemble.trees
-        for group in grouped(tree_of_leaves(compiled.ensemble, kernel.tables, tree))
-        if group.classes
-    ]
-    first_column, columns, first_offset, offsets = [0], [], [0], []
-    first_player, members, first_value, values = [0], [], [0], []
-    for group in groups:
-        stride = group.cells
-        for column, size in zip(sorted(group.classes), group.shape, strict=True):
-            stride //= size
-            columns.append(column)
-            offsets.append(group.classes[column] * stride)
-            first_offset.append(first_offset[-1] + len(offsets[-1]))
-        first_column.append(len(columns))
-        playing, table = table_of(group, players, codes)
-        members += playing
-        first_player.append(len(members))
-        values.append(scale * table.ravel())
-        first_value.append(first_value[-1] + table.size)
-    tables = TreeTables(
-        np.array(first_column),
-        np.array(columns, dtype=np.int64),
-        np.array(first_offset),
-        np.concatenate([np.empty(0), *offsets]).astype(np.uint16),
-        np.array(first_player),
-        np.array(members, dtype=np.int64),
-        np.array(first_value),
-        np.concatenate([np.empty(0), *values]),
+class TreeTables(NamedTuple):
+    """Shapley values of groups of leaves, of which a row has one cell a group.
+
+    Group g has columns of codes `columns[first_column[g]:first_column[g + 1]]`, and code c of the i-th of all
+    columns adds `offsets[first_offset[i] + c]` to the number of the row's cell. What the cell gives the features
+    `players[first_player[g]:first_player[g + 1]]` begins at `values[first_value[g] + cell * number of players]`.
+    """
+
+    first_column: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    first_offset: NDArray[np.int64]
+    offsets: NDArray[np.uint16]
+    first_player: NDArray[np.int64]
+    players: NDArray[np.int64]
+    first_value: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def check_tables(tables: TreeTables, kernel: TreeKernel) -> None:
+    """See that no code of the kernel leads out of the tables: the loops do not look.
+
+    Raises:
+        ValueError: one does.
+    """
+    used, grids, words = kernel.tables.used, kernel.tables.grids, kernel.tables.codes
+    codes = np.array([(grids[each].missing if each in grids else len(words[each])) + 1 for each in used], np.int64)
+    counts = (tables.first_column, tables.first_player, tables.first_value)
+    holds = (
+        [each.dtype for each in tables] == [np.int64, np.int64, np.int64, np.uint16] + [np.int64] * 3 + [np.float64]
+        and all(each.ndim == 1 for each in tables)
+        and len({len(each) for each in counts}) == 1
+        and all(len(each) and each[0] == 0 and (np.diff(each) > 0).all() for each in counts)
+        and len(tables.columns) == tables.first_column[-1] == len(tables.first_offset) - 1
+        and len(tables.offsets) == tables.first_offset[-1]
+        and len(tables.players) == tables.first_player[-1]
+        and len(tables.values) == tables.first_value[-1]
+        and _within(tables.columns, len(used))
+        and _within(tables.players, len(kernel.columns))
+        and (np.diff(tables.first_offset) == codes[tables.columns]).all()
     )
-    base = float(kernel.sums_of_codes(codes).mean()) * scale + shift
-    return TreeExplainer(kernel, tables, base)
+    if holds and len(tables.columns):
+        greatest = np.maximum.reduceat(tables.offsets, tables.first_offset[:-1]).astype(np.int64)
+        cells = np.add.reduceat(greatest, tables.first_column[:-1]) + 1
+        holds = (cells * np.diff(tables.first_player) <= np.diff(tables.first_value)).all()
+    if not holds:
+        raise ValueError("the tables do not fit together")
+
+
+def _within(indices: NDArray[np.int64], size: int) -> bool:
+    return bool(((indices >= 0) & (indices < size)).all())
