@@ -95,7 +95,7 @@ def _by_class(group: Group, columns: list[int], column: int, leaf: Leaf) -> NDAr
 
 
 def _leaf_values(leaf: Leaf, size: int, seen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What a leaf gives each of its `size` features, by the bits of a row; `seen` are those of the background sample."""
+    """What a leaf gives its `size` features, by the bits of a row; `seen` are those of the background sample."""
     from churn_assets.core.reasons.loops import leaf_values  # noqa: PLC0415  # numba takes half a second
 
     bits, counts = np.unique(seen, return_counts=True)

@@ -51,44 +51,53 @@ def leaf_values(
 
 
 @compiled
-def _cells(codes: NDArray[np.uint16], start: int, tables: TreeTables, group: int, cells: NDArray[np.int32]) -> None:
+def _cells(codes: NDArray[np.uint16], start: int, tables: TreeTables, group: int, cells: NDArray[np.uint32]) -> None:
     offsets, first, columns = tables.offsets, tables.first_offset, tables.columns
     at, end = tables.first_column[group], tables.first_column[group + 1]
     cells[:] = 0
     while at + 3 < end:  # four at once, so that a row's sum stays in a register
         c0, c1, c2, c3 = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
-        f0, f1, f2, f3 = first[at], first[at + 1], first[at + 2], first[at + 3]
+        codes0, codes1, codes2, codes3 = codes[c0, start:], codes[c1, start:], codes[c2, start:], codes[c3, start:]
+        o0, o1 = offsets[first[at] : first[at + 1]], offsets[first[at + 1] : first[at + 2]]
+        o2, o3 = offsets[first[at + 2] : first[at + 3]], offsets[first[at + 3] : first[at + 4]]
         for row in range(cells.size):
-            place = start + row
-            low = np.int32(offsets[f0 + codes[c0, place]]) + np.int32(offsets[f1 + codes[c1, place]])
-            high = np.int32(offsets[f2 + codes[c2, place]]) + np.int32(offsets[f3 + codes[c3, place]])
+            low, high = o0[codes0[row]] + o1[codes1[row]], o2[codes2[row]] + o3[codes3[row]]
             cells[row] += low + high
         at += 4
     while at < end:
+        codes0, o0 = codes[columns[at], start:], offsets[first[at] : first[at + 1]]
         for row in range(cells.size):
-            cells[row] += np.int32(offsets[first[at] + codes[columns[at], start + row]])
+            cells[row] += o0[codes0[row]]
         at += 1
 
 
 @compiled
-def _add_values(tables: TreeTables, group: int, cells: NDArray[np.int32], sums: NDArray[np.float64]) -> None:
-    values, players = tables.values, tables.players
+def _add_values(tables: TreeTables, group: int, cells: NDArray[np.uint32], sums: NDArray[np.float64]) -> None:
+    players = tables.players
     at, end = tables.first_player[group], tables.first_player[group + 1]
-    width, value = end - at, tables.first_value[group]
+    width, value = np.uint32(end - at), tables.first_value[group]
+    for row in range(cells.size):
+        cells[row] *= width
     while at + 3 < end:  # likewise, and four of a cell lie beside each other
-        p0, p1, p2, p3 = players[at], players[at + 1], players[at + 2], players[at + 3]
+        values = tables.values[value:]
+        sums0, sums1, sums2, sums3 = (
+            sums[players[at]],
+            sums[players[at + 1]],
+            sums[players[at + 2]],
+            sums[players[at + 3]],
+        )
         for row in range(cells.size):
-            place = value + cells[row] * width
-            sums[p0, row] += values[place]
-            sums[p1, row] += values[place + 1]
-            sums[p2, row] += values[place + 2]
-            sums[p3, row] += values[place + 3]
+            place = np.uint64(cells[row])
+            sums0[row] += values[place]
+            sums1[row] += values[place + np.uint64(1)]
+            sums2[row] += values[place + np.uint64(2)]
+            sums3[row] += values[place + np.uint64(3)]
         at += 4
         value += 4
     while at < end:
-        player = players[at]
+        values, sums0 = tables.values[value:], sums[players[at]]
         for row in range(cells.size):
-            sums[player, row] += values[value + cells[row] * width]
+            sums0[row] += values[cells[row]]
         at += 1
         value += 1
 
@@ -97,11 +106,11 @@ def _add_values(tables: TreeTables, group: int, cells: NDArray[np.int32], sums: 
 def add_contributions(codes: NDArray[np.uint16], tables: TreeTables, given: NDArray[np.float64]) -> None:
     """The contributions of rows, group by group, into `given`, (n, features), of their `codes`, (columns, n)."""
     rows, features = given.shape
-    all_cells = np.empty(min(ROWS, rows), dtype=np.int32)
-    all_sums = np.empty((features, min(ROWS, rows)))
+    all_cells = np.empty(min(ROWS, rows), dtype=np.uint32)
+    sums = np.empty((features, min(ROWS, rows)))
     for start in range(0, rows, ROWS):
         size = min(ROWS, rows - start)
-        cells, sums = all_cells[:size], all_sums[:, :size]
+        cells = all_cells[:size]
         sums[:, :] = 0.0
         for group in range(tables.first_value.size - 1):
             _cells(codes, start, tables, group, cells)
