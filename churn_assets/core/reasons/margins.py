@@ -10,7 +10,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.trees.compiler import CompiledKernel, KernelUnsupported, Unwrapped, compile_kernel
+from churn_assets.core.trees.compiler import (
+    CompiledKernel,
+    KernelUnsupported,
+    Unwrapped,
+    compile_kernel,
+    estimator_name,
+)
 from churn_assets.core.trees.ensemble import LEAF, Ensemble, Tree, build_tables
 from churn_assets.core.trees.predictor import Link
 
@@ -49,7 +55,7 @@ def compile_trees(pipeline: Any, unwrapped: Unwrapped, columns: tuple[str, ...])
     if type(model) in {HistGradientBoostingClassifier, GradientBoostingClassifier}:
         return compile_kernel(pipeline, columns)
     if type(model) is not AdaBoostClassifier:
-        raise KernelUnsupported("its log-odds are no sum over trees or features")
+        raise KernelUnsupported(f"{estimator_name(model)} has log-odds that are no sum over trees or features")
     ensemble = _read_ada_boost(model)
     link = Link(None, unwrapped.odds_factor, unwrapped.calibration)
     return CompiledKernel(
