@@ -113,7 +113,7 @@ def tell_rates(fitted: tuple[Any, pa.Table], count: int, rounds: int) -> None:
             print(f"  {name}: refuses ({first_line(error)})")
             continue
         made = time.process_time() - started
-        some = rows if name.startswith("ours") else rows.slice(0, 200 if "interventional" in name else 2_000)
+        some = rows if name.startswith("ours") else rows.slice(0, 100 if "interventional" in name else 2_000)
         some = rows.slice(0, BLOCK_ROWS) if name.startswith("woodelf") else some
         best = max(rate(way, some) for _ in range(rounds))
         ours = ours or best
