@@ -64,7 +64,7 @@ def explainer_from_npz(npz: bytes, model_version: str, pipeline: Callable[[], An
         raise ReasonsUnreadable(f"they cannot be read ({type(error).__name__}: {error})") from error
     if number != FORMAT:
         raise ReasonsUnreadable(f"they have format {number}, and this release reads format {FORMAT}")
-    raise ReasonsUnreadable(f"they are those of model {model}")
+    raise ReasonsUnreadable(f"they are those of {model}")
 
 
 def _arrays(single: SingleExplainer) -> dict[str, NDArray[Any]]:

@@ -135,5 +135,5 @@ def test_reasons_of_another_model_are_refused() -> None:
     """A file names its model, and serves no other."""
     npz = explainer_to_npz(_explainer(_fitted()), "20250101-00000000")
 
-    with pytest.raises(ReasonsUnreadable, match="they are those of model 20250101-00000000"):
+    with pytest.raises(ReasonsUnreadable, match="they are those of 20250101-00000000"):
         explainer_from_npz(npz, VERSION, _never)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from churn_assets.core.errors import ModelFault
-from churn_assets.core.models.card import EXACT, ModelCard
+from churn_assets.core.models.card import EXACT, ModelCard, sealed
 from churn_assets.core.reasons.explainer import Unexplainable
 from churn_assets.core.reasons.linear import LinearExplainer, NumberTerm
 from churn_assets.core.reasons.serialization import explainer_to_npz
@@ -93,6 +93,6 @@ def test_reasons_of_another_model_are_refused(tmp_path: Path) -> None:
     files = card.files | {"reasons.npz": hashlib.sha256(other).hexdigest()}
 
     with pytest.raises(
-        ModelFault, match=f"no reasons of model {VERSION}: they are those of model {LATER.model_version}"
+        ModelFault, match=f"no reasons of model {VERSION}: they are those of {LATER.model_version}"
     ):
         store.explainer(sealed(card.model_copy(update={"files": files})))
