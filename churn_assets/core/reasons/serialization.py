@@ -13,8 +13,7 @@ from churn_assets.core.models.cross_fitting import CrossFitted
 from churn_assets.core.reasons.cross_fitted import CrossFittedExplainer, SingleExplainer
 from churn_assets.core.reasons.explainer import Explainer
 from churn_assets.core.reasons.linear import LinearExplainer, NumberTerm, WordTerm
-from churn_assets.core.reasons.tables import TreeTables, check_tables
-from churn_assets.core.reasons.trees import TreeExplainer
+from churn_assets.core.reasons.trees import TreeExplainer, TreeTables, check_tables
 from churn_assets.core.trees.predictor import TreeKernel
 from churn_assets.core.trees.serialization import kernel_from_npz, kernel_to_npz, npz_of
 

@@ -7,11 +7,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from churn_assets.core.reasons.groups import Group, grouped, table_of
-from churn_assets.core.reasons.leaves import tree_of_leaves
+from churn_assets.core.reasons.groups import Group, grouped, table_of, tree_of_leaves
 from churn_assets.core.reasons.margins import features_of_matrix
-from churn_assets.core.reasons.tables import TreeTables
-from churn_assets.core.reasons.trees import TreeExplainer
+from churn_assets.core.reasons.trees import TreeExplainer, TreeTables
 from churn_assets.core.trees.compiler import CompiledKernel
 from churn_assets.core.trees.ensemble import KernelUnsupported
 

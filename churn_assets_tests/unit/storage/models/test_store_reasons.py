@@ -92,7 +92,5 @@ def test_reasons_of_another_model_are_refused(tmp_path: Path) -> None:
     _file(store).write_bytes(other)
     files = card.files | {"reasons.npz": hashlib.sha256(other).hexdigest()}
 
-    with pytest.raises(
-        ModelFault, match=f"no reasons of model {VERSION}: they are those of {LATER.model_version}"
-    ):
+    with pytest.raises(ModelFault, match=f"no reasons of model {VERSION}: they are those of {LATER.model_version}"):
         store.explainer(sealed(card.model_copy(update={"files": files})))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.core.compiling import compiled
-from churn_assets.core.reasons.tables import TreeTables
+from churn_assets.core.reasons.trees import TreeTables
 
 __all__ = ["add_contributions", "leaf_values"]
 
