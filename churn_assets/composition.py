@@ -43,6 +43,8 @@ def build_chain(settings: Settings) -> Chain:
         timezone=settings.timezone,
         code_revision=settings.code_revision or _git_revision(),
         engine=_engine(settings),
+        bounds=settings.monitoring,
+        openlineage=settings.openlineage,
     )
 
 

@@ -1,5 +1,7 @@
 """The code location: everything Dagster loads, composed from the settings."""
 
+import gc
+
 import dagster as dg
 
 from churn_assets.assets.build import build
@@ -18,4 +20,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` points Dagster at."""
-    return build_definitions(load_settings())
+    loaded = build_definitions(load_settings())
+    gc.freeze()  # what is loaded by now lives to the process's end: no run need look through it for garbage
+    return loaded

@@ -5,7 +5,11 @@ import dagster as dg
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
-from churn_assets.assets.monitoring import quality_assets
+from churn_assets.assets.monitoring.drift import drift_assets
+from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
+from churn_assets.assets.monitoring.lineage import lineage_sensors
+from churn_assets.assets.monitoring.night_metrics import metrics_assets
+from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, scoring_assets
@@ -16,7 +20,7 @@ __all__ = ["build"]
 
 
 def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResults) -> dg.Definitions:
-    """Assets, jobs and schedules of a chain.
+    """Assets, jobs, schedules and sensors of a chain.
 
     Args:
         chain: the chain.
@@ -27,6 +31,8 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
     partitions = snapshot_dates(chain.start_date, chain.timezone)
     nightly = nightly_job()
     training = training_job()
+    fresh = freshness_job()
+    watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),
@@ -35,13 +41,17 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
             *promotion_assets(chain),
             *scoring_assets(chain, partitions),
             *challenger_assets(chain, partitions),
-            *quality_assets(chain, partitions),
+            *watching,
+            *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
         ],
-        jobs=[nightly, training],
+        asset_checks=[freshness_check(chain)],
+        jobs=[nightly, training, fresh],
         schedules=[
             nightly_schedule(nightly, nightly_cron, chain.timezone),
             training_schedule(training, training_cron, chain.timezone),
+            freshness_schedule(fresh, chain),
         ],
+        sensors=lineage_sensors(chain, [nightly, training]),
         resources={"results": results},
         executor=dg.in_process_executor,
     )

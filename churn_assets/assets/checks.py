@@ -3,6 +3,7 @@
 Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +18,14 @@ __all__ = [
     "CUSTOMER_CHECKS",
     "SCORE_CHECKS",
     "challenger_result",
+    "check_spec",
     "customer_results",
     "gate_checks",
     "gate_results",
     "score_results",
 ]
+
+Partitions = dg.PartitionsDefinition[str]
 
 CUSTOMER_CHECKS = [
     dg.AssetCheckSpec("rows_conserved", asset="customers", description="raw = valid + quarantined"),
@@ -36,6 +40,13 @@ SCORE_CHECKS = [
 CHALLENGER_CHECK = dg.AssetCheckSpec(
     "challenger_can_score", asset="challenger_scores", description="The challenger scored the day, if there is one"
 )
+
+
+def check_spec(name: str, asset: str, description: str, partitions: Partitions) -> dg.AssetCheckSpec:
+    """A check of a partitioned asset, of which each day has its own result: an old day's does not stand for today."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # the parameter is; without it results have no partition
+        return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)
 
 
 def customer_results(

@@ -22,6 +22,9 @@ CHAIN = (
     "churn_scores",
     "challenger_scores",
     "score_quality",
+    "feature_drift",
+    "score_drift",
+    "night_metrics",
 )
 
 
@@ -33,7 +36,7 @@ def nightly_job() -> "UnresolvedAssetJobDefinition":
         executor_def=dg.in_process_executor,
         tags=MAX_RUNTIME,
         description="Land, validate, featurize, score, audit and publish one snapshot date; then the challenger, "
-        "unseen, and the quality of the scores whose outcomes are known by then.",
+        "unseen, the quality of the scores whose outcomes are known by then, and how far features and scores moved.",
     )
 
 

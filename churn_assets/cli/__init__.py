@@ -8,6 +8,7 @@ commands about one thing; heavy imports wait inside the functions until a comman
     models     train, models, promote, canary     output     tables, JSON, notes, progress
     scores     scores ..., rollback, trace
     serve      serve                              repair     repair
+    monitoring drift
 """
 
 import errno
@@ -18,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, models, nights, output, repair, scores, serve
+from churn_assets.cli import backfill, models, monitoring, nights, output, repair, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
@@ -33,6 +34,7 @@ app.add_typer(nights.commands)  # these in the order of --help
 app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
+app.add_typer(monitoring.commands)
 app.add_typer(serve.commands)
 app.add_typer(repair.commands)
 

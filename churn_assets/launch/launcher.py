@@ -4,6 +4,7 @@ import atexit
 import datetime as dt
 import errno
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn_assets.assets.build import build
+from churn_assets.assets.monitoring.lineage import TOLD_TAG, tell_of_end, tell_of_start
 from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
@@ -204,16 +206,21 @@ class Launcher:
         """
         self._results.clear()
         process = RunProcess.current()
+        run_id = str(uuid.uuid4())
+        partition = day.isoformat() if assets != ["champion"] else None
         try:
             end_dead_runs(self.instance)
+            self._tell_of_start(job, run_id, partition, assets)
             result = self.definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
-                partition_key=day.isoformat() if assets != ["champion"] else None,
+                run_id=run_id,
+                partition_key=partition,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
-                tags={ACTOR_TAG: self.actor, **(process.tags if process else {}), **(tags or {})},
+                tags={ACTOR_TAG: self.actor, TOLD_TAG: run_id, **(process.tags if process else {}), **(tags or {})},
                 raise_on_error=False,
             )
+            self._tell_of_end(result)
         except SQLAlchemyError as error:
             raise RunError(
                 f"Dagster's storage failed during the run ({str(error).splitlines()[0]}){self._in_force()}"
@@ -221,6 +228,17 @@ class Launcher:
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id}){self._in_force()}")
         return self._results
+
+    def _tell_of_start(self, job: str, run_id: str, partition: str | None, assets: list[str] | None) -> None:
+        if self.chain.openlineage.url:
+            code = self.definitions.get_repository_def()
+            planned = {dg.AssetKey(name) for name in assets or ()} or code.get_job(job).asset_layer.selected_asset_keys
+            tell_of_start(self.chain, code, run_id, job, partition, planned)
+
+    def _tell_of_end(self, result: dg.ExecuteInProcessResult) -> None:
+        if self.chain.openlineage.url:
+            code = self.definitions.get_repository_def()
+            tell_of_end(self.chain, self.instance, code, result.dagster_run, "COMPLETE" if result.success else "FAIL")
 
     def _in_force(self) -> str:
         """What a run that failed had published before: its scores are read, whatever Dagster's record says."""

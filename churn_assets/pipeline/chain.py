@@ -12,7 +12,15 @@ from functools import cache, cached_property
 from importlib.metadata import version as installed
 from typing import Any
 
-from churn_assets.core.options import AuditBounds, Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import (
+    AuditBounds,
+    Decisions,
+    GateBounds,
+    MonitoringBounds,
+    OpenLineage,
+    Recipe,
+    Validation,
+)
 from churn_assets.core.profile import Profile
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.storage.layout import Layout
@@ -47,6 +55,8 @@ class Chain:
     timezone: str
     code_revision: str
     engine: Engine = field(default_factory=LocalEngine)
+    bounds: MonitoringBounds = field(default_factory=MonitoringBounds)
+    openlineage: OpenLineage = field(default_factory=OpenLineage)
 
     @cached_property
     def raw(self) -> Table:

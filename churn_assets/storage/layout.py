@@ -45,6 +45,11 @@ class Layout:
         """Dagster's runs, events and logs."""
         return self.data_dir / "dagster"
 
+    @property
+    def metrics(self) -> Path:
+        """The newest night in figures, as Prometheus's node_exporter reads them."""
+        return self.data_dir / "metrics" / "churn_assets.prom"
+
     def table(self, name: str) -> Path:
         """The root of the Delta table `name`."""
         return self.data_dir / "tables" / name

@@ -117,6 +117,9 @@ def test_the_code_location_loads(url: str) -> None:
         "churn_model",
         "challenger_scores",
         "score_quality",
+        "feature_drift",
+        "score_drift",
+        "night_metrics",
     }
 
 

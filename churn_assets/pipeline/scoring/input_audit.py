@@ -39,11 +39,17 @@ def audit_scored_features(chain: Chain, scores: StagedScores, reference: Referen
     return audit_features(scores.features.summary(), before, reference, chain.audit)
 
 
-def keep_feature_counts(chain: Chain, scores: StagedScores) -> None:
-    """Write what the features counted beside the version that is about to be published; nothing of rules."""
+def keep_feature_counts(chain: Chain, scores: StagedScores, reference: Reference) -> None:
+    """Write what features and scores counted beside the version that is about to be published; nothing of rules."""
     counted = scores.features.summary()
-    if counted.features:
-        write_feature_counts(chain.scores.root, scores.staged, counted)
+    if not counted.features:
+        return
+    given = scores.audit.summary(reference.scores.edges)
+    uncorrected = scores.inputs[0].uncorrected_mean
+    mean = given.mean if uncorrected is None else uncorrected
+    write_feature_counts(
+        chain.scores.root, scores.staged, counted.model_copy(update={"scores": given.scores, "mean_score": mean})
+    )
 
 
 def _last_scored(chain: Chain, day: dt.date) -> PartitionVersion | None:

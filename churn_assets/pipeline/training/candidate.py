@@ -236,9 +236,11 @@ def freeze(
     for batch in rows_for(chain, customers, model.card):
         given.append(predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch))
         features.count(batch)
+    scores = np.concatenate(given)
     reference = Reference(
         features=candidate.features or {},
-        scores=histogram_of_numbers(np.concatenate(given)),
+        scores=histogram_of_numbers(scores),
+        mean_score=float(scores.mean()),
         duplicate_share=features.summary().duplicate_share,
         words=candidate.words or {},
     )
