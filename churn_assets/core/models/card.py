@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 EXACT = "exact"
-CARD_FORM = 3  # what `train` writes; one more wherever a field of the card comes, goes or means something else
+CARD_FORM = 4  # what `train` writes; one more wherever a field of the card comes, goes or means something else
 
 
 class CandidateResult(BaseModel):
@@ -73,6 +73,9 @@ class ModelCard(BaseModel):
     rare to be learnt apart. `day_rates` are the churn rates of the training days, by which `prior` sets the season's
     level. `stability` is the 99th percentile of how far a probability of the hold-out moves where the model learns
     from one half of the customers, and where it learns from the other.
+    `reasons` is `EXACT` where Shapley values of its margin were proven to add up, else why there are none, and empty up
+    to form 3. `contributions` are their mean absolute ones, log-odds, over a sample of the rows that were learnt from,
+    largest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -116,6 +119,8 @@ class ModelCard(BaseModel):
     day_rates: tuple[DayRate, ...] = ()
     prior: PriorChoice = PriorChoice()
     stability: float | None = None
+    reasons: str = ""
+    contributions: dict[str, float] = {}
 
     @model_validator(mode="before")
     @classmethod

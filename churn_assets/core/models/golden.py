@@ -7,6 +7,7 @@ that is what tells a changed line in `add_features`, or a library whose predicti
 import datetime as dt
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "freeze_golden",
     "gives_golden",
     "golden_digest",
+    "golden_features",
     "golden_sample",
     "with_kernel",
 ]
@@ -67,6 +69,11 @@ def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.d
     return golden.replace_schema_metadata({"snapshot_date": day.isoformat()})
 
 
+def golden_features(golden: pa.Table, profile: Profile, parameters: Mapping[str, Any]) -> pa.Table:
+    """The features of golden rows, by the feature code of today."""
+    return compute_features(golden.drop_columns([GOLDEN]), profile, parameters, _day_of(golden))
+
+
 def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel:
     """The model with its compiled kernel where it is proven here and now, on its golden rows and their edges."""
     card = model.card
@@ -74,7 +81,7 @@ def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel
         return ProvenModel(model)
     from churn_assets.core.trees.equivalence import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
 
-    features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
+    features = golden_features(golden, profile, card.feature_parameters)
     pipeline = model.pipeline
     cross_fitted = pipeline if isinstance(pipeline, CrossFitted) else None
     proofs = [

@@ -15,7 +15,7 @@ from churn_assets.core.trees.predictor import IsotonicCalibration, Link, Sigmoid
 if TYPE_CHECKING:
     from churn_assets.core.trees.loops import Grid, Trees
 
-__all__ = ["KernelUnreadable", "kernel_from_npz", "kernel_to_npz"]
+__all__ = ["KernelUnreadable", "kernel_from_npz", "kernel_to_npz", "npz_of"]
 
 FORMAT = 1  # raised with every change of what the arrays mean
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that no clock is in the bytes
@@ -47,9 +47,14 @@ def kernel_to_npz(kernel: TreeKernel) -> bytes | None:
     """The bytes of a kernel, the same for the same kernel; None where it needs objects of scikit-learn."""
     if kernel.steps is not None or kernel.link.loss is not None:
         return None
+    return npz_of(_arrays(kernel))
+
+
+def npz_of(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of arrays by name, the same for the same ones."""
     npz = BytesIO()
     with ZipFile(npz, "w") as archive:  # stored: what compression gives depends on the library's version
-        for name, array in _arrays(kernel).items():
+        for name, array in arrays.items():
             with archive.open(ZipInfo(f"{name}.npy", EPOCH), "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
     return npz.getvalue()

@@ -29,6 +29,7 @@ from churn_assets.core.models.cross_fitting import FOLDS, CrossFitted, fold_of, 
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
+from churn_assets.core.reasons.background import reasons_sample
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers, words_of
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.training.dataset import LabelledRows
@@ -59,6 +60,7 @@ RULES = "the profile's rules, which are not trained"
 class CandidateModel:
     """What is served (`pipeline`, None for rules), and what its card and its record will say of it.
 
+    `sample` are some of the feature rows that it learnt from, None for rules.
     `churned` and `probability` are those of the hold-out, empty where no outcome is known.
     """
 
@@ -80,6 +82,7 @@ class CandidateModel:
     folded: dict[str, int] | None = None
     duplicates: int = 0
     stability: float | None = None
+    sample: pa.Table | None = None
 
     def intervals(self) -> dict[str, Interval]:
         """The 95 % intervals of its metrics."""
@@ -128,6 +131,7 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
         folded=folded_words(data.served, chosen, columns),
         duplicates=0 if is_dated else _duplicates(data, columns),
         stability=stability(data.judged, holdout.rows, chosen, columns),
+        sample=reasons_sample(data.served),
     )
 
 
