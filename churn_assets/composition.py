@@ -45,6 +45,8 @@ def build_chain(settings: Settings) -> Chain:
         engine=_engine(settings),
         bounds=settings.monitoring,
         openlineage=settings.openlineage,
+        alerts=settings.alerts,
+        retraining=settings.retraining,
     )
 
 
