@@ -38,10 +38,13 @@ class SmtpOptions(_Options):
     password: SecretStr = SecretStr("")
     tls: bool = True
 
+    @property
+    def lacks_addresses(self) -> bool:
+        """Whether it is to mail, and does not know from whom or to whom."""
+        return bool(self.host) and not (self.sender and self.to)
+
     @model_validator(mode="after")
-    def _has_addresses(self) -> Self:
-        if self.host and not (self.sender and self.to):
-            raise ValueError("host is set: name the sender, and whom a mail goes to")
+    def _guards_the_password(self) -> Self:
         if self.user and not self.tls:
             raise ValueError("a password is not sent without tls: leave user empty, or set tls")
         return self
