@@ -4,6 +4,9 @@ import datetime as dt
 
 import dagster as dg
 
+from churn_assets.assets.automation.alerts import alert_assets, alert_sensors
+from churn_assets.assets.automation.retraining import retraining_sensor
+from churn_assets.assets.automation.source import source_sensor
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
@@ -38,16 +41,16 @@ def build(
     training = training_job()
     fresh = freshness_job()
     watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
+    watched = [*scoring_assets(chain, partitions), *challenger_assets(chain, partitions), *watching]
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),
             *feature_assets(chain, partitions),
             *training_assets(chain, partitions),
             *promotion_assets(chain),
-            *scoring_assets(chain, partitions),
-            *challenger_assets(chain, partitions),
-            *watching,
+            *watched,
             *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
+            *alert_assets(chain, partitions, after=[key for each in watched for key in each.keys]),
         ],
         asset_checks=[freshness_check(chain)],
         jobs=[nightly, training, fresh],
@@ -56,7 +59,12 @@ def build(
             training_schedule(training, training_cron, chain.timezone),
             freshness_schedule(fresh, chain),
         ],
-        sensors=lineage_sensors(chain, [nightly, training]),
+        sensors=[
+            *lineage_sensors(chain, [nightly, training]),
+            *alert_sensors(chain),
+            source_sensor(chain, nightly),
+            retraining_sensor(chain, training),
+        ],
         resources={"results": results},
         executor=dg.in_process_executor,
     )

@@ -63,7 +63,7 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         "Its run config says which model scores: the champion, where nothing else is asked for.",
         metadata={"dagster/column_schema": column_schema(SCORES)},
         check_specs=score_checks(partitions),
-        output_required=False,  # a run that is not to publish ends with the audit
+        output_required=False,  # a run that is not to publish ends with the audit, and so does what follows it
         required_resource_keys={"results"},
     )
     def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> Iterator[Any]:
@@ -150,7 +150,6 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         description="What the challenger gives the day's customers, which no app reads: the canary, else the newest "
         "model that passed its gates and was not promoted. Compared with the published scores, day by day.",
         check_specs=[challenger_check(partitions)],
-        output_required=False,  # there may be no challenger
         required_resource_keys={"results"},
     )
     def challenger_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -158,6 +157,8 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         with dagster_failures():
             version = chain.registry.challenger(chain.profile.name)
         trouble = ""
+        nothing: dict[str, Any] = {"dagster/partition_row_count": 0, "model_version": version or "none"}
+        result: dg.MaterializeResult = dg.MaterializeResult(metadata=nothing)
         if version is not None:
             try:
                 scores = score_challenger(chain, day, version, run_context(context, chain))
@@ -166,7 +167,8 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
                 logger.warning("%s: the challenger did not score: %s", day, error)
             else:
                 record(context, scores)
-                yield materialized(scores, _challenger_metadata(scores))
+                result = materialized(scores, _challenger_metadata(scores))
+        yield result  # also of no rows: a partition that is passed over fails its backfill
         yield challenger_result(version, trouble)
 
     return [challenger_scores]

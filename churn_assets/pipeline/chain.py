@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from importlib.metadata import version as installed
 from typing import Any
 
+from churn_assets.core.monitoring.options import AlertOptions, RetrainingOptions
 from churn_assets.core.options import (
     AuditBounds,
     Decisions,
@@ -57,6 +58,8 @@ class Chain:
     engine: Engine = field(default_factory=LocalEngine)
     bounds: MonitoringBounds = field(default_factory=MonitoringBounds)
     openlineage: OpenLineage = field(default_factory=OpenLineage)
+    alerts: AlertOptions = field(default_factory=AlertOptions)
+    retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
 
     @cached_property
     def raw(self) -> Table:
