@@ -159,7 +159,7 @@ def test_the_status_is_one_screen_and_looks_only(retrained: Installation) -> Non
     listed = {each["model_version"]: each for each in retrained.run("models", "--json").json}
 
     assert told["snapshot_date"] == str(NIGHTS[-1])
-    assert (told["fresh"], told["champion"], told["champion_age_days"], told["drift"]) == (False, second, 0, None)
+    assert (told["fresh"], told["champion"], told["champion_age_days"], told["drift"]) == (False, second, 0, "ok")
     assert (told["canary"], told["challenger"]) == ({"model_version": first, "share": 0.2}, first)
     assert {each["condition"] for each in told["alerts"]} == {"stale_scores", "challenger_trouble"}
     assert "the newest scores are of 2025-06-22" in shown.stdout
