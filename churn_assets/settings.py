@@ -12,9 +12,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 import churn_assets
+from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.days import PLACEHOLDER
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.monitoring.options import AlertOptions, RetrainingOptions
 from churn_assets.core.options import (
     AppOptions,
     AuditBounds,

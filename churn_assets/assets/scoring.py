@@ -157,7 +157,8 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         with dagster_failures():
             version = chain.registry.challenger(chain.profile.name)
         trouble = ""
-        nothing: dict[str, Any] = {"dagster/partition_row_count": 0, "model_version": version or "none"}
+        told = summary(f"not scored by {version}: the check says why" if version else "nobody challenges the champion")
+        nothing: dict[str, Any] = told | {"dagster/partition_row_count": 0, "model_version": version or "none"}
         result: dg.MaterializeResult = dg.MaterializeResult(metadata=nothing)
         if version is not None:
             try:

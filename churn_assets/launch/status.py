@@ -7,7 +7,7 @@ from typing import Any
 
 from churn_assets.assets.automation.failures import failed_runs
 from churn_assets.composition import build_chain
-from churn_assets.core.monitoring.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
+from churn_assets.core.alerting.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
 from churn_assets.instance import open_instance
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.monitoring.alert_record import AlertRecord

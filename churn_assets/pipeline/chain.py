@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from importlib.metadata import version as installed
 from typing import Any
 
-from churn_assets.core.monitoring.options import AlertOptions, RetrainingOptions
+from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.options import (
     AuditBounds,
     Decisions,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from churn_assets.composition import build_chain
+from churn_assets.core.alerting.options import AlertOptions
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.monitoring.options import AlertOptions
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import LocalEngine
 from churn_assets.settings import ScoringSettings, Settings

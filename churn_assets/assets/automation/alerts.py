@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import dagster as dg
 
 from churn_assets.assets.automation.failures import JOBS, PARTITION_TAG, failed_runs, failure_reason
+from churn_assets.assets.metadata import summary
+from churn_assets.core.alerting.alerts import FailedRun, run_failed, standing_alerts
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card_markdown import markdown_table
-from churn_assets.core.monitoring.alerts import FailedRun, run_failed, standing_alerts
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.monitoring.alerting import alert_of_night, raise_alerts
 from churn_assets.pipeline.monitoring.facts import standing_facts
@@ -46,7 +47,8 @@ def alert_assets(
             logger.warning("%s: alerts could not be looked for: %s", day, error)
         cells = [[each.condition, each.severity, each.sentence, each.runbook] for each in found]
         return dg.MaterializeResult(
-            metadata={
+            metadata=summary(f"{len(found)} alerts of the day" if found else "nothing of the day is worth an alert")
+            | {
                 "alerts": dg.MetadataValue.md(markdown_table(HEADINGS, cells) if found else "Nothing is worth one."),
                 "count": len(found),
                 "errors": sum(each.severity == "error" for each in found),

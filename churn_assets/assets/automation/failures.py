@@ -7,7 +7,7 @@ import datetime as dt
 
 import dagster as dg
 
-from churn_assets.core.monitoring.alerts import FailedRun
+from churn_assets.core.alerting.alerts import FailedRun
 
 __all__ = ["JOBS", "PARTITION_TAG", "failed_runs", "failure_reason"]
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from churn_assets.core.monitoring.retraining import retraining_reason
+from churn_assets.core.alerting.retraining import retraining_reason
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.monitoring.facts import retraining_facts
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from churn_assets.core.monitoring.alerts import Alert
+from churn_assets.core.alerting.alerts import Alert
 from churn_assets.core.table_schemas import ALERTS
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.tables.ledger import Ledger, Row

@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 
-from churn_assets.core.monitoring.alerts import Alert, night_alerts
+from churn_assets.core.alerting.alerts import Alert, night_alerts
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.monitoring.alert_record import AlertRecord
 from churn_assets.pipeline.monitoring.channels import Channel, Undelivered, channels_of

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import httpx
 
+from churn_assets.core.alerting.alerts import Alert
+from churn_assets.core.alerting.options import AlertOptions, SmtpOptions, WebhookOptions
 from churn_assets.core.errors import RunError
-from churn_assets.core.monitoring.alerts import Alert
-from churn_assets.core.monitoring.options import AlertOptions, SmtpOptions, WebhookOptions
 
 __all__ = ["Channel", "Undelivered", "alert_body", "channels_of"]
 

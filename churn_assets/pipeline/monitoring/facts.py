@@ -4,9 +4,9 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from churn_assets.core.monitoring.alerts import FailedRun, NightFacts, StandingFacts
+from churn_assets.core.alerting.alerts import FailedRun, NightFacts, StandingFacts
+from churn_assets.core.alerting.retraining import RetrainingFacts
 from churn_assets.core.monitoring.freshness import freshness
-from churn_assets.core.monitoring.retraining import RetrainingFacts
 from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.tables.table import Table
 

@@ -1,6 +1,6 @@
 """Points about the model in force."""
 
-from churn_assets.core.monitoring.readiness import Point
+from churn_assets.core.readiness import Point
 from churn_assets.pipeline.chain import Chain, installed_libraries
 from churn_assets.storage.models.opening import open_proven
 

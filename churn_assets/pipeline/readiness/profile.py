@@ -7,8 +7,8 @@ import pyarrow as pa
 from churn_assets.core.arrow.batches import BATCH_ROWS
 from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.features import compute_features
-from churn_assets.core.monitoring.readiness import Point
 from churn_assets.core.profile_schemas import categorical_columns, customers_schema
+from churn_assets.core.readiness import Point
 from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.tables.versions import PartitionVersion
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from churn_assets.core.monitoring.readiness import Point
+from churn_assets.core.readiness import Point
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.layout import Layout

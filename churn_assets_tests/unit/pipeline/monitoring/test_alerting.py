@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from churn_assets.core.monitoring.alerts import Alert
-from churn_assets.core.monitoring.options import AlertOptions
+from churn_assets.core.alerting.alerts import Alert
+from churn_assets.core.alerting.options import AlertOptions
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, REALIZED_PERFORMANCE, SCORE_DRIFT
 from churn_assets.core.options import GateBounds
 from churn_assets.pipeline.chain import Chain, RunContext

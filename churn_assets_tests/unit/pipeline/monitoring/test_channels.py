@@ -7,8 +7,8 @@ import socket
 import pytest
 from pydantic import ValidationError
 
-from churn_assets.core.monitoring.alerts import Alert
-from churn_assets.core.monitoring.options import AlertOptions
+from churn_assets.core.alerting.alerts import Alert
+from churn_assets.core.alerting.options import AlertOptions
 from churn_assets.pipeline.monitoring.channels import Channel, Undelivered, channels_of
 from churn_assets_tests.receivers import mail_server, web_server
 

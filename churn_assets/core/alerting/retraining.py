@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from churn_assets.core.monitoring.alerts import worst_severity
-from churn_assets.core.monitoring.options import RetrainingOptions
+from churn_assets.core.alerting.alerts import worst_severity
+from churn_assets.core.alerting.options import RetrainingOptions
 
 __all__ = ["RetrainingFacts", "retraining_reason"]
 

@@ -4,8 +4,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from churn_assets.core.monitoring.readiness import gates_point, lock_point, storage_point
 from churn_assets.core.options import GateBounds
+from churn_assets.core.readiness import gates_point, lock_point, storage_point
 
 LOCK = """
 [[package]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from churn_assets.core.monitoring.alerts import (
+from churn_assets.core.alerting.alerts import (
     CONDITIONS,
     Alert,
     FailedRun,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from churn_assets.core.monitoring.options import RetrainingOptions
-from churn_assets.core.monitoring.retraining import RetrainingFacts, retraining_reason
+from churn_assets.core.alerting.options import RetrainingOptions
+from churn_assets.core.alerting.retraining import RetrainingFacts, retraining_reason
 
 DAY = dt.date(2026, 4, 30)
 DRIFTED = [{"severity": "ok"}, {"severity": "error"}]
