@@ -1,12 +1,14 @@
 """Commands about models: train one, list them, make one champion."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import (
+    announce,
     announce_champion,
     current_user,
     describe_emptiness,
@@ -24,6 +26,8 @@ __all__ = ["commands"]
 
 NO_MODEL = "no model yet; `churn-assets run` trains the first one"
 commands = typer.Typer()
+models = typer.Typer(invoke_without_command=True)
+commands.add_typer(models, name="models")
 
 
 @commands.command()
@@ -60,8 +64,9 @@ def train(
         output.print_note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
 
 
-@commands.command()
-def models(
+@models.callback()
+def list_models(
+    context: typer.Context,
     live_on: Annotated[
         datetime | None, day_option("--live-on", text="Only the model that was champion at the end of that day.")
     ] = None,
@@ -70,7 +75,9 @@ def models(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every model version: trained as of, rows, metrics, status."""
+    """List every model version: trained as of, rows, metrics, status; import and export one."""
+    if context.invoked_subcommand:
+        return
     settings = load_settings()
     if not settings.data_dir.is_dir():
         raise UnknownVersion(NO_MODEL)
@@ -99,6 +106,67 @@ def models(
         _show(rows)
     elif not faults:
         output.print_note(f"{NO_MODEL}{describe_emptiness()}")
+
+
+@models.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A joblib or pickle file, or an MLflow model folder.")],
+    trained_as_of: Annotated[
+        datetime,
+        day_option("--trained-as-of", text="Nothing later was learnt from; the day it is judged on is not before."),
+    ],
+    reason: Reason,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Open a pickle, which RUNS THE CODE that its maker put into it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring a model that was made elsewhere: checked, judged on the backtest's day, and left a challenger."""
+    from churn_assets.composition import build_chain
+    from churn_assets.pipeline.chain import RunContext
+    from churn_assets.pipeline.training.import_model import import_model
+    from churn_assets.storage.models.foreign import open_foreign
+
+    settings = load_settings()
+    why = required_reason(reason)
+    with output.progress(f"importing {file.name}"):
+        chain = build_chain(settings)
+        if trust:
+            output.print_note(f"warning: opening {file} runs the code that its maker put into it, with your rights")
+        foreign = open_foreign(file, trust=trust)
+        run = RunContext(current_user(), reason=why, code_revision=chain.code_revision)
+        made = import_model(chain, foreign, trained_as_of.date(), why, run)
+    card = made.card
+    [row] = [each.row() for each in chain.registry.registered() if each.card.model_version == card.model_version]
+    if made.created:
+        metadata = {"model_version": card.model_version, "imported": file.name, "reason": why, "missed": made.missed}
+        announce(settings, "churn_model", card.trained_as_of.isoformat(), metadata)
+    if json:
+        gates = [gate.model_dump() for gate in made.gates]
+        output.print_json(row | {"created": made.created, "gates": gates, "kernel": card.kernel})
+        return
+    _show([row])
+    if unused := [name for name in chain.profile.feature_columns if name not in card.feature_columns]:
+        output.print_note(f"it does not look at {', '.join(unused)}")
+    if not made.created:
+        output.print_note("it was there already: the same file, data, code and settings give the same version")
+    output.print_note(
+        f"judged on {card.backtest_date}; `churn-assets promote {card.model_version} --reason TEXT` makes it champion"
+    )
+
+
+@models.command("export")
+def export(
+    version: str,
+    folder: Annotated[Path, typer.Argument(help="Where the MLflow model folder is written; it must not exist.")],
+) -> None:
+    """Write a model version as an MLflow model folder, which `mlflow.pyfunc.load_model` opens."""
+    from churn_assets.profiles.loading import load_profile
+    from churn_assets.storage.models.export import export_mlflow
+
+    settings = load_settings()
+    export_mlflow(open_registry(settings).models, version, load_profile(settings.profile), folder)
+    output.print_note(f"wrote {version} to {folder}: mlflow.pyfunc.load_model({str(folder)!r})")
 
 
 @commands.command()

@@ -1,6 +1,7 @@
 """The estimators that one line of configuration chooses between."""
 
 import dataclasses
+from importlib.util import find_spec
 from typing import get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.models.model import predict
-from churn_assets.core.options import Estimator, Recipe
+from churn_assets.core.options import BoostingLibrary, BuiltIn, Estimator, Recipe
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.estimators import build_pipeline
 from churn_assets.core.training.fitting import fit
@@ -24,10 +25,18 @@ SMALL: dict[str, dict[str, int]] = {
     "gradient_boosting": {"n_estimators": 20},
     "random_forest": {"n_estimators": 20},
     "ada_boost": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 20},
+    "xgboost": {"n_estimators": 20},
+    "catboost": {"iterations": 20},
     "soft_voting": {"hist_gradient_boosting__max_iter": 10, "random_forest__n_estimators": 10},
 }
-TRAINED = [name for name in get_args(Estimator) if name != "rules"]  # rules are the profile's, and never fitted
-every_estimator = pytest.mark.parametrize("estimator", TRAINED)
+TRAINED = [name for name in get_args(BuiltIn) if name != "rules"]  # rules are the profile's, and never fitted
+LIBRARIES = [
+    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"the extra {name} is not installed"))
+    for name in get_args(BoostingLibrary)
+]
+every_estimator = pytest.mark.parametrize("estimator", [*TRAINED, *LIBRARIES])
+every_library = pytest.mark.parametrize("estimator", LIBRARIES)
 
 
 def _recipe(estimator: Estimator) -> Recipe:
