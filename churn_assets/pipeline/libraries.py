@@ -34,7 +34,7 @@ def names_of_modules(modules: Iterable[str]) -> list[str]:
     for module in modules:
         package = module.partition(".")[0]
         known = DISTRIBUTIONS.get(package) or metadata.packages_distributions().get(package, [])
-        names.update([name for name in known if _version(name) != ABSENT] or [module])
+        names.update([name for name in known if _released(name)] or [module])
     return sorted(names - set(LIBRARIES))
 
 
@@ -42,10 +42,15 @@ def names_of_modules(modules: Iterable[str]) -> list[str]:
 def _version(name: str) -> str:
     if name == "python":
         return platform.python_version()
+    return _released(name) or _source(name)
+
+
+def _released(distribution: str) -> str | None:
+    """Its version; None where it is not installed."""
     try:
-        return metadata.version(name)
+        return metadata.version(distribution)
     except metadata.PackageNotFoundError:
-        return _source(name)
+        return None
 
 
 def _source(module: str) -> str:

@@ -74,8 +74,8 @@ def wanted_columns(foreign: ForeignModel, profile: str, feature_columns: Iterabl
     )
     if given is None:
         raise InputError(
-            f"{foreign.file}: the model does not say which features it was fitted on (it has no feature_names_in_): fit "
-            f"it on a DataFrame whose columns are among the feature_columns of {profile}"
+            f"{foreign.file}: the model does not say which features it was fitted on (it has no feature_names_in_): "
+            f"fit it on a DataFrame whose columns are among the feature_columns of {profile}"
         )
     wanted, known = tuple(str(name) for name in given), tuple(feature_columns)
     if unknown := [name for name in wanted if name not in known]:
@@ -99,8 +99,8 @@ def check_classes(foreign: ForeignModel) -> None:
     classes = np.asarray(getattr(foreign.model, "classes_", [False, True])).tolist()
     if classes not in STAYED_AND_CHURNED:
         raise InputError(
-            f"{foreign.file}: the model's classes are {classes}, and should be 0 and 1, False and True or No and Yes, of "
-            "which the second is churn: fit it on such a label"
+            f"{foreign.file}: the model's classes are {classes}, and should be 0 and 1, False and True or No and Yes, "
+            "of which the second is churn: fit it on such a label"
         )
 
 

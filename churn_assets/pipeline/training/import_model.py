@@ -38,7 +38,7 @@ from churn_assets.pipeline.training.training_data import (
 __all__ = ["import_model"]
 
 LEAST_OF_A_KIND = 5
-_SALT = "halves of an imported model's hold-out"
+_SALT = "imported holdout"
 
 
 def import_model(
@@ -109,8 +109,8 @@ def _honest_day(chain: Chain, trained_as_of: dt.date, run: RunContext) -> dt.dat
     if honest:
         return max(honest)
     raise InputError(
-        f"--trained-as-of {trained_as_of}: the model may know every outcome up to that day, and is judged on a snapshot "
-        f"of that day or later, with the one of {horizon.days} days after it; the source holds no such two: its newest "
+        f"--trained-as-of {trained_as_of}: the model may know every outcome up to that day, and is judged on a "
+        f"snapshot of that day or later, with the one of {horizon.days} days after it; no such two are there: the newest "
         f"day is {max(there, default='none')}; wait for them, or import a model that was trained as of an earlier day"
     )
 

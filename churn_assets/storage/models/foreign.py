@@ -32,8 +32,8 @@ def open_foreign(path: Path, *, trust: bool) -> ForeignModel:
         kind, data, load = "pickle", path, _unpickle
     if load is _unpickle and not trust:
         raise InputError(
-            f"{path}: a {kind} file runs whatever code its maker put into it, with your rights, when it is opened: give "
-            "--trust where you know who made it and how it came here; it was not opened"
+            f"{path}: a {kind} file runs whatever code its maker put into it, with your rights, when it is opened: "
+            "give --trust where you know who made it and how it came here; it was not opened"
         )
     digest = _sha256(path)
     try:
@@ -44,8 +44,8 @@ def open_foreign(path: Path, *, trust: bool) -> ForeignModel:
         ) from error
     except Exception as error:
         raise InputError(
-            f"{path}: it cannot be opened as a model ({type(error).__name__}: {error}); save it under the libraries that "
-            "are installed here, with its own classes in a module that can be imported"
+            f"{path}: it cannot be opened as a model ({type(error).__name__}: {error}); save it under the libraries "
+            "that are installed here, with its own classes in a module that can be imported"
         ) from error
 
 
