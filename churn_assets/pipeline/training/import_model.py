@@ -110,8 +110,8 @@ def _honest_day(chain: Chain, trained_as_of: dt.date, run: RunContext) -> dt.dat
         return max(honest)
     raise InputError(
         f"--trained-as-of {trained_as_of}: the model may know every outcome up to that day, and is judged on a "
-        f"snapshot of that day or later, with the one of {horizon.days} days after it; no such two are there: the newest "
-        f"day is {max(there, default='none')}; wait for them, or import a model that was trained as of an earlier day"
+        f"snapshot of that day or later, with the one of {horizon.days} days after it; no such two are there: "
+        f"the newest day is {max(there, default='none')}; wait for them, or import one that was trained as of an earlier day"
     )
 
 

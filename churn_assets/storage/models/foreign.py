@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from churn_assets.core.models.foreign import BoosterClassifier, ForeignModel
 __all__ = ["open_foreign"]
 
 DESCRIPTION = "MLmodel"
+SKOPS = ".skops"
 PLAIN = (".txt", ".lgb", ".json", ".ubj", ".xgb")  # what the libraries' own loaders read, which runs no code
 
 
@@ -30,6 +32,8 @@ def open_foreign(path: Path, *, trust: bool) -> ForeignModel:
         kind, data, load = _of_mlflow(path)
     else:
         kind, data, load = "pickle", path, _unpickle
+    if data.suffix == SKOPS:
+        load = partial(_load_skops, trust=trust)
     if load is _unpickle and not trust:
         raise InputError(
             f"{path}: a {kind} file runs whatever code its maker put into it, with your rights, when it is opened: "
@@ -38,6 +42,8 @@ def open_foreign(path: Path, *, trust: bool) -> ForeignModel:
     digest = _sha256(path)
     try:
         return ForeignModel(load(data), path.name, kind, digest)
+    except InputError:
+        raise
     except ImportError as error:
         raise InputError(
             f"{path}: the model needs {error.name or error}, which is not installed: install it"
@@ -90,6 +96,23 @@ def _unpickle(path: Path) -> Any:
         return pickle.loads(path.read_bytes())  # noqa: S301  # the caller trusts it
 
 
+def _load_skops(path: Path, *, trust: bool) -> Any:
+    """What newer versions of MLflow write: types by their names, of which only known ones are made unasked."""
+    try:
+        from skops import io  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise SettingsError(
+            f"{path} is a skops file, and skops is not installed: install churn-assets[mlflow]"
+        ) from error
+    types = io.get_untrusted_types(file=path)
+    if types and not trust:
+        raise InputError(
+            f"{path}: it holds {', '.join(types)}, which skops does not know to be harmless: give --trust where you "
+            "know who made it; it was not opened"
+        )
+    return io.load(path, trusted=types)
+
+
 def _load_lightgbm(path: Path) -> Any:
     try:
         from lightgbm import Booster  # noqa: PLC0415  # an extra
@@ -99,8 +122,10 @@ def _load_lightgbm(path: Path) -> Any:
 
 
 def _load_xgboost(path: Path) -> Any:
-    from xgboost import XGBClassifier  # noqa: PLC0415  # an extra
-
+    try:
+        from xgboost import XGBClassifier  # noqa: PLC0415  # an extra
+    except (ImportError, OSError) as error:
+        raise SettingsError(f"xgboost cannot be loaded ({error}); install churn-assets[xgboost]") from error
     model = XGBClassifier(n_jobs=1)
     model.load_model(path)
     return model
