@@ -111,7 +111,7 @@ def _honest_day(chain: Chain, trained_as_of: dt.date, run: RunContext) -> dt.dat
     raise InputError(
         f"--trained-as-of {trained_as_of}: the model may know every outcome up to that day, and is judged on a "
         f"snapshot of that day or later, with the one of {horizon.days} days after it; no such two are there: "
-        f"the newest day is {max(there, default='none')}; wait for them, or import one that was trained as of an earlier day"
+        f"the newest day is {max(there, default='none')}; wait, or import one that was trained as of an earlier day"
     )
 
 

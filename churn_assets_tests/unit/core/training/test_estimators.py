@@ -1,7 +1,6 @@
 """The estimators that one line of configuration chooses between."""
 
 import dataclasses
-from importlib.util import find_spec
 from typing import get_args
 
 import numpy as np
@@ -16,6 +15,7 @@ from churn_assets.core.options import BoostingLibrary, BuiltIn, Estimator, Recip
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.estimators import build_pipeline
 from churn_assets.core.training.fitting import fit
+from churn_assets_tests.extras import needs
 from churn_assets_tests.factories import labelled_rows
 
 COLUMNS = ("spend", "active", "plan")
@@ -31,12 +31,8 @@ SMALL: dict[str, dict[str, int]] = {
     "soft_voting": {"hist_gradient_boosting__max_iter": 10, "random_forest__n_estimators": 10},
 }
 TRAINED = [name for name in get_args(BuiltIn) if name != "rules"]  # rules are the profile's, and never fitted
-LIBRARIES = [
-    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"the extra {name} is not installed"))
-    for name in get_args(BoostingLibrary)
-]
+LIBRARIES = [pytest.param(name, marks=needs(name)) for name in get_args(BoostingLibrary)]
 every_estimator = pytest.mark.parametrize("estimator", [*TRAINED, *LIBRARIES])
-every_library = pytest.mark.parametrize("estimator", LIBRARIES)
 
 
 def _recipe(estimator: Estimator) -> Recipe:
