@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -33,9 +33,15 @@ def names_of_modules(modules: Iterable[str]) -> list[str]:
     names: set[str] = set()
     for module in modules:
         package = module.partition(".")[0]
-        known = DISTRIBUTIONS.get(package) or metadata.packages_distributions().get(package, [])
+        known = DISTRIBUTIONS.get(package) or _distributions().get(package, [])
         names.update([name for name in known if _released(name)] or [module])
     return sorted(names - set(LIBRARIES))
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The distributions of each package, for which all that is installed is read."""
+    return metadata.packages_distributions()
 
 
 @cache
