@@ -63,9 +63,6 @@ def test_random_models_are_proven(library: str, seed: int) -> None:
         "lightgbm": {"num_leaves": 50, "min_child_samples": 2},
         "xgboost": {"max_depth": 6, "subsample": 0.8},
     }
-        "lightgbm": {"num_leaves": 50, "min_child_samples": 2},
-        "xgboost": {"max_depth": 6, "subsample": 0.8},
-    }
     recipe = Recipe(estimator=library, parameters={"n_estimators": 10, **deep[library]}, seed=seed)
     fitted = fit(type(rows)(features, churned, rows.days), recipe, columns)
 

@@ -1,6 +1,7 @@
 """Files of models that were made elsewhere: what is opened, with whose trust, and what is said of the others."""
 
 import pickle
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
