@@ -10,7 +10,7 @@ from churn_assets.core.profile import Profile
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
-from churn_assets.pipeline.libraries import installed_libraries
+from churn_assets.pipeline.libraries import is_source, libraries_of
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings, checkout
 from churn_assets.storage.layout import Layout
@@ -45,11 +45,11 @@ def build_chain(settings: Settings) -> Chain:
         start_date=settings.start_date,
         timezone=settings.timezone,
         code_revision=settings.code_revision or _git_revision(),
-        engine=_engine(settings),
+        engine=_engine(settings, recipe),
     )
 
 
-def _engine(settings: Settings) -> Engine:
+def _engine(settings: Settings, recipe: Recipe) -> Engine:
     """Who scores the parts of a day.
 
     Raises:
@@ -68,7 +68,8 @@ def _engine(settings: Settings) -> Engine:
             "scoring.engine is dask and the package distributed is not installed: install churn-assets[dask], "
             "or set scoring.engine to local"
         )
-    libraries = sorted(installed_libraries().keys() - {"python"})
+    versions = libraries_of(recipe)
+    libraries = sorted(name for name in versions.keys() - {"python"} if not is_source(versions[name]))
     return DaskEngine(wanted.scheduler, Layout(settings.data_dir).models, libraries)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from churn_assets.core.options import Recipe
 
-__all__ = ["installed_libraries", "libraries_of", "names_of_modules"]
+__all__ = ["installed_libraries", "is_source", "libraries_of", "names_of_modules"]
 
 LIBRARIES = ("churn-assets", "joblib", "numba", "numpy", "pandas", "pyarrow", "python", "scikit-learn", "scipy")
 DISTRIBUTIONS = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost-cpu", "xgboost"), "catboost": ("catboost",)}
 ABSENT = "not installed"
+SOURCE = "source "
 
 
 def installed_libraries(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
@@ -59,6 +60,11 @@ def _released(distribution: str) -> str | None:
         return None
 
 
+def is_source(version: str) -> bool:
+    """Whether this is the digest of a module, and no version of a package."""
+    return version.startswith(SOURCE)
+
+
 def _source(module: str) -> str:
     """The digest of a module's source."""
     try:
@@ -67,4 +73,4 @@ def _source(module: str) -> str:
         found = None
     if found is None or not found.has_location or found.origin is None:
         return ABSENT
-    return f"source {hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:12]}"
+    return f"{SOURCE}{hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:12]}"

@@ -61,7 +61,7 @@ def export_mlflow(store: ModelStore, version: str, profile: Profile, folder: Pat
 
 def _requirements(card: ModelCard, *, needs_us: bool) -> list[str]:
     """The libraries as the model knew them; this package only where the artefact holds a class of it."""
-    names = [name for name, version in card.libraries.items() if name not in UNNEEDED and not version.startswith("so")]
+    names = [name for name, version in card.libraries.items() if name not in UNNEEDED and " " not in version]
     if needs_us:
         names.append("churn-assets")
     return [f"{name}=={card.libraries[name]}" for name in sorted(names)]
