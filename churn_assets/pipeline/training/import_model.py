@@ -63,14 +63,7 @@ def import_model(
     columns = wanted_columns(foreign, chain.profile.name, chain.profile.feature_columns)
     check_classes(foreign)
     day = _honest_day(chain, trained_as_of, run)
-    own = chain.recipe
-    recipe = Recipe(
-        estimator=IMPORTED,
-        parameters={"sha256": foreign.sha256},
-        prior="none",
-        window_days=own.window_days,
-        max_rows=own.max_rows,
-    )
+    recipe = _recipe(chain.recipe, foreign)
     chain = dataclasses.replace(chain, recipe=recipe)
     plan = plan_judging(chain, day, run)
     libraries = libraries_of(recipe) | installed_libraries(names_of_modules(modules_of(foreign.model)))
@@ -92,6 +85,17 @@ def import_model(
     candidate = dataclasses.replace(judged, libraries=libraries, imported=imported)
     card = make_card(chain, trained_as_of, plan, candidate, version)
     return register(chain, card, candidate, plan, created=True)
+
+
+def _recipe(own: Recipe, foreign: ForeignModel) -> Recipe:
+    """What stands in the card for the recipe of a foreign model: the digest of its file, and our sampling."""
+    return Recipe(
+        estimator=IMPORTED,
+        parameters={"sha256": foreign.sha256},
+        prior="none",
+        window_days=own.window_days,
+        max_rows=own.max_rows,
+    )
 
 
 def _honest_day(chain: Chain, trained_as_of: dt.date, run: RunContext) -> dt.date:
