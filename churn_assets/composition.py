@@ -27,6 +27,8 @@ def build_chain(settings: Settings) -> Chain:
     """
     profile = load_profile(settings.profile)
     recipe = _recipe(settings, profile)
+    if settings.alerts.smtp.lacks_addresses:
+        raise SettingsError("alerts.smtp.host is set: name alerts.smtp.sender and alerts.smtp.to as well")
     return Chain(
         profile=profile,
         parameters=profile.feature_parameters(settings.features),
@@ -46,6 +48,10 @@ def build_chain(settings: Settings) -> Chain:
         timezone=settings.timezone,
         code_revision=settings.code_revision or _git_revision(),
         engine=_engine(settings, recipe),
+        bounds=settings.monitoring,
+        openlineage=settings.openlineage,
+        alerts=settings.alerts,
+        retraining=settings.retraining,
     )
 
 

@@ -14,7 +14,17 @@ from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 import churn_assets
 from churn_assets.core.days import PLACEHOLDER
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.options import AppOptions, AuditBounds, Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.monitoring.options import AlertOptions, RetrainingOptions
+from churn_assets.core.options import (
+    AppOptions,
+    AuditBounds,
+    Decisions,
+    GateBounds,
+    MonitoringBounds,
+    OpenLineage,
+    Recipe,
+    Validation,
+)
 
 __all__ = [
     "Schedule",
@@ -158,7 +168,11 @@ class Settings(BaseSettings):
     decisions: Decisions = Decisions()
     scoring: ScoringSettings = ScoringSettings()
     audit: AuditBounds = AuditBounds()
+    monitoring: MonitoringBounds = MonitoringBounds()
+    openlineage: OpenLineage = OpenLineage()
     schedule: Schedule = Schedule()
+    alerts: AlertOptions = AlertOptions()
+    retraining: RetrainingOptions = RetrainingOptions()
     app: AppOptions = AppOptions()
     code_revision: str = ""
 

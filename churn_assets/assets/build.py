@@ -1,11 +1,20 @@
 """The definitions of a chain, put together in one place: by the code location, by the command line, by tests."""
 
+import datetime as dt
+
 import dagster as dg
 
+from churn_assets.assets.automation.alerts import alert_assets, alert_sensors
+from churn_assets.assets.automation.retraining import retraining_sensor
+from churn_assets.assets.automation.source import source_sensor
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
-from churn_assets.assets.monitoring import quality_assets
+from churn_assets.assets.monitoring.drift import drift_assets
+from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
+from churn_assets.assets.monitoring.lineage import lineage_sensors
+from churn_assets.assets.monitoring.night_metrics import metrics_assets
+from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, scoring_assets
@@ -15,32 +24,46 @@ from churn_assets.pipeline.chain import Chain
 __all__ = ["build"]
 
 
-def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResults) -> dg.Definitions:
-    """Assets, jobs and schedules of a chain.
+def build(
+    chain: Chain, nightly_cron: str, training_cron: str, results: RunResults, first: dt.date | None = None
+) -> dg.Definitions:
+    """Assets, jobs, schedules and sensors of a chain.
 
     Args:
         chain: the chain.
         nightly_cron: when a night runs, in the chain's time zone.
         training_cron: when a model is trained, likewise.
         results: takes what the stages of this process's runs give.
+        first: the first partition; `start_date` where none is named.
     """
-    partitions = snapshot_dates(chain.start_date, chain.timezone)
+    partitions = snapshot_dates(first or chain.start_date, chain.timezone)
     nightly = nightly_job()
     training = training_job()
+    fresh = freshness_job()
+    watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
+    watched = [*scoring_assets(chain, partitions), *challenger_assets(chain, partitions), *watching]
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),
             *feature_assets(chain, partitions),
             *training_assets(chain, partitions),
             *promotion_assets(chain),
-            *scoring_assets(chain, partitions),
-            *challenger_assets(chain, partitions),
-            *quality_assets(chain, partitions),
+            *watched,
+            *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
+            *alert_assets(chain, partitions, after=[key for each in watched for key in each.keys]),
         ],
-        jobs=[nightly, training],
+        asset_checks=[freshness_check(chain)],
+        jobs=[nightly, training, fresh],
         schedules=[
             nightly_schedule(nightly, nightly_cron, chain.timezone),
             training_schedule(training, training_cron, chain.timezone),
+            freshness_schedule(fresh, chain),
+        ],
+        sensors=[
+            *lineage_sensors(chain, [nightly, training]),
+            *alert_sensors(chain),
+            source_sensor(chain, nightly),
+            retraining_sensor(chain, training),
         ],
         resources={"results": results},
         executor=dg.in_process_executor,

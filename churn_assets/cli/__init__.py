@@ -9,6 +9,9 @@ commands about one thing; heavy imports wait inside the functions until a comman
     foreign_models  models import, models export
     scores     scores ..., rollback, trace
     serve      serve                              repair     repair
+    monitoring drift
+    report     report
+    health     status, doctor
 """
 
 import errno
@@ -19,7 +22,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, models, nights, output, repair, scores, serve
+from churn_assets.cli import backfill, health, models, monitoring, nights, output, repair, report, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
@@ -34,6 +37,9 @@ app.add_typer(nights.commands)  # these in the order of --help
 app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
+app.add_typer(monitoring.commands)
+app.add_typer(report.commands)
+app.add_typer(health.commands)
 app.add_typer(serve.commands)
 app.add_typer(repair.commands)
 

@@ -17,6 +17,8 @@ __all__ = [
     "Decisions",
     "Estimator",
     "GateBounds",
+    "MonitoringBounds",
+    "OpenLineage",
     "Recipe",
     "Validation",
 ]
@@ -205,6 +207,35 @@ class AuditBounds(_Options):
     max_mean_change: Share | None = 0.1
     max_psi: Positive | None = 0.25
     max_reference_psi: Positive | None = 0.5
+
+
+class MonitoringBounds(_Options):
+    """What is watched once scores are published, and beyond which bounds it is told.
+
+    A distance of distributions is a finding only above what chance gives and above `times_usual` times what the same
+    weekday usually has. By `fresh_by` of a day, in the configured time zone, yesterday's scores are wanted.
+    """
+
+    psi_warning: Positive = 0.1
+    psi_error: Positive = 0.2
+    times_usual: Positive = 3.0
+    ks_warning: Positive = 0.1
+    max_unseen_share: Share = 0.01
+    max_null_share_rise: Share = 0.05
+    fresh_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+
+    @model_validator(mode="after")
+    def _warned_before_an_error(self) -> Self:
+        if self.psi_warning > self.psi_error:
+            message = f"psi_warning {self.psi_warning} lies above psi_error {self.psi_error}"
+            raise ValueError(message)
+        return self
+
+
+class OpenLineage(_Options):
+    """Where an event of each run is posted; an empty `url` posts none."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
 
 
 class Decisions(_Options):

@@ -4,6 +4,7 @@ import atexit
 import datetime as dt
 import errno
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,13 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn_assets.assets.build import build
-from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
+from churn_assets.assets.monitoring.lineage import TOLD_TAG, tell_of_end, tell_of_start
+from churn_assets.assets.results import ACTOR_TAG, KIND_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
 from churn_assets.instance import open_instance
-from churn_assets.launch.processes import RunProcess, end_dead_runs
+from churn_assets.launch.origins import with_origin
+from churn_assets.launch.processes import RUN_TAG, RunProcess, end_dead_runs
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.customers.land import LandedCustomers
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
@@ -79,7 +82,7 @@ class Launcher:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
         atexit.register(instance.dispose)  # a database keeps no connection of a process that is gone
-        return instance
+        return with_origin(instance)
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
         """The days that were asked for, the source's latest where none were.
@@ -158,20 +161,23 @@ class Launcher:
         self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": wanted}}})
         return self.chain.registry.champion()
 
-    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True) -> Night:
+    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True, is_backfill: bool = False) -> Night:
         """Run the nightly chain of a day.
 
         Args:
             day: the snapshot date.
             accept_shift: why a shift that the audit found is accepted; empty where it is not.
             publish: whether the scores are published, or the work ends with their audit.
+            is_backfill: whether the day is one of a backfill's, for the run's tags.
 
         Raises:
             RunError: the run failed; nothing was published by the step that did.
         """
         started = dt.datetime.now(dt.UTC)
         config = {"ops": {"churn_scores": {"config": {"accept_shift": bool(accept_shift), "publish": publish}}}}
-        results = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
+        tags = {REASON_TAG: accept_shift} if accept_shift else {}
+        tags |= {KIND_TAG: "backfill"} if is_backfill else {}
+        results = self._run("nightly", day, None, config, tags)
         scores = results.last(ScoreResult)
         return Night(
             snapshot_date=day,
@@ -203,17 +209,27 @@ class Launcher:
             RunError: a step failed, with its sentence.
         """
         self._results.clear()
-        process = RunProcess.current()
+        process, run_id = RunProcess.current(), str(uuid.uuid4())
+        partition = day.isoformat() if assets != ["champion"] else None
         try:
             end_dead_runs(self.instance)
+            self._tell_of_start(job, run_id, partition, assets)
             result = self.definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
-                partition_key=day.isoformat() if assets != ["champion"] else None,
+                run_id=run_id,
+                partition_key=partition,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
-                tags={ACTOR_TAG: self.actor, **(process.tags if process else {}), **(tags or {})},
+                tags={
+                    ACTOR_TAG: self.actor,
+                    RUN_TAG: run_id,
+                    TOLD_TAG: run_id,
+                    **(process.tags if process else {}),
+                    **(tags or {}),
+                },
                 raise_on_error=False,
             )
+            self._tell_of_end(result)
         except SQLAlchemyError as error:
             raise RunError(
                 f"Dagster's storage failed during the run ({str(error).splitlines()[0]}){self._in_force()}"
@@ -221,6 +237,17 @@ class Launcher:
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id}){self._in_force()}")
         return self._results
+
+    def _tell_of_start(self, job: str, run_id: str, partition: str | None, assets: list[str] | None) -> None:
+        if self.chain.openlineage.url:
+            code = self.definitions.get_repository_def()
+            planned = {dg.AssetKey(name) for name in assets or ()} or code.get_job(job).asset_layer.selected_asset_keys
+            tell_of_start(self.chain, code, run_id, job, partition, planned)
+
+    def _tell_of_end(self, result: dg.ExecuteInProcessResult) -> None:
+        if self.chain.openlineage.url:
+            code = self.definitions.get_repository_def()
+            tell_of_end(self.chain, self.instance, code, result.dagster_run, "COMPLETE" if result.success else "FAIL")
 
     def _in_force(self) -> str:
         """What a run that failed had published before: its scores are read, whatever Dagster's record says."""

@@ -18,6 +18,7 @@ __all__ = [
     "part_name",
     "partition_folder",
     "record_file",
+    "report_file",
     "segments_folder",
     "version_folder",
 ]
@@ -44,6 +45,11 @@ class Layout:
     def dagster(self) -> Path:
         """Dagster's runs, events and logs."""
         return self.data_dir / "dagster"
+
+    @property
+    def metrics(self) -> Path:
+        """The newest night in figures, as Prometheus's node_exporter reads them."""
+        return self.data_dir / "metrics" / "churn_assets.prom"
 
     def table(self, name: str) -> Path:
         """The root of the Delta table `name`."""
@@ -72,6 +78,11 @@ def lookup_folder(day: dt.date, version: str) -> str:
 def feature_counts_file(day: dt.date, version: str) -> str:
     """The file of what a score version's features counted, from its table's root; a vacuum passes over it likewise."""
     return f"_feature_counts/{version_folder(day, version)}.json"
+
+
+def report_file(day: dt.date, version: str, suffix: str) -> str:
+    """A file of the report of a score version, from its table's root: `md`, `svg` or `json`; as above."""
+    return f"_report/{version_folder(day, version)}.{suffix}"
 
 
 def segments_folder(folder: Path) -> Path:

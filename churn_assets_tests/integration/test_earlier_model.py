@@ -13,10 +13,10 @@ from churn_assets_tests.integration.installation import LAST_DAY, Installation
 pytestmark = [pytest.mark.integration, pytest.mark.fault("data of an earlier revision")]
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
-BEFORE_KERNELS, BEFORE_NPZ = "20250630-56cb098b", "20250630-d2adc0dd"
+BEFORE_KERNELS, BEFORE_NPZ, BEFORE_REASONS = "20250630-56cb098b", "20250630-d2adc0dd", "20250630-8d0626e3"
 
 
-@pytest.fixture(params=[BEFORE_KERNELS, BEFORE_NPZ])
+@pytest.fixture(params=[BEFORE_KERNELS, BEFORE_NPZ, BEFORE_REASONS])
 def version(request: pytest.FixtureRequest) -> str:
     """An earlier model, one after the other."""
     return str(request.param)

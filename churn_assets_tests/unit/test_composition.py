@@ -9,6 +9,7 @@ import pytest
 
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.monitoring.options import AlertOptions
 from churn_assets.core.options import Recipe
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import LocalEngine
@@ -89,3 +90,11 @@ def test_a_profile_without_an_estimator_is_told(tmp_path: Path) -> None:
     """Asking for what the profile does not build is a fault of the settings."""
     with pytest.raises(SettingsError, match="builds none: give it `build_estimator=`, or change the key"):
         build_chain(Settings(data_dir=tmp_path, training=Recipe(estimator="profile")))
+
+
+def test_a_mail_server_without_addresses_is_refused(tmp_path: Path) -> None:
+    """Whoever names the server names from whom and to whom, before anything runs."""
+    alerts = AlertOptions.model_validate({"smtp": {"host": "mail.example.com", "sender": "churn@example.com"}})
+
+    with pytest.raises(SettingsError, match=r"name alerts\.smtp\.sender and alerts\.smtp\.to as well"):
+        build_chain(Settings(data_dir=tmp_path, alerts=alerts))

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Candidate
@@ -66,6 +66,14 @@ BY_ENVIRONMENT = [
     ("audit.max_mean_change", "0.05", 0.05),
     ("audit.max_psi", "0.1", 0.1),
     ("audit.max_reference_psi", "0.2", 0.2),
+    ("monitoring.psi_warning", "0.05", 0.05),
+    ("monitoring.psi_error", "0.3", 0.3),
+    ("monitoring.times_usual", "2", 2.0),
+    ("monitoring.ks_warning", "0.2", 0.2),
+    ("monitoring.max_unseen_share", "0.02", 0.02),
+    ("monitoring.max_null_share_rise", "0.1", 0.1),
+    ("monitoring.fresh_by", "10:30", "10:30"),
+    ("openlineage.url", "http://marquez:5000/api/v1/lineage", "http://marquez:5000/api/v1/lineage"),
     ("decisions.medium_above", "0.2", 0.2),
     ("decisions.high_above", "0.9", 0.9),
     ("decisions.review_band", "[0.4, 0.5]", (0.4, 0.5)),
@@ -73,6 +81,19 @@ BY_ENVIRONMENT = [
     ("scoring.scheduler", "tcp://dask-scheduler:8786", "tcp://dask-scheduler:8786"),
     ("schedule.nightly", "30 1 * * *", "30 1 * * *"),
     ("schedule.training", "0 5 1 * *", "0 5 1 * *"),
+    ("alerts.webhook.url", "https://alerts.example.com/x", SecretStr("https://alerts.example.com/x")),
+    ("alerts.webhook.timeout_seconds", "2", 2.0),
+    ("alerts.smtp.host", "mail.example.com", "mail.example.com"),
+    ("alerts.smtp.port", "25", 25),
+    ("alerts.smtp.sender", "churn@example.com", "churn@example.com"),
+    ("alerts.smtp.to", '["on-call@example.com"]', ("on-call@example.com",)),
+    ("alerts.smtp.user", "churn", "churn"),
+    ("alerts.smtp.password", "secret", SecretStr("secret")),
+    ("alerts.smtp.tls", "false", False),
+    ("retraining.drift_days", "5", 5),
+    ("retraining.min_roc_auc", "0.7", 0.7),
+    ("retraining.max_age_days", "30", 30),
+    ("retraining.pause_days", "3", 3),
     ("app.keys", f'{{"shop": "{"a" * 64}"}}', {"shop": "a" * 64}),
     ("app.fresh_hours", "12", 12.0),
     ("app.refuse_stale", "true", True),

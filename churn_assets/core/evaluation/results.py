@@ -136,7 +136,9 @@ class FeatureSummary(BaseModel):
     """A day's feature rows as aggregates: each feature in the bins of its model's reference.
 
     `duplicate_share` of the `rows` have the values of another row in every feature; None where there were more rows
-    than can be told apart. `unseen` counts the rows with a word of a category that the model never met.
+    than can be told apart. `unseen` counts the rows with a word of a category that the model never met. `scores`
+    are what the model gave these rows, in the bins of its reference and before the season's level was set, and
+    `mean_score` is their mean; both None in files of earlier releases.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -145,6 +147,8 @@ class FeatureSummary(BaseModel):
     duplicate_share: float | None
     features: dict[str, Histogram]
     unseen: dict[str, int] = {}
+    scores: Histogram | None = None
+    mean_score: float | None = None
 
 
 class Reference(BaseModel):
@@ -154,13 +158,14 @@ class Reference(BaseModel):
     the day it was trained as of, which were no part of its training (but for a labelled export).
     `duplicate_share` of those customers have the features of another one; None where a model was made
     before that was counted. `words` are those of each category that the model met, where they
-    are not too many.
+    are not too many. `mean_score` is the mean of `scores`; None where a model was made before it was kept.
     """
 
     model_config = ConfigDict(frozen=True)
 
     features: dict[str, Histogram]
     scores: Histogram
+    mean_score: float | None = None
     duplicate_share: float | None = None
     words: dict[str, tuple[str, ...]] = {}
 
@@ -227,10 +232,12 @@ class Evidence(BaseModel):
 
 
 class Gate(BaseModel):
-    """One condition of promotion and whether it is met, in words."""
+    """One condition of promotion and whether it is met, in words; the figure and its bound where there is one."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     passed: bool
     finding: str
+    value: float | None = None
+    bound: float | None = None

@@ -84,10 +84,13 @@ class ModelCard(BaseModel):
     features are exactly those of a row that was learnt from. `folded` counts the words of a category that are too
     rare to be learnt apart. `day_rates` are the churn rates of the training days, by which `prior` sets the season's
     level. `stability` is the 99th percentile of how far a probability of the hold-out moves where the model learns
-    from one half of the customers, and where it learns from the other. `reproducible` says whether a second fit of
-    the same rows gave the same probabilities; None where that is known without one. `imported` is set for a model that
-    was made elsewhere: of what it learnt from only `trained_as_of` is said, and it is judged on a day that is not
-    before that one.
+    from one half of the customers, and where it learns from the other.
+    `reasons` is `EXACT` where Shapley values of its margin were proven to add up, else why there are none, and empty up
+    to form 3. `contributions` are their mean absolute ones, log-odds, over a sample of the rows that were learnt from,
+    largest first.
+    `reproducible` says whether a second fit of the same rows gave the same probabilities; None where that is known
+    without one. `imported` is set for a model that was made elsewhere: of what it learnt from only `trained_as_of` is
+    said, and it is judged on a day that is not before that one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -133,6 +136,8 @@ class ModelCard(BaseModel):
     stability: float | None = None
     reproducible: bool | None = None
     imported: ImportedModel | None = None
+    reasons: str = ""
+    contributions: dict[str, float] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -60,13 +60,19 @@ class CrossFitted(Generic[Scorer]):
         return CrossFitted(scorers[0], tuple(scorers[1:]), self.learnt)
 
     def score(self, rows: pa.Table, score: Callable[[Scorer, pa.Table], NDArray[np.float64]]) -> NDArray[np.float64]:
-        """What `score` gives each of `rows` (n), the first column of which names customers, by whoever may judge it."""
+        """What `score` gives each of `rows` (n, ...), the first column of which are customers, by whoever may judge it.
+
+        Of no rows it is what the final one gives.
+        """
         places = self._places(rows.column(0))
-        probability = np.empty(rows.num_rows)
-        for place in np.unique(places):
-            here = places == place
-            probability[here] = score(self.scorers[place], rows.filter(pa.array(here)))
-        return probability
+        given = {
+            int(place): score(self.scorers[place], rows.filter(pa.array(places == place)))
+            for place in (np.unique(places) if len(places) else [FINAL])
+        }
+        gathered = np.empty((rows.num_rows, *next(iter(given.values())).shape[1:]))
+        for place, each in given.items():
+            gathered[places == place] = each
+        return gathered
 
     def _places(self, ids: pa.ChunkedArray) -> NDArray[np.int64]:
         hashes = stable_hash(ids)

@@ -7,6 +7,7 @@ that is what tells a changed line in `add_features`, or a library whose predicti
 import datetime as dt
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn_assets.core.arrow.conversion import id_texts
-from churn_assets.core.arrow.hashing import stable_hash
-from churn_assets.core.errors import ModelFault
+from churn_assets.core.arrow.hashing import hashed_id, stable_hash
+from churn_assets.core.errors import ChurnError, ModelFault
+from churn_assets.core.failures import without_words
 from churn_assets.core.features import compute_features
 from churn_assets.core.models.card import EXACT, ModelCard
 from churn_assets.core.models.cross_fitting import CrossFitted, CrossFittedKernel
@@ -30,6 +32,7 @@ __all__ = [
     "freeze_golden",
     "gives_golden",
     "golden_digest",
+    "golden_features",
     "golden_sample",
     "with_kernel",
 ]
@@ -67,6 +70,11 @@ def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.d
     return golden.replace_schema_metadata({"snapshot_date": day.isoformat()})
 
 
+def golden_features(golden: pa.Table, profile: Profile, parameters: Mapping[str, Any]) -> pa.Table:
+    """The features of golden rows, by the feature code of today."""
+    return compute_features(golden.drop_columns([GOLDEN]), profile, parameters, _day_of(golden))
+
+
 def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel:
     """The model with its compiled kernel where it is proven here and now, on its golden rows and their edges."""
     card = model.card
@@ -74,7 +82,7 @@ def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel
         return ProvenModel(model)
     from churn_assets.core.trees.equivalence import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
 
-    features = compute_features(golden.drop_columns([GOLDEN]), profile, card.feature_parameters, _day_of(golden))
+    features = golden_features(golden, profile, card.feature_parameters)
     pipeline = model.pipeline
     cross_fitted = pipeline if isinstance(pipeline, CrossFitted) else None
     proofs = [
@@ -102,14 +110,15 @@ def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: di
     try:
         given = _given(model, profile, golden)
     except Exception as error:  # whatever the code or the libraries of today make of it
+        told = str(error) if isinstance(error, ChurnError) else without_words(error)
         raise ModelFault(
-            f"model {card.model_version} cannot score its golden rows any more ({error}); {changed}: "
+            f"model {card.model_version} cannot score its golden rows any more ({told}); {changed}: "
             "undo the change, or train and promote again; nothing was scored"
         ) from error
     apart = np.flatnonzero(~(np.abs(given - expected) <= TOLERANCE))
     if not len(apart):
         return
-    ids = id_texts(golden.column(profile.id_column)).to_pylist()
+    ids = [hashed_id(each) for each in id_texts(golden.column(profile.id_column)).to_pylist()]
     rows = [f"{ids[at]} {expected[at]:.6f} -> {given[at]:.6f}" for at in _furthest(given - expected, apart)]
     raise ModelFault(
         f"model {card.model_version} gives other scores to {len(apart)} of its {len(ids)} golden rows "

@@ -20,7 +20,7 @@ from churn_assets.core.trees.ensemble import LEAF, Ensemble, KernelUnsupported, 
 from churn_assets.core.trees.library_trees import Margins, library_of, read_library
 from churn_assets.core.trees.predictor import IsotonicCalibration, Link, SigmoidCalibration, TreeKernel
 
-__all__ = ["CompiledKernel", "KernelUnsupported", "compile_kernel"]
+__all__ = ["CompiledKernel", "KernelUnsupported", "Unwrapped", "compile_kernel", "estimator_name", "unwrap"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,16 @@ class CompiledKernel(TreeKernel):
         return TreeKernel(self.columns, self.names, self.steps, self.model, self.tables, self.link)
 
 
+@dataclass(frozen=True)
+class Unwrapped:
+    """A fitted pipeline beneath its calibration, and its `model` beneath the treatment of imbalance."""
+
+    pipeline: Pipeline
+    model: Any
+    odds_factor: float | None
+    calibration: SigmoidCalibration | IsotonicCalibration | None
+
+
 def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> CompiledKernel:
     """The kernel of what `training.fit` gave for these columns.
 
@@ -44,17 +54,12 @@ def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> CompiledK
     """
     from sklearn._loss import HalfBinomialLoss  # noqa: PLC0415  # private: gone, it costs the kernel, and stops nobody
 
-    fitted, calibration = _uncalibrated(pipeline)
-    if not isinstance(fitted, Pipeline):
-        fitted = Pipeline([("estimator", fitted)])  # as it came from elsewhere
-    model = fitted[-1]
-    odds_factor = None
-    if isinstance(model, BalancedClassifier):
-        model, odds_factor = model.estimator_, float(model.odds_factor_)
+    unwrapped = unwrap(pipeline)
+    fitted, model = unwrapped.pipeline, unwrapped.model
     if tuple(getattr(fitted[0] if len(fitted) > 1 else model, "feature_names_in_", ())) != feature_columns:
         raise KernelUnsupported("it was fitted on other columns")
     if library_of(model):
-        return _compile_library(fitted, model, feature_columns, odds_factor, calibration)
+        return _compile_library(fitted, model, feature_columns, unwrapped.odds_factor, unwrapped.calibration)
     steps, names = None, ()
     if type(model) is HistGradientBoostingClassifier:
         ensemble = _read_hist_gradient_boosting(model)
@@ -64,9 +69,9 @@ def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> CompiledK
     elif type(model) is GradientBoostingClassifier:
         ensemble, steps = _read_gradient_boosting(model), fitted[:-1]
     else:
-        raise KernelUnsupported(f"{_estimator_name(model)} is no boosted ensemble of trees")
+        raise KernelUnsupported(f"{estimator_name(model)} is no boosted ensemble of trees")
     loss = model._loss  # noqa: SLF001  # what its predict_proba calls
-    link = Link(None if type(loss) is HalfBinomialLoss else loss, odds_factor, calibration)
+    link = Link(None if type(loss) is HalfBinomialLoss else loss, unwrapped.odds_factor, unwrapped.calibration)
     checks = None if steps is None else model
     return CompiledKernel(
         feature_columns, names, steps, checks, build_tables(ensemble), link, fitted=model, ensemble=ensemble
@@ -97,7 +102,18 @@ def _compile_library(
     )
 
 
-def _estimator_name(model: Any) -> str:
+def unwrap(pipeline: Any) -> Unwrapped:
+    """What `training.fit` gave, or another fitted estimator, taken apart."""
+    fitted, calibration = _uncalibrated(pipeline)
+    if not isinstance(fitted, Pipeline):
+        fitted = Pipeline([("estimator", fitted)])  # as it came from elsewhere
+    model = fitted[-1]
+    if isinstance(model, BalancedClassifier):
+        return Unwrapped(fitted, model.estimator_, float(model.odds_factor_), calibration)
+    return Unwrapped(fitted, model, None, calibration)
+
+
+def estimator_name(model: Any) -> str:
     """A class's name as configuration would write it: RandomForestClassifier is random_forest."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(model).__name__.removesuffix("Classifier")).lower()
 

@@ -15,7 +15,7 @@ from churn_assets.core.trees.compiler import CompiledKernel, KernelUnsupported, 
 from churn_assets.core.trees.ensemble import LEAF, Ensemble, Tree
 from churn_assets.core.trees.predictor import TreeKernel
 
-__all__ = ["KernelProof", "exact_kernel", "prove", "same_bits"]
+__all__ = ["KernelProof", "edge_rows", "exact_kernel", "prove", "same_bits"]
 
 Cell = float | str | None
 
@@ -130,7 +130,7 @@ def _probes(kernel: CompiledKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Ta
     texts = _texts(rows)
     yield "real rows", rows
     yield "one row", rows.slice(0, 1)
-    yield "edges", _edges(kernel, rows)
+    yield "edges", edge_rows(kernel, rows)
     if kernel.steps is None:
         yield "splits", _splits(kernel, rows)
     yield "other dictionaries", _other_dictionaries(rows)
@@ -142,20 +142,20 @@ def _probes(kernel: CompiledKernel, rows: pa.Table) -> Iterator[tuple[str, pa.Ta
     yield "rows without any value", pa.table({f.name: pa.nulls(len(few), f.type) for f in few.schema})
 
 
-def _edges(kernel: CompiledKernel, rows: pa.Table) -> pa.Table:
-    """Rows in which every edge of every column occurs, with edges of the others drawn at random."""
+def edge_rows(kernel: TreeKernel | None, rows: pa.Table) -> pa.Table:
+    """Rows in which every edge of every column occurs, with edges of the others drawn at random; no kernel has none."""
     pools: dict[str, list[Any]] = {}
     texts = _texts(rows)
     for name in rows.column_names:
         real = rows.column(name).unique()
         if name in texts:
             known = [text for text in real.to_pylist() if text is not None]
-            known += list(kernel.tables.codes.get(_place(kernel, name), {}))
+            known += list(kernel.tables.codes.get(_place(kernel, name), {})) if kernel else []
             pools[name] = [*known, None, "", "".join(known) + "?"]
         else:
             numbers = real.cast(pa.float64()).slice(0, 64).to_pylist()
             pools[name] = [*numbers, None, np.nan, *NEAR_ZERO]
-            if kernel.steps is None:
+            if kernel and kernel.steps is None:
                 pools[name] += [*FAR, *_around(kernel, _place(kernel, name))]
     size = max(map(len, pools.values()))
     rng = np.random.default_rng(0)
@@ -208,7 +208,7 @@ def _split_matrix(kernel: CompiledKernel, steps: Pipeline, rows: pa.Table) -> ND
     return matrix
 
 
-def _around(kernel: CompiledKernel, feature: int) -> list[float]:
+def _around(kernel: TreeKernel, feature: int) -> list[float]:
     """The thresholds of a feature and their neighbours on both sides."""
     if feature not in kernel.tables.grids:
         return []
@@ -220,7 +220,7 @@ def _neighbours(numbers: NDArray[np.float64], side: float) -> NDArray[np.float64
     return np.nextafter(numbers, side) if side else numbers
 
 
-def _place(kernel: CompiledKernel, name: str) -> int:
+def _place(kernel: TreeKernel, name: str) -> int:
     return kernel.names.index(name) if name in kernel.names else -1
 
 

@@ -119,13 +119,28 @@ class TreeKernel:
         return np.concatenate([np.empty(0), *(self.link(self.sums(block)) for block in blocks)])
 
     def sums(self, rows: pa.Table) -> NDArray[np.floating]:
-        """Baseline and trees, (n): the ensemble's `decision_function`, in its precision."""
-        if self.steps is None:
-            return self._sums(self._column_codes(rows))
-        return self.matrix_sums(self.steps.transform(to_model_frame(rows, self.columns)))
+        """Baseline and trees, (n): the ensemble's `decision_function`."""
+        return self.sums_of_codes(self.codes(rows))
 
     def matrix_sums(self, given: NDArray[Any]) -> NDArray[np.floating]:
         """The same of the matrix that the steps give, (n, features of the ensemble), which checks it as ever."""
+        return self.sums_of_codes(self._matrix_codes(given))
+
+    def codes(self, rows: pa.Table) -> NDArray[np.uint16]:
+        """Codes of the used features, (used, n): all that the trees know of rows."""
+        if self.steps is None:
+            return self._column_codes(rows)
+        return self._matrix_codes(self.steps.transform(to_model_frame(rows, self.columns)))
+
+    def sums_of_codes(self, codes: NDArray[np.uint16]) -> NDArray[np.floating]:
+        """Baseline and trees, (n), of the `codes` (used, n) of rows."""
+        from churn_assets.core.trees.loops import sum_trees  # noqa: PLC0415  # numba takes half a second
+
+        sums = np.empty(codes.shape[1], dtype=self.tables.trees.leaves.dtype)
+        sum_trees(codes, self.tables.trees, sums)
+        return sums
+
+    def _matrix_codes(self, given: NDArray[Any]) -> NDArray[np.uint16]:
         from sklearn.utils.validation import validate_data  # noqa: PLC0415  # loaded by now: the steps are its own
 
         from churn_assets.core.trees.loops import code_numbers  # noqa: PLC0415  # numba takes half a second
@@ -136,10 +151,9 @@ class TreeKernel:
             values = np.array(matrix[:, feature], dtype=np.float64)
             values.flags.writeable = False  # as Arrow's are: the loop is compiled for those alone
             code_numbers(values, self.tables.grids[feature], codes[at])
-        return self._sums(codes)
+        return codes
 
     def _column_codes(self, rows: pa.Table) -> NDArray[np.uint16]:
-        """Codes of the used features, (used, n)."""
         from churn_assets.core.trees.loops import code_numbers  # noqa: PLC0415  # as above
 
         codes = np.empty((len(self.tables.used), rows.num_rows), dtype=np.uint16)
@@ -148,18 +162,11 @@ class TreeKernel:
             for chunk in rows.column(name).chunks:
                 into = codes[at, done : done + len(chunk)]
                 if feature in self.tables.codes:
-                    into[:] = _category_codes(name, chunk, self.tables.codes[feature])
+                    into[:] = category_codes(name, chunk, self.tables.codes[feature])
                 else:
                     code_numbers(_numbers(name, chunk), self.tables.grids[feature], into)
                 done += len(chunk)
         return codes
-
-    def _sums(self, codes: NDArray[np.uint16]) -> NDArray[np.floating]:
-        from churn_assets.core.trees.loops import sum_trees  # noqa: PLC0415  # as above
-
-        sums = np.empty(codes.shape[1], dtype=self.tables.trees.leaves.dtype)
-        sum_trees(codes, self.tables.trees, sums)
-        return sums
 
 
 def _numbers(name: str, chunk: pa.Array) -> NDArray[np.float64]:
@@ -168,7 +175,7 @@ def _numbers(name: str, chunk: pa.Array) -> NDArray[np.float64]:
     return doubles_of(chunk)
 
 
-def _category_codes(name: str, chunk: pa.Array, codes: dict[str, int]) -> NDArray[Any]:
+def category_codes(name: str, chunk: pa.Array, codes: dict[str, int]) -> NDArray[Any]:
     """The code of each category, by value: dictionaries differ from chunk to chunk. Null and unknown are missing."""
     missing = len(codes)
     if _is_text(chunk.type):

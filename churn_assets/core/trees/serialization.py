@@ -15,7 +15,7 @@ from churn_assets.core.trees.predictor import IsotonicCalibration, Link, Sigmoid
 if TYPE_CHECKING:
     from churn_assets.core.trees.loops import Grid, Trees
 
-__all__ = ["KernelUnreadable", "kernel_from_npz", "kernel_to_npz"]
+__all__ = ["KernelUnreadable", "kernel_from_npz", "kernel_to_npz", "npz_of"]
 
 FORMAT = 1  # another one with every change of what the arrays mean
 SINGLE = 2  # the same, and the leaves are added in single precision
@@ -48,9 +48,14 @@ def kernel_to_npz(kernel: TreeKernel) -> bytes | None:
     """The bytes of a kernel, the same for the same kernel; None where it needs objects of scikit-learn."""
     if kernel.steps is not None or kernel.link.loss is not None:
         return None
+    return npz_of(_arrays(kernel))
+
+
+def npz_of(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of arrays by name, the same for the same ones."""
     npz = BytesIO()
     with ZipFile(npz, "w") as archive:  # stored: what compression gives depends on the library's version
-        for name, array in _arrays(kernel).items():
+        for name, array in arrays.items():
             with archive.open(ZipInfo(f"{name}.npy", EPOCH), "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
     return npz.getvalue()

@@ -39,11 +39,17 @@ def audit_scored_features(chain: Chain, scores: StagedScores, reference: Referen
     return audit_features(scores.features.summary(), before, reference, chain.audit)
 
 
-def keep_feature_counts(chain: Chain, scores: StagedScores) -> None:
-    """Write what the features counted beside the version that is about to be published; nothing of rules."""
+def keep_feature_counts(chain: Chain, scores: StagedScores, reference: Reference) -> None:
+    """Write what features and scores counted beside the version that is about to be published; nothing of rules."""
     counted = scores.features.summary()
-    if counted.features:
-        write_feature_counts(chain.scores.root, scores.staged, counted)
+    if not counted.features:
+        return
+    given = scores.audit.summary(reference.scores.edges)
+    uncorrected = scores.inputs[0].uncorrected_mean
+    mean = given.mean if uncorrected is None else uncorrected
+    write_feature_counts(
+        chain.scores.root, scores.staged, counted.model_copy(update={"scores": given.scores, "mean_score": mean})
+    )
 
 
 def _last_scored(chain: Chain, day: dt.date) -> PartitionVersion | None:
@@ -69,12 +75,12 @@ def _repeated_export(chain: Chain, customers: PartitionVersion) -> Finding:
         if version == raw and (each < day or (each > day and each in scored and day not in scored))
     ]
     if not others:
-        return Finding("refuse_repeated_export", 0.0, 0.0, "the export is no other day's")
+        return Finding("refuse_repeated_export", 0.0, 0.0, "the export is no other day's", figure="repeated_export")
     nearest = min(others, key=lambda each: abs(each - day))
     words = (
         f"its customers are those of {nearest} to the byte: one export was delivered for two days, export {day} again"
     )
-    return Finding("refuse_repeated_export", 1.0, 0.0, words)
+    return Finding("refuse_repeated_export", 1.0, 0.0, words, figure="repeated_export")
 
 
 def _raw_version(chain: Chain, customers: PartitionVersion) -> str:
@@ -93,4 +99,4 @@ def _common_ids(chain: Chain, customers: PartitionVersion, last: PartitionVersio
     words = f"{known / looked_at:.1%} of the ids were there on {last.day}"
     if known < least * looked_at:
         words += f", at least {least:.0%} are expected: are they spelt anew, or other customers?"
-    return [Finding("min_common_ids", 1 - known / looked_at, 1 - least, words)]
+    return [Finding("min_common_ids", 1 - known / looked_at, 1 - least, words, figure="new_ids_share")]

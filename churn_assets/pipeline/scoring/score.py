@@ -1,13 +1,12 @@
 """Score, audit and publish a day in one function, so that no reader meets what failed: `churn_scores`."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
-from churn_assets.core.evaluation.results import Histogram
+from churn_assets.core.evaluation.results import Histogram, Reference
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
@@ -15,6 +14,7 @@ from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
+from churn_assets.pipeline.scoring.scored_days import count_published, scoring_commit
 from churn_assets.pipeline.scoring.serving_models import (
     ResolvedInput,
     ServingModels,
@@ -114,7 +114,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         raise
     details = _details(chain, serving, scores, options, accepted) | skew.details(accepted)
     commit = run.commit("score", card.model_version, **details)
-    published = _publish(chain, scores, expected, commit, publish=options.publish)
+    published = _publish(chain, scores, reference, expected, commit, publish=options.publish)
     _warn_of_rollback(day, events, published)
     return ScoreResult(
         chain.scores,
@@ -168,12 +168,14 @@ def _details(
     return details | ({"accepted_shift": accepted} if accepted else {})
 
 
-def _publish(chain: Chain, scores: StagedScores, expected: str | None, commit: Commit, *, publish: bool) -> Published:
+def _publish(
+    chain: Chain, scores: StagedScores, reference: Reference, expected: str | None, commit: Commit, *, publish: bool
+) -> Published:
     models = ", ".join(scores.audit.models)
     logger.debug("%s churn_scores: %d rows scored by %s", scores.staged.day, scores.audit.rows, models)
     if publish:
         write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
-        keep_feature_counts(chain, scores)
+        keep_feature_counts(chain, scores, reference)
         return chain.scores.publish(scores.staged, expected, commit)
     chain.scores.discard(scores.staged)
     return Published(scores.staged.version, changed=False)
@@ -194,33 +196,12 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
         return None
     try:
         published = chain.scores.version(newest)
-        correction = PriorCorrection(odds_factor=odds_factor(_scored_with(chain, published)))
-        return _counted(published, correction.edges(edges))
+        commit = scoring_commit(chain.scores, published)
+        correction = PriorCorrection(odds_factor=odds_factor(commit.details if commit else {}))
+        return count_published(published, correction.edges(edges))
     except (DamagedVersion, UnknownVersion) as error:  # yesterday's files take nothing from tonight
         logger.warning("%s is not compared with the last scored day: %s", day, error)
         return None
-
-
-def _scored_with(chain: Chain, version: PartitionVersion) -> Mapping[str, Any]:
-    """The details of the commit that scored a version, whatever was rolled back since."""
-    events = chain.scores.backwards(version.day)
-    return next(
-        (each.commit.details for each in events if each.version == version.version and each.commit.kind == "score"), {}
-    )
-
-
-def _counted(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:
-    counted = ScoreAudit(f"churn_scores {version.day}", edges)
-
-    def count(part: int) -> ScoreAudit:
-        here = counted.empty_copy()
-        for batch in version.batches(here.COUNTED, part=part, categories=here.CATEGORIES):
-            here.count(batch)
-        return here
-
-    for one in ordered_map(count, version.parts):
-        counted.join(one)
-    return counted
 
 
 def _accepted(day: dt.date, findings: Sequence[Finding], options: ScoreOptions, run: RunContext) -> list[str]:

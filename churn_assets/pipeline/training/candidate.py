@@ -29,6 +29,7 @@ from churn_assets.core.models.cross_fitting import FOLDS, CrossFitted, fold_of, 
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
 from churn_assets.core.options import Recipe
+from churn_assets.core.reasons.background import reasons_sample
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers, words_of
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.training.dataset import LabelledRows
@@ -60,6 +61,7 @@ RULES = "the profile's rules, which are not trained"
 class CandidateModel:
     """What is served (`pipeline`, None for rules), and what its card and its record will say of it.
 
+    `sample` are some of the feature rows that it learnt from, None for rules.
     `churned` and `probability` are those of the hold-out, empty where no outcome is known. An `imported` model says
     which `columns` it sees, and on which `libraries` its numbers depend; of any other one these are the recipe's.
     """
@@ -85,6 +87,7 @@ class CandidateModel:
     columns: tuple[str, ...] = ()
     libraries: dict[str, str] = field(default_factory=dict)
     imported: ImportedModel | None = None
+    sample: pa.Table | None = None
 
     def intervals(self) -> dict[str, Interval]:
         """The 95 % intervals of its metrics."""
@@ -134,6 +137,7 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
         folded=folded_words(data.served, chosen, columns),
         duplicates=0 if is_dated else _duplicates(data, columns),
         stability=stability(data.judged, holdout.rows, chosen, columns),
+        sample=reasons_sample(data.served),
     )
 
 
@@ -241,9 +245,11 @@ def freeze(
     for batch in rows_for(chain, customers, model.card):
         given.append(predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch))
         features.count(batch)
+    scores = np.concatenate(given)
     reference = Reference(
         features=candidate.features or {},
-        scores=histogram_of_numbers(np.concatenate(given)),
+        scores=histogram_of_numbers(scores),
+        mean_score=float(scores.mean()),
         duplicate_share=features.summary().duplicate_share,
         words=candidate.words or {},
     )

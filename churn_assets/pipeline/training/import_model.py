@@ -154,6 +154,7 @@ def _judged(
         words=words_of(frame),
         prior=PriorChoice(reason="what an imported model learnt from is not known here"),
         columns=columns,
+        sample=rows.features,
     )
 
 

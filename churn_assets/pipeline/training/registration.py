@@ -4,6 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.evaluation.results import Gate
@@ -12,9 +14,11 @@ from churn_assets.core.models.card_markdown import card_page
 from churn_assets.core.models.card_plots import card_figure
 from churn_assets.core.models.changelog import changes_between
 from churn_assets.core.models.cross_fitting import CrossFitted
-from churn_assets.core.models.golden import with_kernel
+from churn_assets.core.models.golden import golden_features, with_kernel
 from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.models.model import Model
+from churn_assets.core.reasons.explainer import Unexplainable
+from churn_assets.core.reasons.proof import Reasons, prove_reasons
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.libraries import libraries_of
 from churn_assets.pipeline.training.baselines import record_evaluation
@@ -71,12 +75,32 @@ def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: Traini
     model = Model(candidate.pipeline, card)
     golden, reference = freeze(chain, model, candidate, as_of)
     proven = with_kernel(model, chain.profile, golden)
-    card = card.model_copy(update={"kernel": EXACT if proven.model.kernel else proven.reason})
+    reasons = _reasons(chain, card, candidate, golden)
+    unexplained = reasons.explainer if isinstance(reasons.explainer, Unexplainable) else None
+    card = card.model_copy(
+        update={
+            "kernel": EXACT if proven.model.kernel else proven.reason,
+            "reasons": unexplained.reason if unexplained else EXACT,
+            "contributions": reasons.mean_absolute,
+        }
+    )
     figure = card_figure(candidate.churned, candidate.probability, card.importance) if len(candidate.churned) else b""
     champion, changes = _since_champion(chain, card)
     page = card_page(card, judge(candidate.evidence, chain.gates), champion, changes, picture=bool(figure))
-    files = ModelFiles(golden, reference, page, figure, proven.model.kernel)
+    explainer = None if isinstance(reasons.explainer, Unexplainable) else reasons.explainer
+    files = ModelFiles(golden, reference, page, figure, proven.model.kernel, explainer)
     return chain.registry.models.save(candidate.pipeline, card, files)
+
+
+def _reasons(chain: Chain, card: ModelCard, candidate: CandidateModel, golden: pa.Table) -> Reasons:
+    """What explains the model, proven on its golden rows."""
+    if card.is_rules or candidate.sample is None:
+        return Reasons(Unexplainable("the rules of a profile are a person's, and have no margin"))
+    features = golden_features(golden, chain.profile, card.feature_parameters)
+    reasons = prove_reasons(candidate.pipeline, card.feature_columns, candidate.sample, features)
+    if isinstance(reasons.explainer, Unexplainable):
+        logger.info("model %s gives no reasons: %s", card.model_version, reasons.explainer.reason)
+    return reasons
 
 
 def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:

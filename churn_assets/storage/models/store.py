@@ -18,12 +18,13 @@ from pydantic import ValidationError
 
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
-from churn_assets.core.models.card import CARD_FORM, ModelCard, digest_of_version, sealed
+from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, digest_of_version, sealed
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
 
 if TYPE_CHECKING:
     from churn_assets.core.models.cross_fitting import CrossFittedKernel
+    from churn_assets.core.reasons.explainer import Explainer, Unexplainable
     from churn_assets.core.trees.predictor import TreeKernel
 
 __all__ = ["ModelFiles", "ModelStore"]
@@ -32,11 +33,13 @@ logger = logging.getLogger("churn_assets")
 
 ARTEFACT = "model.joblib"
 KERNEL = "kernel.npz"
+REASONS = "reasons.npz"
 GOLDEN = "golden.parquet"
 REFERENCE = "reference.json"
 CARD = "card.json"
 PAGE = "card.md"
 FIGURE = "card.png"
+BEFORE_REASONS = "it was made by a release that gave no reasons"
 REMEDY = "restore the folder from a backup, or promote another version"
 
 
@@ -44,7 +47,7 @@ REMEDY = "restore the folder from a backup, or promote another version"
 class ModelFiles:
     """What a model's folder holds with its artefact and card.
 
-    `figure` is a PNG, empty where there is nothing to draw; `kernel` is None where none was proven.
+    `figure` is a PNG, empty where there is nothing to draw; `kernel` and `explainer` are None where none was proven.
     """
 
     golden: pa.Table
@@ -52,6 +55,7 @@ class ModelFiles:
     page: str
     figure: bytes
     kernel: "TreeKernel | CrossFittedKernel | None" = None
+    explainer: "Explainer | None" = None
 
 
 class ModelStore:
@@ -151,6 +155,28 @@ class ModelStore:
             logger.debug("%s", path, exc_info=True)
             return None
 
+    def explainer(self, card: ModelCard) -> "Explainer | Unexplainable":
+        """What gives the reasons for a model's scores, or why nothing does.
+
+        Raises:
+            ModelFault: its tables are missing or damaged, or not those the card was written for.
+        """
+        from churn_assets.core.reasons.explainer import Unexplainable  # noqa: PLC0415  # cards are read without it
+
+        if card.reasons != EXACT:
+            return Unexplainable(card.reasons or BEFORE_REASONS)
+        path = self._checked(card, REASONS)
+        from churn_assets.core.reasons.serialization import (  # noqa: PLC0415  # as above
+            ReasonsUnreadable,
+            explainer_from_npz,
+        )
+
+        version = card.model_version
+        try:
+            return explainer_from_npz(path.read_bytes(), version, lambda: self.load(version)[0])
+        except ReasonsUnreadable as error:
+            raise ModelFault(f"{path} holds no reasons of model {version}: {error}; {REMEDY}") from error
+
     def golden(self, card: ModelCard) -> pa.Table:
         """The golden rows of a model.
 
@@ -197,6 +223,10 @@ class ModelStore:
             joblib.dump(pipeline, folder / ARTEFACT)
         if files.kernel is not None:
             _write_kernel(files.kernel, folder / KERNEL)
+        if files.explainer is not None:
+            from churn_assets.core.reasons.serialization import explainer_to_npz  # noqa: PLC0415  # as above
+
+            (folder / REASONS).write_bytes(explainer_to_npz(files.explainer, card.model_version))
         pq.write_table(files.golden, folder / GOLDEN)
         (folder / REFERENCE).write_text(files.reference.model_dump_json(indent=2) + "\n")
         (folder / PAGE).write_text(files.page)

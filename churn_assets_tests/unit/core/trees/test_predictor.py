@@ -17,7 +17,7 @@ from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit
 from churn_assets.core.trees.compiler import compile_kernel
-from churn_assets.core.trees.equivalence import _edges, _splits
+from churn_assets.core.trees.equivalence import _splits, edge_rows
 from churn_assets_tests.factories import SNAPSHOT, labelled_rows
 
 COLUMNS = ("spend", "active", "plan")
@@ -114,7 +114,7 @@ def test_random_models_of_columns_are_computed_to_the_bit(seed: int) -> None:
 
         kernel = compile_kernel(fitted, columns)
 
-        edges = _edges(kernel, rows.features.select(columns))
+        edges = edge_rows(kernel, rows.features.select(columns))
         real = rows.features.select(columns).cast(edges.schema)
         table = pa.concat_tables([real, edges, _splits(kernel, real)])
         assert _bits(kernel.predict(table)) == _bits(predict(fitted, table, columns)), (seed, number)

@@ -1,0 +1,111 @@
+"""The watching of whole nights, from outside: its tables, its command, its checks, and whom it tells."""
+
+import datetime as dt
+import re
+
+import dagster as dg
+import pytest
+
+from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
+from churn_assets.definitions import build_definitions
+from churn_assets.settings import load_settings
+from churn_assets_tests.integration.installation import NIGHTS, Installation
+from churn_assets_tests.lineage_server import lineage_server
+
+pytestmark = pytest.mark.integration
+
+
+def test_drift_of_every_night_is_there_to_read(installed: Installation) -> None:
+    """Each night wrote its figures; the command prints those of the newest one, or of a day, for person and program."""
+    newest, first = installed.run("drift", "--json"), installed.run("drift", "--date", str(NIGHTS[0]), "--json")
+    person, never = installed.run("drift"), installed.run("drift", "--date", "2025-01-01")
+
+    features = [row for row in newest.json if row["table"] == "feature_drift"]
+    assert features[0].keys() == {"table", "snapshot_date", *FEATURE_DRIFT.names}
+    assert {row["snapshot_date"] for row in newest.json} == {str(NIGHTS[-1])}
+    assert {row["severity"] for row in newest.json} <= {"ok", "warning", "error"}
+    scores = [row for row in newest.json if row["table"] == "score_drift"]
+    assert [row["against"] for row in scores] == ["reference", "last_day"]
+    assert scores[0].keys() == {"table", "snapshot_date", *SCORE_DRIFT.names}
+    assert [row["against"] for row in first.json if row["table"] == "score_drift"] == ["reference"]
+    assert "feature_drift of" in person.stdout
+    assert "last_week is not compared" in person.stderr
+    assert re.search(rf"from {NIGHTS[0]} to {NIGHTS[-1]}", never.error(2))
+
+
+def test_the_newest_night_stands_in_the_file_for_prometheus(installed: Installation) -> None:
+    """Rows and seconds of its steps, written at the end of the run."""
+    text = (installed.data / "metrics" / "churn_assets.prom").read_text()
+
+    ended = dt.datetime.combine(NIGHTS[-1] + dt.timedelta(days=1), dt.time(), dt.UTC).timestamp()
+    assert re.search(r'^churn_night_rows{table="churn_scores"} \d+', text, re.MULTILINE)
+    assert re.search(r'^churn_night_stage_seconds{stage="drift"} ', text, re.MULTILINE)
+    [line] = [each for each in text.splitlines() if each.startswith("churn_night_snapshot_end_timestamp_seconds ")]
+    assert float(line.split()[1]) == ended
+
+
+def test_freshness_is_asked_for_daily_and_looks_at_the_newest_day(installed: Installation) -> None:
+    """The schedule is on from the beginning, at the configured hour; scores of a year ago are late, and it errs."""
+    with installed.having(CHURN_MONITORING__FRESH_BY="06:30", CHURN_TIMEZONE="Asia/Kolkata").entered():
+        definitions = build_definitions(load_settings())
+    schedule = definitions.get_repository_def().get_schedule_def("freshness_schedule")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = definitions.resolve_job_def("freshness")
+        result = job.execute_in_process(instance=instance)
+
+    [check] = result.get_asset_check_evaluations()
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 6 * * *", "Asia/Kolkata")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert result.success
+    assert (check.asset_key.to_user_string(), check.check_name, check.passed) == ("churn_scores", "is_fresh", False)
+    assert check.severity == dg.AssetCheckSeverity.ERROR
+    assert check.metadata["newest_day"].value == str(NIGHTS[-1])
+    assert int(str(check.metadata["number"].value)) > 0
+
+
+def test_a_run_is_told_to_the_lineage_server_and_one_that_is_down_takes_nothing(installation: Installation) -> None:
+    """What starts and what ends, with the versions that were written; the failed run with its sentence."""
+    day = NIGHTS[-1] + dt.timedelta(days=1)
+    with lineage_server() as server:
+        told = installation.having(CHURN_OPENLINEAGE__URL=server.url)
+        night = told.run("run", "--date", str(day), "--json")
+        told.source(day + dt.timedelta(days=1)).write_bytes(b"no Parquet")
+        failed = told.run("run", "--date", str(day + dt.timedelta(days=1)))
+
+    again = told.run("run", "--date", str(day))
+
+    events = [event for _, _, event in server.events]
+    assert [event["eventType"] for event in events] == ["START", "COMPLETE", "START", "FAIL"]
+    assert events[0]["run"]["runId"] == events[1]["run"]["runId"] != events[2]["run"]["runId"]
+    written = {output["name"].rsplit("/", 1)[-1]: output for output in events[1]["outputs"]}
+    assert {each["name"].rsplit("/", 1)[-1] for each in events[0]["outputs"]} >= written.keys()
+    assert written["churn_scores"]["facets"]["version"]["datasetVersion"] == night.json[0]["score_version"]
+    assert written["churn_scores"]["outputFacets"]["outputStatistics"]["rowCount"] == night.json[0]["scored"]
+    assert str(installation.data / "source") in events[0]["inputs"][0]["name"]
+    assert events[3]["run"]["facets"]["errorMessage"]["message"] in failed.error(1)
+    assert again.exit_code == 0
+    assert again.stderr.count("was not taken by openlineage.url") == 2
+
+
+def test_sensors_tell_of_runs_that_dagster_launched_and_of_no_others(installed: Installation) -> None:
+    """They are there where a server is configured, and pass over a run that its own process has told of."""
+    with installed.entered():
+        silent = build_definitions(load_settings())
+    with lineage_server() as server, installed.having(CHURN_OPENLINEAGE__URL=server.url).entered():
+        code = build_definitions(load_settings()).get_repository_def()
+        sensor = code.get_sensor_def("openlineage_complete")
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = code.get_job("freshness").execute_in_process(instance=instance)
+            own = result.dagster_run.with_tags({"churn_assets/openlineage": result.run_id})
+            for run in (result.dagster_run, own):
+                with pytest.warns(dg.BetaWarning, match="repository_def"):  # of the way to call a sensor by hand
+                    context = dg.build_run_status_sensor_context(
+                        sensor.name, result.get_run_success_event(), instance, run, repository_def=code
+                    )
+                sensor(context)
+
+    assert not [each for each in silent.get_repository_def().sensor_defs if each.name.startswith("openlineage")]
+    assert [(event["eventType"], event["run"]["runId"]) for _, _, event in server.events] == [
+        ("COMPLETE", result.run_id)
+    ]
