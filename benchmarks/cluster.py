@@ -26,12 +26,13 @@ from preparing import LAST
 from preparing import prepare as prepare_export
 
 from churn_assets.composition import build_chain
-from churn_assets.pipeline.chain import Chain, RunContext, installed_libraries
+from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.pipeline.features import featurize_customers
+from churn_assets.pipeline.libraries import installed_libraries
 from churn_assets.pipeline.scoring.serving_models import champion_and_canary, resolve_input
 from churn_assets.pipeline.scoring.stage import stage_scores
 from churn_assets.settings import load_settings

@@ -1,6 +1,6 @@
 """The leaderboard of IBM's Telco export: every estimator, calibrated, on the same customers.
 
-    python benchmarks/telco.py telco_customer_churn.csv WORK_FOLDER [--calibration isotonic]
+    python benchmarks/telco.py telco_customer_churn.csv WORK_FOLDER [--calibration isotonic] [--libraries]
 
 Trains the candidates with `churn-assets train` in WORK_FOLDER and prints its leaderboard: means over
 three folds by customer, which choose, and the fifth of the customers that was held out, which judges.
@@ -24,6 +24,21 @@ CANDIDATES = [
     {"estimator": "ada_boost"},
     {"estimator": "soft_voting"},
 ]
+GENTLE = [  # the default's gentle recipe, as each library calls it
+    {
+        "estimator": "hist_gradient_boosting",
+        "parameters": {"learning_rate": 0.05, "max_leaf_nodes": 4, "min_samples_leaf": 50, "max_iter": 200},
+    },
+    {
+        "estimator": "lightgbm",
+        "parameters": {"learning_rate": 0.05, "num_leaves": 4, "min_child_samples": 50, "n_estimators": 200},
+    },
+    {
+        "estimator": "xgboost",
+        "parameters": {"learning_rate": 0.05, "max_depth": 2, "min_child_weight": 10, "n_estimators": 200},
+    },
+]
+LIBRARIES = [{"estimator": "lightgbm"}, {"estimator": "xgboost"}, *GENTLE]
 
 
 def main() -> None:
@@ -31,9 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", type=Path)
     parser.add_argument("work", type=Path)
+    parser.add_argument("--libraries", action="store_true", help="LightGBM and XGBoost beside them, which are extras")
     parser.add_argument("--calibration", choices=("none", "sigmoid", "isotonic"), default="isotonic")
     given = parser.parse_args()
-    training = {"candidates": CANDIDATES, "metric": "brier", "calibration": given.calibration}
+    candidates = CANDIDATES + LIBRARIES if given.libraries else CANDIDATES
+    training = {"candidates": candidates, "metric": "brier", "calibration": given.calibration}
     environment = os.environ | {
         "CHURN_DATA_DIR": str(given.work.absolute()),
         "CHURN_PROFILE": "churn_assets.profiles.telco",

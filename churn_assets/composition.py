@@ -2,12 +2,15 @@
 
 import importlib.util
 import subprocess
+from typing import get_args
 
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.options import OF_PROFILE, BuiltIn, Recipe
 from churn_assets.core.profile import Profile
-from churn_assets.pipeline.chain import Chain, installed_libraries
+from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
+from churn_assets.pipeline.libraries import is_source, libraries_of
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings, checkout
 from churn_assets.storage.layout import Layout
@@ -23,7 +26,7 @@ def build_chain(settings: Settings) -> Chain:
         ProfileError, SettingsError: the profile, its feature parameters or another setting are not valid.
     """
     profile = load_profile(settings.profile)
-    _check_recipe(settings, profile)
+    recipe = _recipe(settings, profile)
     if settings.alerts.smtp.lacks_addresses:
         raise SettingsError("alerts.smtp.host is set: name alerts.smtp.sender and alerts.smtp.to as well")
     return Chain(
@@ -37,14 +40,14 @@ def build_chain(settings: Settings) -> Chain:
         ),
         layout=Layout(settings.data_dir),
         validation=settings.validation,
-        recipe=settings.training,
+        recipe=recipe,
         gates=settings.gates,
         decisions=settings.decisions,
         audit=settings.audit,
         start_date=settings.start_date,
         timezone=settings.timezone,
         code_revision=settings.code_revision or _git_revision(),
-        engine=_engine(settings),
+        engine=_engine(settings, recipe),
         bounds=settings.monitoring,
         openlineage=settings.openlineage,
         alerts=settings.alerts,
@@ -52,7 +55,7 @@ def build_chain(settings: Settings) -> Chain:
     )
 
 
-def _engine(settings: Settings) -> Engine:
+def _engine(settings: Settings, recipe: Recipe) -> Engine:
     """Who scores the parts of a day.
 
     Raises:
@@ -71,20 +74,44 @@ def _engine(settings: Settings) -> Engine:
             "scoring.engine is dask and the package distributed is not installed: install churn-assets[dask], "
             "or set scoring.engine to local"
         )
-    libraries = sorted(installed_libraries().keys() - {"python"})
+    versions = libraries_of(recipe)
+    libraries = sorted(name for name in versions.keys() - {"python"} if not is_source(versions[name]))
     return DaskEngine(wanted.scheduler, Layout(settings.data_dir).models, libraries)
 
 
-def _check_recipe(settings: Settings, profile: Profile) -> None:
-    """Refuse, before anything runs, an estimator that could not be built and rules that are not there."""
+def _recipe(settings: Settings, profile: Profile) -> Recipe:
+    """The recipe, with the profile's own estimator by its path.
+
+    Raises:
+        SettingsError: an estimator that could not be built, or rules that are not there: before anything runs.
+    """
     recipe = settings.training
     if profile.rules is None and (recipe.is_rules or settings.gates.fallback == "rules"):
         key = "training.estimator" if recipe.is_rules else "gates.fallback"
         raise SettingsError(f"{key} is rules, and profile {profile.name} has none: give it `rules=`, or change the key")
-    if recipe.candidates or (recipe.parameters and not recipe.is_rules):  # without any, there is nothing to refuse
+    if OF_PROFILE in recipe.estimators:
+        recipe = _with_estimator_of_profile(recipe, profile)
+    own = recipe.estimator == "auto" or recipe.estimator in get_args(BuiltIn)
+    if recipe.candidates or not own or (recipe.parameters and not recipe.is_rules):  # else there is nothing to refuse
         from churn_assets.core.training.estimators import build_all  # noqa: PLC0415  # loads scikit-learn, a second or more
 
         build_all(recipe)
+    return recipe
+
+
+def _with_estimator_of_profile(recipe: Recipe, profile: Profile) -> Recipe:
+    if profile.build_estimator is None:
+        raise SettingsError(
+            f"training.estimator is {OF_PROFILE}, and profile {profile.name} builds none: give it `build_estimator=`, "
+            "or change the key"
+        )
+    path = f"{profile.name}:PROFILE.build_estimator"
+    candidates = tuple(
+        each.model_copy(update={"estimator": path}) if each.estimator == OF_PROFILE else each
+        for each in recipe.candidates
+    )
+    estimator = path if recipe.estimator == OF_PROFILE else recipe.estimator
+    return recipe.model_copy(update={"estimator": estimator, "candidates": candidates})
 
 
 def _git_revision() -> str:

@@ -6,6 +6,7 @@ commands about one thing; heavy imports wait inside the functions until a comman
     nights     sample, run, quickstart            options    options that several commands share
     backfill   backfill                           context    what commands work with, opened from the settings
     models     train, models, promote, canary     output     tables, JSON, notes, progress
+    foreign_models  models import, models export
     scores     scores ..., rollback, trace
     serve      serve                              repair     repair
     monitoring drift

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from churn_assets.cli import output
+from churn_assets.cli import foreign_models, output
 from churn_assets.cli.context import (
     announce_champion,
     current_user,
@@ -14,6 +14,7 @@ from churn_assets.cli.context import (
     open_launcher,
     open_registry,
 )
+from churn_assets.cli.foreign_models import show_models
 from churn_assets.cli.options import Json, Reason, as_date, day_option, required_reason
 from churn_assets.core.errors import ChurnError, InputError, ModelFault, UnknownVersion
 
@@ -24,6 +25,7 @@ __all__ = ["commands"]
 
 NO_MODEL = "no model yet; `churn-assets run` trains the first one"
 commands = typer.Typer()
+commands.add_typer(foreign_models.commands, name="models")
 
 
 @commands.command()
@@ -51,7 +53,7 @@ def train(
         return
     if card.leaderboard:
         output.print_table(f"Candidates, {card.selection}", *leaderboard(card))
-    _show([row])
+    show_models([row])
     if trained.fallback:
         output.print_note(f"warning: no model could be trained, these are the profile's rules: {trained.fallback}")
     if not trained.created:
@@ -60,8 +62,9 @@ def train(
         output.print_note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
 
 
-@commands.command()
-def models(
+@foreign_models.commands.callback()
+def list_models(
+    context: typer.Context,
     live_on: Annotated[
         datetime | None, day_option("--live-on", text="Only the model that was champion at the end of that day.")
     ] = None,
@@ -70,16 +73,15 @@ def models(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every model version: trained as of, rows, metrics, status."""
+    """List every model version: trained as of, rows, metrics, status; import and export one."""
+    if context.invoked_subcommand:
+        return
     settings = load_settings()
     if not settings.data_dir.is_dir():
         raise UnknownVersion(NO_MODEL)
     registry = open_registry(settings)
     if card is not None:
-        if json:
-            output.print_json(registry.models.card(card).model_dump(mode="json"))
-        else:
-            output.print_text(registry.models.page(card))
+        _show_card(registry, card, json=json)
         return
     rows, faults = _registered(registry)
     for fault in faults:
@@ -96,7 +98,7 @@ def models(
         shown = [str(rows[0].get(name, "")) for name in names]
         output.print_table(f"Live on {live_on.date()}", ["", ""], list(zip(names, shown, strict=True)))
     elif rows:
-        _show(rows)
+        show_models(rows)
     elif not faults:
         output.print_note(f"{NO_MODEL}{describe_emptiness()}")
 
@@ -148,6 +150,13 @@ def canary(
         output.print_note(f"{version} scores {share:.1%} of the customers from the next run on")
 
 
+def _show_card(registry: "Registry", version: str, *, json: bool) -> None:
+    if json:
+        output.print_json(registry.models.card(version).model_dump(mode="json"))
+    else:
+        output.print_text(registry.models.page(version))
+
+
 def _registered(registry: "Registry") -> tuple[list[dict[str, Any]], list[ChurnError]]:
     """The line of each model version, and what is wrong with those that have none."""
     faults: list[ChurnError] = []
@@ -156,11 +165,3 @@ def _registered(registry: "Registry") -> tuple[list[dict[str, Any]], list[ChurnE
         gone = f"model {champion} is champion, and its folder below {registry.models.root} is gone"
         faults.append(ModelFault(f"{gone}: restore it from a backup, or promote another version"))
     return rows, faults
-
-
-def _show(rows: list[dict[str, Any]]) -> None:
-    shown = [{name: value for name, value in row.items() if name != "missed"} for row in rows]
-    output.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
-    for row in rows:
-        for finding in row.get("missed", []):
-            output.print_note(f"{row['model_version']} missed: {finding}")

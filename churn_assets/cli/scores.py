@@ -157,15 +157,22 @@ def trace(
     customer: str,
     date: Date = None,
     version: Annotated[str | None, typer.Option("--version", help="A score version; else the current one.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Everything: the model's card, the rows at every stage, the versions.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Tell what a score was made of: model, features, valid and raw row, versions, source files, code."""
+    """Tell where a score came from: why, by which model, from which row and files, published by whom."""
+    from churn_assets.cli.story import story
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores.trace import trace_score
 
     origin = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
     if json:
         output.print_json(origin)
+    elif not full:
+        output.print_table("", ["", ""], story(origin))
+        output.print_note("--full tells everything, --json likewise to a program")
     else:
         inputs = origin["model"].pop("inputs")
         origin["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"

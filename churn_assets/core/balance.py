@@ -53,7 +53,8 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def at_real_frequency(self, balanced: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of churn, (n), from those that the balanced estimator gives, (n)."""
-        churn: NDArray[np.float64] = balanced / (balanced + self.odds_factor_ * (1 - balanced))
+        doubles = np.asarray(balanced, dtype=np.float64)  # XGBoost gives single precision
+        churn: NDArray[np.float64] = doubles / (doubles + self.odds_factor_ * (1 - doubles))
         return churn
 
     def predict(self, X: pd.DataFrame | NDArray[Any]) -> NDArray[np.bool_]:  # noqa: N803  # scikit-learn's name

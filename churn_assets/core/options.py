@@ -1,15 +1,21 @@
 """What `config.yaml` may set for each stage: frozen values that are handed down, never looked up."""
 
 import hashlib
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
+    "IMPORTED",
+    "OF_PROFILE",
     "AppOptions",
     "AuditBounds",
+    "BoostingLibrary",
+    "BuiltIn",
     "Candidate",
     "Decisions",
+    "Estimator",
     "GateBounds",
     "MonitoringBounds",
     "OpenLineage",
@@ -20,7 +26,7 @@ __all__ = [
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
-Estimator = Literal[
+BuiltIn = Literal[
     "rules",
     "hist_gradient_boosting",
     "logistic_regression",
@@ -29,6 +35,21 @@ Estimator = Literal[
     "ada_boost",
     "soft_voting",
 ]
+BoostingLibrary = Literal["lightgbm", "xgboost", "catboost"]
+OF_PROFILE = "profile"  # what the profile's `build_estimator` builds
+IMPORTED = "imported"  # a model that was made elsewhere: no recipe of ours fits it
+_SHORT = (*get_args(BuiltIn), *get_args(BoostingLibrary), OF_PROFILE)
+_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def _known_estimator(name: str) -> str:
+    if name in {*_SHORT, IMPORTED} or _PATH.fullmatch(name):
+        return name
+    message = f"{name!r} is no estimator: name one of {', '.join(_SHORT)}, or one as package.module:ClassOrFactory"
+    raise ValueError(message)
+
+
+Estimator = Annotated[str, AfterValidator(_known_estimator)]
 
 
 Prior = Literal["none", "saerens", "seasonal", "auto"]
@@ -92,7 +113,7 @@ class Recipe(_Options):
     follows the season.
     """
 
-    estimator: Estimator | Literal["auto"] = "auto"
+    estimator: Literal["auto"] | Estimator = "auto"
     parameters: dict[str, Any] = Field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()
     metric: Literal["roc_auc", "average_precision", "brier"] = "brier"
@@ -121,6 +142,11 @@ class Recipe(_Options):
     def competing(self) -> tuple[Candidate, ...]:
         """Who competes; empty where one estimator was named."""
         return self.candidates or (COMPETING if self.estimator == "auto" else ())
+
+    @property
+    def estimators(self) -> tuple[str, ...]:
+        """The name of each estimator that it may come to."""
+        return tuple(dict.fromkeys(each.estimator for each in self.competing)) or (self.estimator,)
 
     @property
     def is_rules(self) -> bool:
@@ -162,6 +188,7 @@ class GateBounds(_Options):
     max_roc_auc_loss: Share | None = 0.02
     min_slice_roc_auc: Share | None = None
     min_disparate_impact: Share | None = None
+    reproducible: bool = True
     fallback: Literal["none", "rules"] = "none"
 
 

@@ -85,6 +85,8 @@ class Profile:
         slices: columns by which quality is compared between groups.
         rules: a probability of churn for each row of customers (with `snapshot_date`), row by row;
             a model without training, which every trained one must beat.
+        build_estimator: an unfitted estimator of these parameters and this seed, which `training.estimator: profile`
+            asks for; it is given the features as they are.
         name: the importable module, filled in when it is loaded.
         source_digest: digest of that module's source, filled in when it is loaded.
     """
@@ -97,6 +99,7 @@ class Profile:
     past_columns: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     rules: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
+    build_estimator: Callable[[dict[str, Any], int], Any] | None = None
     name: str = field(default="", kw_only=True)
     source_digest: str = field(default="", kw_only=True)
 

@@ -5,11 +5,9 @@ Belongs here: the chain's parts and the types that all stages share. What a stag
 
 import datetime as dt
 import logging
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib.metadata import version as installed
+from functools import cached_property
 from typing import Any
 
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
@@ -32,9 +30,7 @@ from churn_assets.storage.tables.monitoring import Monitoring
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import Published
 
-__all__ = ["Chain", "RunContext", "StageResult", "installed_libraries", "logger"]
-
-LIBRARIES = ("churn-assets", "joblib", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+__all__ = ["Chain", "RunContext", "StageResult", "logger"]
 
 logger = logging.getLogger("churn_assets")
 
@@ -119,12 +115,6 @@ class Chain:
     def feature_digest(self) -> str:
         """The digest of the feature code and parameters in force."""
         return self.profile.feature_digest(self.parameters)
-
-
-@cache
-def installed_libraries() -> dict[str, str]:
-    """The versions of what a model's numbers depend on."""
-    return {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,18 @@ def settings_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def commands(group: TyperGroup, prefix: str = "churn-assets") -> Iterator[tuple[str, TyperCommand]]:
-    """Every command with its whole name."""
+def commands(group: TyperGroup, prefix: str = "churn-assets") -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
+    """Every command with its whole name; a group that does something by itself is one too."""
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command:
+                yield f"{prefix} {name}", command
             yield from commands(command, f"{prefix} {name}")
         elif isinstance(command, TyperCommand):
             yield f"{prefix} {name}", command
 
 
-def all_commands() -> list[tuple[str, TyperCommand]]:
+def all_commands() -> list[tuple[str, TyperCommand | TyperGroup]]:
     """The commands of the command line."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
@@ -83,7 +85,7 @@ def test_documented_defaults_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands(), ids=lambda value: value if isinstance(value, str) else "")
-def test_every_command_and_option_is_documented(name: str, command: TyperCommand) -> None:
+def test_every_command_and_option_is_documented(name: str, command: TyperCommand | TyperGroup) -> None:
     """A command stands in `docs/commands.md` with each of its options."""
     lines = [line for line in (DOCS / "commands.md").read_text().splitlines() if f"`{name}" in line]
     options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]

@@ -13,10 +13,10 @@ import pytest
 from distributed import LocalCluster
 
 from churn_assets.core.errors import AuditFailed, RunError
-from churn_assets.pipeline.chain import installed_libraries
 from churn_assets.pipeline.execution import dask_engine as cluster_module
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import LocalEngine
+from churn_assets.pipeline.libraries import installed_libraries
 from churn_assets.storage.tables.parquet import write_part
 from churn_assets_tests.clusters import PARTS, Evening, an_evening, serve_cluster
 from churn_assets_tests.factories import customers_of, member_columns

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from churn_assets.core.models.cross_fitting import fold_of
 from churn_assets.core.models.model import predict
@@ -207,6 +208,32 @@ def test_a_chain_does_not_change_its_business(telco_once: Installation, tmp_path
 
     assert outcome.error(1)
     assert scored.published() == before
+
+
+def test_a_notebook_s_model_is_imported_listed_and_exported(telco_once: Installation, tmp_path: Path) -> None:
+    """One command brings it, with trust alone; the list names it beside ours; its export opens; a score has a story."""
+    installation = telco_once.copy_to(tmp_path / "installation")
+    export = pd.read_csv(installation.data / "telco.csv")
+    seen = export[["tenure", "MonthlyCharges"]].astype(float)
+    joblib.dump(LogisticRegression().fit(seen, export["Churn"] == "Yes"), tmp_path / "notebook.joblib")
+    words = ("models", "import", str(tmp_path / "notebook.joblib"), "--trained-as-of", str(DAY), "--reason", "ours")
+
+    refused = installation.run(*words)
+    imported = installation.run(*words, "--trust", "--json")
+
+    assert (refused.exit_code, "--trust" in refused.stderr) == (2, True)
+    assert imported.exit_code == 0, imported.stderr
+    assert "runs the code that its maker put into it" in imported.stderr
+    version = imported.json["model_version"]
+    assert (imported.json["estimator"], imported.json["created"]) == ("imported", True)
+    assert version in {row["model_version"] for row in installation.run("models", "--json").json}
+    assert card_of(installation, version)["feature_columns"] == ["tenure", "MonthlyCharges"]
+    assert installation.run("models", "export", version, str(tmp_path / "mlflow")).exit_code == 0
+    assert installation.run("models", "export", version, str(tmp_path / "mlflow")).exit_code == 2
+    story = installation.run("trace", export["customerID"][0]).stdout
+    assert all(word in story for word in ("Decision", "How good", "telco.csv", "Published"))
+    assert len(story.splitlines()) < 30
+    assert len(installation.run("trace", export["customerID"][0], "--full").stdout.splitlines()) > 60
 
 
 # --- a company's own module

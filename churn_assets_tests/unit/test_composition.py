@@ -1,6 +1,7 @@
 """Settings become a chain, or a sentence before anything runs."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from churn_assets.composition import build_chain
 from churn_assets.core.alerting.options import AlertOptions
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.options import Recipe
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import LocalEngine
 from churn_assets.settings import ScoringSettings, Settings
@@ -54,6 +56,40 @@ def test_cluster_without_its_library_is_refused(tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(SettingsError, match=r"install churn-assets\[dask\]"):
         build_chain(settings)
+
+
+PROFILE = """
+import dataclasses
+from sklearn.linear_model import LogisticRegression
+from churn_assets.profiles.subscription import PROFILE as SHIPPED
+
+def build(parameters, seed):
+    return LogisticRegression(random_state=seed, **parameters)
+
+PROFILE = dataclasses.replace(SHIPPED, build_estimator=build)
+"""
+
+
+def test_the_estimator_of_a_profile_has_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`profile` becomes the name by which a fit, and a card, finds it; parameters are tried before anything runs."""
+    (tmp_path / "acme_profile.py").write_text(PROFILE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "acme_profile", raising=False)
+
+    def build(**training: Any) -> Recipe:
+        return build_chain(Settings(data_dir=tmp_path, profile="acme_profile", training=Recipe(**training))).recipe
+
+    path = "acme_profile:PROFILE.build_estimator"
+    assert build(estimator="profile", parameters={"C": 0.5}).estimators == (path,)
+    assert build(candidates=[{"estimator": "profile"}, {"estimator": "ada_boost"}]).estimators == (path, "ada_boost")
+    with pytest.raises(SettingsError, match=r"^training\.estimator: .* cannot be built with training\.parameters"):
+        build(estimator="profile", parameters={"depth": 5})
+
+
+def test_a_profile_without_an_estimator_is_told(tmp_path: Path) -> None:
+    """Asking for what the profile does not build is a fault of the settings."""
+    with pytest.raises(SettingsError, match="builds none: give it `build_estimator=`, or change the key"):
+        build_chain(Settings(data_dir=tmp_path, training=Recipe(estimator="profile")))
 
 
 def test_a_mail_server_without_addresses_is_refused(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ BY_ENVIRONMENT = [
     ("gates.max_roc_auc_loss", "0.01", 0.01),
     ("gates.min_slice_roc_auc", "0.55", 0.55),
     ("gates.min_disparate_impact", "0.8", 0.8),
+    ("gates.reproducible", "false", False),
     ("gates.fallback", "rules", "rules"),
     ("audit.refuse_repeated_export", "false", False),
     ("audit.min_common_ids", "0.1", 0.1),

@@ -20,6 +20,7 @@ def judge(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
         *_leaks(evidence, evidence.metrics, bounds),
         *_comparisons(evidence, bounds),
         *_slices(evidence, bounds),
+        *_reproducible(evidence, bounds),
     ]
 
 
@@ -164,6 +165,17 @@ def _difference(comparison: Comparison) -> str:
         f"ROC-AUC {comparison.difference:+.4f} {comparison.interval} against {comparison.roc_auc:.4f} "
         f"of {comparison.words}, on {comparison.rows} customers"
     )
+
+
+def _reproducible(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
+    if not bounds.reproducible:
+        return []
+    finding = {
+        None: "the same bits in every fit: known of this estimator, or nothing is fitted here",
+        True: "two fits of the same rows give the same probabilities, bit by bit",
+        False: "two fits of the same rows give other probabilities: fix the estimator's seed and its threads",
+    }[evidence.reproducible]
+    return [_gate("reproducible", finding, passed=evidence.reproducible is not False)]
 
 
 def _slices(evidence: Evidence, bounds: GateBounds) -> list[Gate]:

@@ -204,6 +204,7 @@ class Evidence(BaseModel):
     best by itself, with `strongest_roc_auc`, and of two features together `strongest_pair`, with
     `strongest_pair_roc_auc` (empty where pairs were not looked at); `uncompared` says why there is no
     `comparison`; `high_above` is the bound of the high tier, on which the selection rates of `slices` rest.
+    `reproducible` says whether a second fit gave the same bits; None where that is known without one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -220,6 +221,7 @@ class Evidence(BaseModel):
     uncompared: str = "nothing to compare with yet"
     high_above: float | None = None
     rules: Comparison | None = None
+    reproducible: bool | None = None
 
     @model_validator(mode="after")
     def _only_rules_are_unjudged(self) -> Self:

@@ -15,6 +15,7 @@ __all__ = [
     "CARD_FORM",
     "EXACT",
     "CandidateResult",
+    "ImportedModel",
     "InputVersion",
     "ModelCard",
     "digest_of_version",
@@ -54,6 +55,17 @@ class InputVersion(BaseModel):
     version: str
 
 
+class ImportedModel(BaseModel):
+    """A model that was made elsewhere: the `kind` and name of its `file`, its SHA-256, and why it was brought."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    kind: str
+    sha256: str
+    reason: str
+
+
 class ModelCard(BaseModel):
     """What a model version is.
 
@@ -63,7 +75,7 @@ class ModelCard(BaseModel):
     `recipe` is what was configured, `chosen` the one estimator that it came to; `files` are the
     SHA-256 digests of what lies beside the card, `seal` is that of everything else in it. `sample_rate`
     is the share of the customers whose rows it learnt from and was judged on. `kernel` is `EXACT` where a
-    compiled kernel was proven to give its bits, else why scikit-learn itself scores. A model of rules
+    compiled kernel was proven to give its bits, else why the library itself scores. A model of rules
     has no training days and no rows, and no `metrics` as long as no outcome is known. `form` is the
     `CARD_FORM` it was written in; cards of form 1 do not name it, and may lack fields that came later.
 
@@ -76,6 +88,9 @@ class ModelCard(BaseModel):
     `reasons` is `EXACT` where Shapley values of its margin were proven to add up, else why there are none, and empty up
     to form 3. `contributions` are their mean absolute ones, log-odds, over a sample of the rows that were learnt from,
     largest first.
+    `reproducible` says whether a second fit of the same rows gave the same probabilities; None where that is known
+    without one. `imported` is set for a model that was made elsewhere: of what it learnt from only `trained_as_of` is
+    said, and it is judged on a day that is not before that one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -119,6 +134,8 @@ class ModelCard(BaseModel):
     day_rates: tuple[DayRate, ...] = ()
     prior: PriorChoice = PriorChoice()
     stability: float | None = None
+    reproducible: bool | None = None
+    imported: ImportedModel | None = None
     reasons: str = ""
     contributions: dict[str, float] = {}
 

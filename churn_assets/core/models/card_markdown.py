@@ -2,10 +2,11 @@
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from churn_assets.core.evaluation.results import Gate, Metrics, Slice
 from churn_assets.core.models.card import EXACT, CandidateResult, ModelCard
+from churn_assets.core.options import BuiltIn
 
 __all__ = ["card_page", "leaderboard", "markdown_table", "with_picture"]
 
@@ -99,10 +100,16 @@ def _data(card: ModelCard) -> str:
         ]
         recipe = card.chosen
         rows.append(["Balance, calibration", f"{recipe.balance}, {recipe.calibration}"])
+    library = "scikit-learn" if card.chosen.estimator in get_args(BuiltIn) else "its library"
     if card.kernel == EXACT:
-        rows.append(["Scored by", "a compiled kernel, proven to give scikit-learn's own probabilities, bit by bit"])
+        rows.append(["Scored by", f"a compiled kernel, proven to give {library}'s own probabilities, bit by bit"])
     elif card.kernel:
-        rows.append(["Scored by", f"scikit-learn itself: {card.kernel}"])
+        rows.append(["Scored by", f"{library} itself: {card.kernel}"])
+    if card.reproducible is not None:
+        rows.append(["A second fit", "gave the same bits" if card.reproducible else "NOT REPRODUCIBLE: gave others"])
+    if card.imported:
+        file = card.imported
+        rows.append(["Imported", f"{file.kind} {file.file}, SHA-256 {file.sha256[:12]}: {file.reason}"])
     if card.prior.reason:
         rows.append(["Correction of the prior", f"{card.prior.kind}: {card.prior.reason}"])
     if card.sample_rate < 1:

@@ -22,6 +22,10 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
             "The export has no time: four fifths of the scored customers were trained on, so their scores are "
             "in-sample."
         )
+    if card.imported:
+        sentences.append(_of_import(card))
+    if card.reproducible is False:
+        sentences.append("It is not reproducible: another fit of the same rows gives other probabilities.")
     if card.metrics is None:
         sentences.append("No outcome was known when it was made: nothing says yet how good it is.")
     elif card.backtest_date and not card.in_sample:
@@ -49,6 +53,18 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
     if small:
         sentences.append(f"Groups too small to be judged: {_listed(small)}.")
     return tuple(sentences)
+
+
+def _of_import(card: ModelCard) -> str:
+    if card.label.startswith("column"):
+        return (
+            "It was made elsewhere, and the export has no time: whether it learnt from the customers that it is judged "
+            "on, and that it scores, cannot be told; its figures may flatter it."
+        )
+    return (
+        f"It was made elsewhere: that it learnt from nothing later than {card.trained_as_of} is what its owner says; "
+        "what it learnt from is not known here."
+    )
 
 
 def _listed(groups: list[str]) -> str:

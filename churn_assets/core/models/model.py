@@ -58,8 +58,8 @@ def predict(pipeline: Any, features: pa.Table, columns: tuple[str, ...]) -> NDAr
         return pipeline.score(features, lambda each, rows: predict(each, rows, columns))
 
     def churning(rows: pa.Table) -> NDArray[np.float64]:
-        probability: NDArray[np.float64] = pipeline.predict_proba(to_model_frame(rows, columns))[:, 1]
-        return probability
+        given = pipeline.predict_proba(to_model_frame(rows, columns))
+        return np.asarray(given, dtype=np.float64)[:, 1]
 
     return _score_or_fault(churning, features, columns)
 

@@ -13,11 +13,11 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from churn_assets.core.arrow.hashing import stable_hash
-from churn_assets.core.errors import SettingsError, TrainingImpossible
+from churn_assets.core.errors import ChurnError, SettingsError, TrainingImpossible
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.options import Recipe
 from churn_assets.core.training.dataset import LabelledRows
-from churn_assets.core.training.estimators import build_pipeline, most_categories
+from churn_assets.core.training.estimators import build_pipeline, most_categories, takes_categories
 
 __all__ = ["fit", "folded_words"]
 
@@ -72,7 +72,7 @@ def folded_words(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str,
     frame = to_model_frame(rows.features, feature_columns)
     words = {name: values.nunique() for name, values in frame.select_dtypes("category").items()}
     most = most_categories(recipe)
-    return {str(name): count - most for name, count in words.items() if count > most}
+    return {str(name): count - most for name, count in words.items() if most is not None and count > most}
 
 
 def _calibration_rows(rows: LabelledRows) -> NDArray[np.bool_]:
@@ -91,14 +91,17 @@ def _fit(rows: LabelledRows, recipe: Recipe, feature_columns: tuple[str, ...]) -
     frame = to_model_frame(rows.features, feature_columns)
     seen = [name for name in feature_columns if frame[name].notna().any()]  # one without a value teaches nothing
     categorical = [name for name in seen if isinstance(frame[name].dtype, pd.CategoricalDtype)]
-    if recipe.estimator == "hist_gradient_boosting":  # the other pipelines fold by themselves
-        frame = frame.assign(**{name: fold_rare(frame[name], most_categories(recipe)) for name in categorical})
+    most = most_categories(recipe)
+    if takes_categories(recipe) and most is not None:  # the other pipelines fold by themselves
+        frame = frame.assign(**{name: fold_rare(frame[name], most) for name in categorical})
     numeric = [name for name in seen if name not in categorical]
     pipeline = build_pipeline(recipe, numeric, categorical, all_seen=len(seen) == len(feature_columns))
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the gates judge the result
             pipeline.fit(frame, rows.churned)
-    except (ValueError, TypeError) as error:
+    except ChurnError:
+        raise
+    except Exception as error:  # whatever a library, or a company's own code, makes of them
         raise SettingsError(f"training: {recipe.estimator} refuses its parameters or the features: {error}") from error
     return pipeline

@@ -14,7 +14,7 @@ from churn_assets.core.options import Recipe
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.fitting import fit
 
-__all__ = ["duplicate_rows", "stability"]
+__all__ = ["duplicate_rows", "is_reproducible", "stability"]
 
 SHARE = 0.99
 _SALT = "stability halves"
@@ -33,6 +33,14 @@ def stability(rows: LabelledRows, holdout: LabelledRows, recipe: Recipe, columns
         return None
     one, other = (_predicted(half, holdout, columns) for half in halves)
     return float(np.quantile(np.abs(one - other), SHARE))
+
+
+def is_reproducible(
+    fitted: Any, rows: LabelledRows, holdout: LabelledRows, recipe: Recipe, columns: tuple[str, ...]
+) -> bool:
+    """Whether a second fit of `rows` gives `holdout` the probabilities of what was `fitted` on them, to the bit."""
+    first, second = (_predicted(each, holdout, columns) for each in (fitted, fit(rows, recipe, columns)))
+    return first.tobytes() == second.tobytes()
 
 
 def duplicate_rows(train: LabelledRows, test: LabelledRows, columns: tuple[str, ...]) -> int:

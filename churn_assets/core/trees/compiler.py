@@ -1,4 +1,4 @@
-"""Fitted models of scikit-learn into kernels: which there are, what is read of each, and how it is put together."""
+"""Fitted models into kernels: which there are, what is read of each, and how it is put together."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import Pipeline
 
 from churn_assets.core.balance import BalancedClassifier
+from churn_assets.core.training.known_categories import KnownCategories
 from churn_assets.core.trees.ensemble import LEAF, Ensemble, KernelUnsupported, Tree, build_tables
+from churn_assets.core.trees.library_trees import Margins, library_of, read_library
 from churn_assets.core.trees.predictor import IsotonicCalibration, Link, SigmoidCalibration, TreeKernel
 
 __all__ = ["CompiledKernel", "KernelUnsupported", "Unwrapped", "compile_kernel", "estimator_name", "unwrap"]
@@ -56,6 +58,8 @@ def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> CompiledK
     fitted, model = unwrapped.pipeline, unwrapped.model
     if tuple(getattr(fitted[0] if len(fitted) > 1 else model, "feature_names_in_", ())) != feature_columns:
         raise KernelUnsupported("it was fitted on other columns")
+    if library_of(model):
+        return _compile_library(fitted, model, feature_columns, unwrapped.odds_factor, unwrapped.calibration)
     steps, names = None, ()
     if type(model) is HistGradientBoostingClassifier:
         ensemble = _read_hist_gradient_boosting(model)
@@ -74,15 +78,35 @@ def compile_kernel(pipeline: Any, feature_columns: tuple[str, ...]) -> CompiledK
     )
 
 
-def unwrap(pipeline: Any) -> Unwrapped:
-    """What `training.fit` gave, taken apart.
+def _compile_library(
+    fitted: Pipeline, model: Any, columns: tuple[str, ...], odds_factor: float | None, calibration: Any
+) -> CompiledKernel:
+    """The kernel of LightGBM or XGBoost, behind the step that codes their categories, or behind none."""
+    steps = [step for _, step in fitted.steps[:-1]]
+    if [type(step) for step in steps] not in ([], [KnownCategories]):
+        raise KernelUnsupported("its columns are changed before the trees")
+    if calibration is not None and odds_factor is None:
+        raise KernelUnsupported("its calibration is given probabilities, and no sums")
+    step = steps[0] if steps else None
+    names = tuple(step.columns) if step else columns
+    ensemble = read_library(model, names, step.categories_ if step else {})
+    return CompiledKernel(
+        columns,
+        names,
+        None,
+        None,
+        build_tables(ensemble),
+        Link(None, odds_factor, calibration),
+        fitted=Margins(model, step),
+        ensemble=ensemble,
+    )
 
-    Raises:
-        KernelUnsupported: it is no pipeline of this product.
-    """
+
+def unwrap(pipeline: Any) -> Unwrapped:
+    """What `training.fit` gave, or another fitted estimator, taken apart."""
     fitted, calibration = _uncalibrated(pipeline)
     if not isinstance(fitted, Pipeline):
-        raise KernelUnsupported(f"{estimator_name(fitted)} is no pipeline that this product builds")
+        fitted = Pipeline([("estimator", fitted)])  # as it came from elsewhere
     model = fitted[-1]
     if isinstance(model, BalancedClassifier):
         return Unwrapped(fitted, model.estimator_, float(model.odds_factor_), calibration)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +51,16 @@ class Tree:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Trees whose values are added to `baseline` in their order; `categories` are texts by code, by feature."""
+    """Trees whose values are added to `baseline` in their order; `categories` are texts by code, by feature.
+
+    They are added in `single` precision where that is so.
+    """
 
     features: int
     trees: list[Tree]
     baseline: float
     categories: dict[int, list[str]]
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def build_tables(ensemble: Ensemble) -> Tables:
         used,
         {feature: _grid(values) for feature, values in thresholds.items()},
         {f: {text: code for code, text in enumerate(ensemble.categories[f])} for f in used if f in ensemble.categories},
-        writer.trees(ensemble.baseline),
+        writer.trees(ensemble.baseline, np.float32 if ensemble.single else np.float64),
     )
 
 
@@ -150,14 +154,14 @@ class _Writer:
         self.leaves.append(values)
         self._end_tree()
 
-    def trees(self, baseline: float) -> "Trees":
-        """What was added, as arrays."""
+    def trees(self, baseline: float, kind: type) -> "Trees":
+        """What was added, as arrays; the leaves are of this kind."""
         from churn_assets.core.trees.loops import Trees  # noqa: PLC0415  # numba takes half a second
 
         while len(self.leaves) % TOGETHER:
             self.leaves.append([0.0])
             self._end_tree()
-        leaves = np.zeros((len(self.leaves), max(map(len, self.leaves))))
+        leaves: NDArray[Any] = np.zeros((len(self.leaves), max(map(len, self.leaves))), dtype=kind)
         for tree, values in enumerate(self.leaves):
             leaves[tree, : len(values)] = values
         tables = np.zeros((len(self.tables), max(map(len, self.tables), default=1)), dtype=np.uint8)

@@ -82,9 +82,14 @@ def _sums(
     if compiled.steps is None:
         splits = _splits(compiled, features.select(columns))
         frame = to_model_frame(splits, compiled.names)
-        return compiled.fitted.decision_function(frame), compiled.sums(splits)
+        return _doubles(compiled.fitted.decision_function(frame)), _doubles(compiled.sums(splits))
     matrix = _split_matrix(compiled, compiled.steps, features)
-    return compiled.fitted.decision_function(matrix), compiled.matrix_sums(matrix)
+    return _doubles(compiled.fitted.decision_function(matrix)), _doubles(compiled.matrix_sums(matrix))
+
+
+def _doubles(values: NDArray[Any]) -> NDArray[np.float64]:
+    """The same numbers: single precision is exact in double."""
+    return np.ascontiguousarray(values, dtype=np.float64)
 
 
 def _refutation(
@@ -114,7 +119,7 @@ def _first_line(error: Exception) -> str:
 
 def _outcome(score: Callable[[Any], NDArray[np.float64]], table: Any) -> NDArray[np.float64] | Exception:
     try:
-        return np.ascontiguousarray(score(table))
+        return _doubles(score(table))
     except (ValueError, TypeError) as error:
         return error
 

@@ -35,7 +35,8 @@ class Trees(NamedTuple):
     `features[c]`. Step s moves a row from leaf `steps[s, 1]` to leaf `steps[s, 2]` where
     `byte & steps[s, 3] > steps[s, 0]` of column `columns[s]`: a row starts at a tree's first leaf, and the
     steps of a tree, parents first, move it to the one it belongs to. Tree t has steps `first[t]` up
-    to `first[t + 1]` and the values `leaves[t]`. Steps of a tree, and trees, come in fours.
+    to `first[t + 1]` and the values `leaves[t]`. Steps of a tree, and trees, come in fours. In the precision of
+    the leaves the sums are made.
     """
 
     features: NDArray[np.int64]
@@ -43,7 +44,7 @@ class Trees(NamedTuple):
     columns: NDArray[np.int64]
     steps: NDArray[np.uint8]
     first: NDArray[np.int64]
-    leaves: NDArray[np.float64]
+    leaves: NDArray[np.floating]
     baseline: float
 
 
@@ -113,7 +114,12 @@ def _four_steps(
 
 @compiled
 def _add_four(
-    leaves: NDArray[np.float64], tree: int, reached: NDArray[np.uint8], start: int, size: int, sums: NDArray[np.float64]
+    leaves: NDArray[np.floating],
+    tree: int,
+    reached: NDArray[np.uint8],
+    start: int,
+    size: int,
+    sums: NDArray[np.floating],
 ) -> None:
     for row in range(size):
         value = (sums[start + row] + leaves[tree, reached[0, row]]) + leaves[tree + 1, reached[1, row]]
@@ -121,7 +127,7 @@ def _add_four(
 
 
 @compiled
-def sum_trees(codes: NDArray[np.uint16], trees: Trees, sums: NDArray[np.float64]) -> None:
+def sum_trees(codes: NDArray[np.uint16], trees: Trees, sums: NDArray[np.floating]) -> None:
     """Baseline and a leaf of each tree, added in the trees' order, into `sums`, (n), of `codes`, (features, n)."""
     columns = np.empty((trees.features.size, ROWS), dtype=np.uint8)
     reached = np.empty((TOGETHER, ROWS), dtype=np.uint8)

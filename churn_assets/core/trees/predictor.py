@@ -67,11 +67,12 @@ class Link:
     odds_factor: float | None
     calibration: SigmoidCalibration | IsotonicCalibration | None
 
-    def __call__(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, sums: NDArray[np.floating]) -> NDArray[np.float64]:
         """Probability of churn of each, (n)."""
         if self.calibration is not None and self.odds_factor is None:
-            return self._calibrated(self.calibration, sums)
-        probability: NDArray[np.float64] = expit(sums) if self.loss is None else self.loss.predict_proba(sums)[:, 1]
+            return self._calibrated(self.calibration, np.asarray(sums, dtype=np.float64))
+        given = expit(sums) if self.loss is None else self.loss.predict_proba(sums)[:, 1]
+        probability: NDArray[np.float64] = np.asarray(given, dtype=np.float64)
         if self.odds_factor is None:
             return probability
         probability = probability / (probability + self.odds_factor * (1 - probability))  # as BalancedClassifier
@@ -117,11 +118,11 @@ class TreeKernel:
         blocks = (features.slice(start, BLOCK_ROWS) for start in range(0, features.num_rows, BLOCK_ROWS))
         return np.concatenate([np.empty(0), *(self.link(self.sums(block)) for block in blocks)])
 
-    def sums(self, rows: pa.Table) -> NDArray[np.float64]:
+    def sums(self, rows: pa.Table) -> NDArray[np.floating]:
         """Baseline and trees, (n): the ensemble's `decision_function`."""
         return self.sums_of_codes(self.codes(rows))
 
-    def matrix_sums(self, given: NDArray[Any]) -> NDArray[np.float64]:
+    def matrix_sums(self, given: NDArray[Any]) -> NDArray[np.floating]:
         """The same of the matrix that the steps give, (n, features of the ensemble), which checks it as ever."""
         return self.sums_of_codes(self._matrix_codes(given))
 
@@ -131,11 +132,11 @@ class TreeKernel:
             return self._column_codes(rows)
         return self._matrix_codes(self.steps.transform(to_model_frame(rows, self.columns)))
 
-    def sums_of_codes(self, codes: NDArray[np.uint16]) -> NDArray[np.float64]:
+    def sums_of_codes(self, codes: NDArray[np.uint16]) -> NDArray[np.floating]:
         """Baseline and trees, (n), of the `codes` (used, n) of rows."""
         from churn_assets.core.trees.loops import sum_trees  # noqa: PLC0415  # numba takes half a second
 
-        sums = np.empty(codes.shape[1])
+        sums = np.empty(codes.shape[1], dtype=self.tables.trees.leaves.dtype)
         sum_trees(codes, self.tables.trees, sums)
         return sums
 

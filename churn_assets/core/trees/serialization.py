@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KernelUnreadable", "kernel_from_npz", "kernel_to_npz", "npz_of"]
 
-FORMAT = 1  # raised with every change of what the arrays mean
+FORMAT = 1  # another one with every change of what the arrays mean
+SINGLE = 2  # the same, and the leaves are added in single precision
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that no clock is in the bytes
 GRID: dict[str, tuple[type, int]] = {  # type and number of dimensions of what makes up a `Grid`
     "thresholds": (np.float64, 1),
@@ -68,11 +69,11 @@ def kernel_from_npz(npz: bytes) -> TreeKernel:
     """
     try:
         with np.load(BytesIO(npz), allow_pickle=False) as stored:
-            if (number := stored["format"].item()) == FORMAT:
+            if (number := stored["format"].item()) in {FORMAT, SINGLE}:
                 return _kernel(dict(stored))
     except Exception as error:  # whatever zipfile, numpy and json make of damaged bytes
         raise KernelUnreadable(f"it cannot be read ({type(error).__name__}: {error})") from error
-    raise KernelUnreadable(f"it has format {number}, and this release reads format {FORMAT}")
+    raise KernelUnreadable(f"it has format {number}, and this release reads formats {FORMAT} and {SINGLE}")
 
 
 def _arrays(kernel: TreeKernel) -> dict[str, NDArray[Any]]:
@@ -81,7 +82,7 @@ def _arrays(kernel: TreeKernel) -> dict[str, NDArray[Any]]:
     sigmoid = link.calibration if isinstance(link.calibration, SigmoidCalibration) else None
     isotonic = link.calibration if isinstance(link.calibration, IsotonicCalibration) else None
     return {
-        "format": np.array(FORMAT),
+        "format": np.array(SINGLE if tables.trees.leaves.dtype == np.float32 else FORMAT),
         "columns": _json_bytes(kernel.columns),
         "names": _json_bytes(kernel.names),
         "categories": _json_bytes(texts),
@@ -119,6 +120,8 @@ def _kernel(arrays: Mapping[str, NDArray[Any]]) -> TreeKernel:
     greatest = [grids[feature].missing if feature in grids else len(codes[feature]) for feature in used]
     _check(all(0 <= feature < len(names) for feature in used), "a feature has no name")
     _check_trees(trees, np.array(greatest, dtype=np.int64))
+    if arrays["format"].item() == SINGLE:
+        trees = trees._replace(leaves=trees.leaves.astype(np.float32))
     return TreeKernel(
         tuple(_from_json_bytes(arrays["columns"])), names, None, None, Tables(used, grids, codes, trees), _link(arrays)
     )

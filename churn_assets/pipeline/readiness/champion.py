@@ -1,7 +1,8 @@
 """Points about the model in force."""
 
 from churn_assets.core.readiness import Point
-from churn_assets.pipeline.chain import Chain, installed_libraries
+from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.libraries import installed_libraries
 from churn_assets.storage.models.opening import open_proven
 
 __all__ = ["card_point", "golden_point"]
@@ -32,5 +33,5 @@ def golden_point(chain: Chain) -> Point:
         return Point("golden rows", NOBODY, TRAIN)
     store = chain.registry.models
     card = store.card(chain.registry.champion())
-    open_proven(store, card, chain.profile, installed_libraries())
+    open_proven(store, card, chain.profile, installed_libraries(card.libraries))
     return Point("golden rows", f"{card.model_version} gives {store.golden(card).num_rows} rows as when it was made")

@@ -10,9 +10,10 @@ from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.model import Model
 from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
-from churn_assets.pipeline.chain import Chain, installed_libraries, logger
+from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.execution.parts import ModelInput
 from churn_assets.pipeline.features import is_fresh
+from churn_assets.pipeline.libraries import installed_libraries
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.tables.commits import Event, version_before
@@ -102,9 +103,9 @@ def open_model(chain: Chain, version: str) -> Model:
             f"model {version} was trained for profile {card.profile}, the chain runs {chain.profile.name}; "
             "train and promote a model for it"
         )
-    proven = open_proven(store, card, chain.profile, installed_libraries())
+    proven = open_proven(store, card, chain.profile, installed_libraries(card.libraries))
     if proven.reason:
-        logger.warning("model %s is scored by scikit-learn itself, at a tenth of the speed: %s", version, proven.reason)
+        logger.warning("model %s is scored by its library itself, at a tenth of the speed: %s", version, proven.reason)
     return proven.model
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.core.arrow.conversion import rows_of
-from churn_assets.core.errors import ChurnError, UnknownVersion
+from churn_assets.core.errors import ChurnError, ModelFault, UnknownVersion
 from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.evaluation.metrics import compare
 from churn_assets.core.evaluation.results import Comparison, Evidence
@@ -88,10 +88,21 @@ def _with_published(
 def _champion_then(chain: Chain, plan: TrainingPlan, data: TrainingData, champion: ModelCard) -> NDArray[np.float64]:
     """What the champion's recipe, trained as of the backtest's day, gives the hold-out.
 
-    It learns from the days at hand that lie in its own window, with its own feature parameters.
+    It learns from the days at hand that lie in its own window, with its own feature parameters. One that was imported
+    cannot learn again: it is asked itself, where it knew no more than the backtest's day.
+
+    Raises:
+        ModelFault: it was imported, and knew more.
     """
     if chain.profile.feature_digest(champion.feature_parameters) != chain.feature_digest:
         data = load_training_data(chain, plan, champion.feature_parameters)
+    if champion.imported:
+        if champion.trained_as_of > plan.day:
+            raise ModelFault(f"it was imported, and as of {champion.trained_as_of} knew more than {plan.day} did")
+        own, _ = chain.registry.models.load(champion.model_version)
+        return predict_in_blocks(
+            lambda block: predict(own, block, champion.feature_columns), data.holdout.rows.features
+        )
     rows = data.judged
     oldest = rows.days.max() - np.timedelta64(champion.chosen.window_days, "D")
     columns = tuple(name for name in champion.feature_columns if name in chain.profile.feature_columns)

@@ -24,7 +24,7 @@ from churn_assets.core.evaluation.results import (
 )
 from churn_assets.core.evaluation.slices import slice_quality
 from churn_assets.core.features import to_model_frame
-from churn_assets.core.models.card import CandidateResult
+from churn_assets.core.models.card import CandidateResult, ImportedModel
 from churn_assets.core.models.cross_fitting import FOLDS, CrossFitted, fold_of, known_hashes
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
@@ -33,10 +33,11 @@ from churn_assets.core.reasons.background import reasons_sample
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers, words_of
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.training.dataset import LabelledRows
+from churn_assets.core.training.estimators import is_deterministic
 from churn_assets.core.training.fitting import fit, folded_words
 from churn_assets.core.training.prior_choice import PastDay, choose_prior, day_rates
 from churn_assets.core.training.selection import Selection, choose
-from churn_assets.core.training.stability import duplicate_rows, stability
+from churn_assets.core.training.stability import duplicate_rows, is_reproducible, stability
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.scoring.serving_models import rows_for
 from churn_assets.pipeline.training.baselines import Baseline, compare_with_baseline, compare_with_rules
@@ -50,7 +51,7 @@ from churn_assets.pipeline.training.training_data import (
 )
 from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["CandidateModel", "freeze", "rules_candidate", "train_candidate"]
+__all__ = ["CandidateModel", "freeze", "rules_candidate", "slices_of", "train_candidate"]
 
 ONE_RECIPE = "one recipe was configured"
 RULES = "the profile's rules, which are not trained"
@@ -61,7 +62,8 @@ class CandidateModel:
     """What is served (`pipeline`, None for rules), and what its card and its record will say of it.
 
     `sample` are some of the feature rows that it learnt from, None for rules.
-    `churned` and `probability` are those of the hold-out, empty where no outcome is known.
+    `churned` and `probability` are those of the hold-out, empty where no outcome is known. An `imported` model says
+    which `columns` it sees, and on which `libraries` its numbers depend; of any other one these are the recipe's.
     """
 
     pipeline: Any
@@ -82,6 +84,9 @@ class CandidateModel:
     folded: dict[str, int] | None = None
     duplicates: int = 0
     stability: float | None = None
+    columns: tuple[str, ...] = ()
+    libraries: dict[str, str] = field(default_factory=dict)
+    imported: ImportedModel | None = None
     sample: pa.Table | None = None
 
     def intervals(self) -> dict[str, Interval]:
@@ -91,11 +96,12 @@ class CandidateModel:
 
 @dataclass(frozen=True)
 class _Backtest:
-    """What the judged model gave the hold-out, which features it leans on there, and which know the outcome best."""
+    """What the judged model gave the hold-out, what it leans on, what tells the outcome best, and of a refit."""
 
     probability: NDArray[np.float64]
     importance: dict[str, float]
     strongest: Strongest
+    reproducible: bool | None
 
 
 def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None) -> CandidateModel:
@@ -110,7 +116,7 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
     is_dated = chain.profile.label.is_dated
     selection = _selected(chain, data)
     chosen, judged = selection.chosen, selection.judged
-    backtest = _backtest(judged, data, columns, chosen.seed)
+    backtest = _backtest(judged, data, columns, chosen)
     learnt = to_model_frame(data.served.features, columns)
     return CandidateModel(
         pipeline=fit(data.served, chosen, columns) if is_dated else _cross_fitted(data.served, judged, chosen, columns),
@@ -170,14 +176,16 @@ def _cross_fitted(rows: LabelledRows, judged: Any, recipe: Recipe, columns: tupl
     return CrossFitted(fit(rows, recipe, columns), (judged, *others), known_hashes(rows.ids))
 
 
-def _backtest(judged: Any, data: TrainingData, columns: tuple[str, ...], seed: int) -> _Backtest:
+def _backtest(judged: Any, data: TrainingData, columns: tuple[str, ...], recipe: Recipe) -> _Backtest:
     rows = data.holdout.rows
     taught, shown = (to_model_frame(each.features, columns) for each in (data.judged, rows))
-    importance = permutation_importances(judged, shown, rows.churned, seed)
+    importance = permutation_importances(judged, shown, rows.churned, recipe.seed)
+    known = is_deterministic(recipe)  # our own: tested, and spared the time of a second fit
     return _Backtest(
         predict_in_blocks(lambda block: predict(judged, block, columns), rows.features),
         importance,
         strongest_features(taught, data.judged.churned, shown, rows.churned, importance),
+        None if known else is_reproducible(judged, data.judged, rows, recipe, columns),
     )
 
 
@@ -194,7 +202,7 @@ def _evidence(  # all that a gate looks at
     return Evidence(
         undersampled=chosen.undersamples,
         metrics=measure(holdout.rows.churned, probability),
-        slices=_slices(chain, holdout, probability),
+        slices=slices_of(chain, holdout, probability),
         strongest_feature=strongest.feature,
         strongest_roc_auc=strongest.roc_auc,
         strongest_pair=strongest.pair,
@@ -203,6 +211,7 @@ def _evidence(  # all that a gate looks at
         uncompared=uncompared,
         high_above=chain.decisions.high_above,
         rules=compare_with_rules(chain, plan.day, holdout, probability),
+        reproducible=backtest.reproducible,
     )
 
 
@@ -217,7 +226,7 @@ def rules_candidate(chain: Chain, plan: RulesPlan) -> CandidateModel:
     evidence = Evidence(
         is_rules=True,
         metrics=measure(holdout.rows.churned, probability),
-        slices=_slices(chain, holdout, probability),
+        slices=slices_of(chain, holdout, probability),
         high_above=chain.decisions.high_above,
     )
     return CandidateModel(None, chosen, RULES, evidence, holdout.rows.churned, probability)
@@ -247,7 +256,8 @@ def freeze(
     return golden, reference
 
 
-def _slices(chain: Chain, holdout: Holdout, probability: NDArray[np.float64]) -> tuple[Slice, ...]:
+def slices_of(chain: Chain, holdout: Holdout, probability: NDArray[np.float64]) -> tuple[Slice, ...]:
+    """Quality by group, of the hold-out."""
     frame = to_customers(holdout.customers, chain.profile.checks)
     groups: pd.DataFrame = frame[list(chain.profile.slices)]
     return slice_quality(groups, holdout.rows.churned, probability, chain.decisions.high_above)

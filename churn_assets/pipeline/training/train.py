@@ -5,52 +5,18 @@ Whoever imports this loads scikit-learn, which takes a second and 80 MiB: only t
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any
 
-import pyarrow as pa
-
-from churn_assets.core.errors import ChurnError, TrainingImpossible
-from churn_assets.core.evaluation.gates import judge
-from churn_assets.core.evaluation.results import Gate
-from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, model_version
-from churn_assets.core.models.card_markdown import card_page
-from churn_assets.core.models.card_plots import card_figure
-from churn_assets.core.models.changelog import changes_between
-from churn_assets.core.models.cross_fitting import CrossFitted
-from churn_assets.core.models.golden import golden_features, with_kernel
-from churn_assets.core.models.limitations import limitations_of
-from churn_assets.core.models.model import Model
+from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.models.card import model_version
 from churn_assets.core.options import Recipe
-from churn_assets.core.reasons.explainer import Unexplainable
-from churn_assets.core.reasons.proof import Reasons, prove_reasons
-from churn_assets.pipeline.chain import Chain, RunContext, installed_libraries, logger
-from churn_assets.pipeline.training.baselines import Baseline, find_baseline, record_evaluation
-from churn_assets.pipeline.training.candidate import CandidateModel, freeze, rules_candidate, train_candidate
+from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.pipeline.libraries import libraries_of
+from churn_assets.pipeline.training.baselines import Baseline, find_baseline
+from churn_assets.pipeline.training.candidate import rules_candidate, train_candidate
+from churn_assets.pipeline.training.registration import TrainResult, make_card, register, train_result
 from churn_assets.pipeline.training.training_data import RulesPlan, TrainingPlan, plan_rules, plan_training
-from churn_assets.storage.models.store import ModelFiles
 
 __all__ = ["TrainResult", "train_model", "train_or_fall_back", "with_rules"]
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A model's card, how it stands to the gates, and whether it was made just now.
-
-    `published_roc_auc` is that of the scores really published on the backtest's day; `fallback` says why the rules
-    took the place of a trained model, empty where they did not.
-    """
-
-    card: ModelCard
-    gates: tuple[Gate, ...]
-    created: bool
-    published_roc_auc: float | None
-    fallback: str = ""
-
-    @property
-    def missed(self) -> list[str]:
-        """The gates that were missed, in words."""
-        return [gate.finding for gate in self.gates if not gate.passed]
 
 
 def train_model(chain: Chain, as_of: dt.date, run: RunContext) -> TrainResult:
@@ -73,17 +39,13 @@ def train_model(chain: Chain, as_of: dt.date, run: RunContext) -> TrainResult:
     if not created:
         logger.info("%s churn_model: %s is there already, made of the same data, code and settings", as_of, version)
         if _is_judged(chain, version, baseline):
-            return _result(chain, chain.registry.models.card(version), created=False)
+            return train_result(chain, chain.registry.models.card(version), created=False)
     if isinstance(plan, TrainingPlan):
         candidate = train_candidate(chain, plan, baseline)
     else:
         candidate = rules_candidate(chain, plan)
-    card = _card(chain, as_of, plan, candidate, version)
-    record_evaluation(chain, card, candidate.evidence)
-    card = _keep(chain, card, candidate, plan) if created else chain.registry.models.card(version)
-    quality = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
-    logger.info("%s churn_model: %s, %s", as_of, version, quality)
-    return _result(chain, card, created=created)
+    card = make_card(chain, as_of, plan, candidate, version)
+    return register(chain, card, candidate, plan, created=created)
 
 
 def _version(chain: Chain, as_of: dt.date, plan: TrainingPlan | RulesPlan) -> str:
@@ -94,7 +56,7 @@ def _version(chain: Chain, as_of: dt.date, plan: TrainingPlan | RulesPlan) -> st
         label=chain.profile.label.text,
         recipe=chain.recipe,
         inputs=plan.inputs,
-        libraries=installed_libraries(),
+        libraries=libraries_of(chain.recipe),
         sample_rate=plan.sample_rate,
     )
 
@@ -106,106 +68,6 @@ def _is_judged(chain: Chain, version: str, baseline: Baseline | None) -> bool:
         return False
     compared = (last["compared_with"], last["compared_version"])
     return baseline is None or compared == (baseline.kind, baseline.version)
-
-
-def _result(chain: Chain, card: ModelCard, *, created: bool) -> TrainResult:
-    judged = chain.registry.last_evaluation(card.model_version)
-    gates = tuple(chain.registry.gates_of(card.model_version))
-    return TrainResult(card, gates, created, judged["published_roc_auc"] if judged else None)
-
-
-def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: TrainingPlan | RulesPlan) -> ModelCard:
-    """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
-    as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
-    model = Model(candidate.pipeline, card)
-    golden, reference = freeze(chain, model, candidate, as_of)
-    proven = with_kernel(model, chain.profile, golden)
-    reasons = _reasons(chain, card, candidate, golden)
-    unexplained = reasons.explainer if isinstance(reasons.explainer, Unexplainable) else None
-    card = card.model_copy(
-        update={
-            "kernel": EXACT if proven.model.kernel else proven.reason,
-            "reasons": unexplained.reason if unexplained else EXACT,
-            "contributions": reasons.mean_absolute,
-        }
-    )
-    figure = card_figure(candidate.churned, candidate.probability, card.importance) if len(candidate.churned) else b""
-    champion, changes = _since_champion(chain, card)
-    page = card_page(card, judge(candidate.evidence, chain.gates), champion, changes, picture=bool(figure))
-    explainer = None if isinstance(reasons.explainer, Unexplainable) else reasons.explainer
-    files = ModelFiles(golden, reference, page, figure, proven.model.kernel, explainer)
-    return chain.registry.models.save(candidate.pipeline, card, files)
-
-
-def _reasons(chain: Chain, card: ModelCard, candidate: CandidateModel, golden: pa.Table) -> Reasons:
-    """What explains the model, proven on its golden rows."""
-    if candidate.sample is None:
-        return Reasons(Unexplainable("the rules of a profile are a person's, and have no margin"))
-    features = golden_features(golden, chain.profile, card.feature_parameters)
-    reasons = prove_reasons(candidate.pipeline, card.feature_columns, candidate.sample, features)
-    if isinstance(reasons.explainer, Unexplainable):
-        logger.info("model %s gives no reasons: %s", card.model_version, reasons.explainer.reason)
-    return reasons
-
-
-def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
-    try:
-        champion = chain.registry.models.card(chain.registry.champion())
-    except ChurnError:  # there is none, or its folder is gone
-        return "", []
-    return champion.model_version, changes_between(champion, card)
-
-
-def _card(
-    chain: Chain, as_of: dt.date, plan: TrainingPlan | RulesPlan, candidate: CandidateModel, version: str
-) -> ModelCard:
-    card = ModelCard(
-        model_version=version,
-        trained_as_of=as_of,
-        profile=chain.profile.name,
-        profile_digest=chain.profile.source_digest,
-        recipe=chain.recipe,
-        chosen=candidate.chosen,
-        selection=candidate.selection,
-        leaderboard=candidate.leaderboard,
-        feature_columns=chain.profile.feature_columns,
-        feature_parameters=dict(chain.parameters),
-        feature_digest=chain.feature_digest,
-        label=chain.profile.label.text,
-        **_days(plan),
-        inputs=plan.inputs,
-        libraries=installed_libraries(),
-        code_revision=chain.code_revision,
-        train_rows=candidate.train_rows,
-        train_churners=candidate.train_churners,
-        left_out_rows=candidate.left_out,
-        metrics=candidate.evidence.metrics,
-        intervals=candidate.intervals(),
-        slices=candidate.evidence.slices,
-        importance=candidate.importance or {},
-        in_sample=False,
-        out_of_fold=isinstance(candidate.pipeline, CrossFitted),
-        duplicates=candidate.duplicates,
-        folded=candidate.folded or {},
-        day_rates=candidate.rates,
-        prior=candidate.prior,
-        stability=candidate.stability,
-        limitations=(),
-        files={},
-        sample_rate=plan.sample_rate,
-        form=CARD_FORM,
-    )
-    return card.model_copy(update={"limitations": limitations_of(card)})
-
-
-def _days(plan: TrainingPlan | RulesPlan) -> dict[str, Any]:
-    """What a card says of the days that a model was trained and judged on."""
-    if isinstance(plan, RulesPlan):
-        backtest = plan.outcomes.day if plan.outcomes else None
-        days: tuple[Any, ...] = ((), backtest, (), ())
-    else:
-        days = (plan.served, plan.day, plan.judged, plan.skipped)
-    return dict(zip(("training_dates", "backtest_date", "backtest_training_dates", "skipped_dates"), days, strict=True))
 
 
 def with_rules(chain: Chain) -> Chain:

@@ -31,7 +31,9 @@ __all__ = [
     "TrainingData",
     "TrainingPlan",
     "load_holdout",
+    "load_judging",
     "load_training_data",
+    "plan_judging",
     "plan_outcomes",
     "plan_rules",
     "plan_training",
@@ -144,6 +146,23 @@ def plan_rules(chain: Chain, as_of: dt.date, run: RunContext) -> RulesPlan:
         return RulesPlan(inputs, 1.0, None)
     rate = _sample_rate(chain, [judged], inputs)
     return RulesPlan(inputs, rate, OutcomePlan(inputs, rate, judged))
+
+
+def plan_judging(chain: Chain, day: dt.date, run: RunContext) -> TrainingPlan:
+    """As `plan_training` for a model that learns nothing here: only the backtest's `day`, and what became of it."""
+    horizon = chain.profile.label.horizon
+    land_history(chain, {day, day + horizon}, {day}, run)
+    inputs = _pin(chain, [day], [day + horizon] if horizon else [])
+    return TrainingPlan(inputs, _sample_rate(chain, [day], inputs), day, (), (), ())
+
+
+def load_judging(chain: Chain, plan: TrainingPlan) -> Holdout:
+    """The customers of the backtest's day whose outcome is known; of a labelled export, those it holds out."""
+    if not chain.profile.label.is_dated:
+        return _load_export(chain, plan, None).holdout
+    customers, outcomes = _customers_with_outcomes(chain, plan, plan.day)
+    rows = _labelled(chain, plan, plan.day, outcomes, None).keep(outcomes.known)
+    return Holdout(customers.filter(pa.array(outcomes.known)), rows)
 
 
 def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> OutcomePlan | None:

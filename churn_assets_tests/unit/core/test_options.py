@@ -37,6 +37,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "max_roc_auc_loss": 0.02,
         "min_slice_roc_auc": None,
         "min_disparate_impact": None,
+        "reproducible": True,
         "fallback": "none",
     }
     assert AuditBounds().model_dump() == {

@@ -81,6 +81,7 @@ def test_good_model_passes_every_gate() -> None:
         ("max_roc_auc", True),
         ("max_roc_auc_loss", True),
         ("beats_rules", True),
+        ("reproducible", True),
     ]
     assert [gate.finding for gate in gates] == [
         "1000 customers with a known outcome, at least 100 wanted (gates.min_rows)",
@@ -93,6 +94,7 @@ def test_good_model_passes_every_gate() -> None:
         NOT_TOO_GOOD,
         "nothing to compare with yet (gates.max_roc_auc_loss)",
         "the profile has no rules to beat",
+        "the same bits in every fit: known of this estimator, or nothing is fitted here (gates.reproducible)",
     ]
 
 
@@ -350,3 +352,14 @@ def test_nothing_is_judged_before_an_outcome_is_known() -> None:
 
     assert all(gate.passed for gate in gates)
     assert all(gate.finding.startswith("no outcome is known yet: not judged") for gate in gates)
+
+
+@pytest.mark.parametrize("found", [None, True, False])
+def test_a_model_that_another_fit_does_not_give_again_is_missed(*, found: bool | None) -> None:
+    """Only a second fit that gave other bits misses the gate, and only where the gate is wanted."""
+    evidence = _evidence().model_copy(update={"reproducible": found})
+
+    [gate] = [gate for gate in judge(evidence, GateBounds()) if gate.name == "reproducible"]
+
+    assert (gate.passed, gate.finding.endswith("(gates.reproducible)")) == (found is not False, True)
+    assert "reproducible" not in gate_names(GateBounds(reproducible=False), undersampled=False)

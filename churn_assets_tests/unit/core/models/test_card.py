@@ -134,6 +134,19 @@ def test_a_card_of_the_first_form_keeps_its_seal(later: tuple[str, ...]) -> None
     assert sealed(card) == card != sealed(card.model_copy(update={"train_rows": 11}))
 
 
+def test_a_card_of_the_third_form_keeps_its_seal() -> None:
+    """A card of before there were imported models, and second fits, is read under the seal that it had."""
+    written = json.loads(
+        made_up_card(form=3).model_dump_json(exclude={"reproducible", "imported", "reasons", "contributions"})
+    )
+    content = json.dumps(written | {"seal": ""}, separators=(",", ":"), ensure_ascii=False)
+
+    card = ModelCard.model_validate(written | {"seal": hashlib.sha256(content.encode()).hexdigest()})
+
+    assert (card.reproducible, card.imported) == (None, None)
+    assert sealed(card) == card != sealed(card.model_copy(update={"train_rows": 11}))
+
+
 @pytest.mark.parametrize("field", ["kernel", "sample_rate", "form"])
 def test_a_field_taken_out_of_a_card_breaks_its_seal(field: str) -> None:
     """What an early card may lack, a later one may not lose."""

@@ -11,10 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.models.model import predict
-from churn_assets.core.options import Estimator, Recipe
+from churn_assets.core.options import BoostingLibrary, BuiltIn, Estimator, Recipe
 from churn_assets.core.training.dataset import LabelledRows
 from churn_assets.core.training.estimators import build_pipeline
 from churn_assets.core.training.fitting import fit
+from churn_assets_tests.extras import needs
 from churn_assets_tests.factories import labelled_rows
 
 COLUMNS = ("spend", "active", "plan")
@@ -24,10 +25,14 @@ SMALL: dict[str, dict[str, int]] = {
     "gradient_boosting": {"n_estimators": 20},
     "random_forest": {"n_estimators": 20},
     "ada_boost": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 20},
+    "xgboost": {"n_estimators": 20},
+    "catboost": {"iterations": 20},
     "soft_voting": {"hist_gradient_boosting__max_iter": 10, "random_forest__n_estimators": 10},
 }
-TRAINED = [name for name in get_args(Estimator) if name != "rules"]  # rules are the profile's, and never fitted
-every_estimator = pytest.mark.parametrize("estimator", TRAINED)
+TRAINED = [name for name in get_args(BuiltIn) if name != "rules"]  # rules are the profile's, and never fitted
+LIBRARIES = [pytest.param(name, marks=needs(name)) for name in get_args(BoostingLibrary)]
+every_estimator = pytest.mark.parametrize("estimator", [*TRAINED, *LIBRARIES])
 
 
 def _recipe(estimator: Estimator) -> Recipe:

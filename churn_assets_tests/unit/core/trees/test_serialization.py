@@ -149,9 +149,9 @@ def test_an_array_of_objects_is_not_unpickled() -> None:
 
 def test_another_format_is_named() -> None:
     """What another release wrote says which it is, and nothing more of it is read."""
-    arrays = {"format": np.array(2)}
+    arrays = {"format": np.array(3)}
 
-    with pytest.raises(KernelUnreadable, match=r"^it has format 2, and this release reads format 1$"):
+    with pytest.raises(KernelUnreadable, match=r"^it has format 3, and this release reads formats 1 and 2$"):
         kernel_from_npz(_saved(arrays))
 
 

@@ -226,7 +226,7 @@ def _with_arrays(npz: bytes, *, without: str = "", **changes: Any) -> bytes:
     [
         pytest.param(lambda npz: npz[: len(npz) // 2], "it cannot be read", id="truncated"),
         pytest.param(lambda _: b"", "it cannot be read", id="empty"),
-        pytest.param(lambda npz: _with_arrays(npz, format=np.array(2)), "it has format 2", id="another format"),
+        pytest.param(lambda npz: _with_arrays(npz, format=np.array(3)), "it has format 3", id="another format"),
         pytest.param(lambda npz: _with_arrays(npz, without="trees.leaves"), "it cannot be read", id="missing array"),
         pytest.param(pickle.dumps, "it cannot be read", id="a pickle"),
     ],
