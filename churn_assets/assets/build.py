@@ -12,7 +12,7 @@ from churn_assets.assets.monitoring.night_metrics import metrics_assets
 from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
-from churn_assets.assets.scoring import challenger_assets, scoring_assets
+from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring_assets
 from churn_assets.assets.training import promotion_assets, training_assets
 from churn_assets.pipeline.chain import Chain
 
@@ -40,6 +40,7 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
             *training_assets(chain, partitions),
             *promotion_assets(chain),
             *scoring_assets(chain, partitions),
+            reasons_spec(partitions),
             *challenger_assets(chain, partitions),
             *watching,
             *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),

@@ -17,6 +17,7 @@ __all__ = [
     "part_file",
     "part_name",
     "partition_folder",
+    "reasons_folder",
     "record_file",
     "segments_folder",
     "version_folder",
@@ -82,6 +83,11 @@ def feature_counts_file(day: dt.date, version: str) -> str:
 def segments_folder(folder: Path) -> Path:
     """Where the segments of a lookup lie while its scores are written in `folder`."""
     return folder / "lookup"
+
+
+def reasons_folder(folder: Path) -> Path:
+    """Where the parts of the reasons lie while their scores are written in `folder`."""
+    return folder / "reasons"
 
 
 @dataclass(frozen=True)

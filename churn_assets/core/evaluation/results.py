@@ -204,6 +204,9 @@ class Evidence(BaseModel):
     best by itself, with `strongest_roc_auc`, and of two features together `strongest_pair`, with
     `strongest_pair_roc_auc` (empty where pairs were not looked at); `uncompared` says why there is no
     `comparison`; `high_above` is the bound of the high tier, on which the selection rates of `slices` rest.
+    `hidden_share` is the mean share of families that are never shown in what moves a customer of the hold-out, and
+    `first_reason_changed` the share of them whose first reason is another one than by the champion; None where there
+    are no reasons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -220,6 +223,8 @@ class Evidence(BaseModel):
     uncompared: str = "nothing to compare with yet"
     high_above: float | None = None
     rules: Comparison | None = None
+    hidden_share: float | None = None
+    first_reason_changed: float | None = None
 
     @model_validator(mode="after")
     def _only_rules_are_unjudged(self) -> Self:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn_assets.core.errors import ChurnError, TrainingImpossible
+from churn_assets.core.errors import ChurnError, ModelFault, TrainingImpossible
 from churn_assets.core.evaluation.gates import judge
-from churn_assets.core.evaluation.results import Gate
+from churn_assets.core.evaluation.results import Evidence, Gate
 from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, model_version
 from churn_assets.core.models.card_markdown import card_page
 from churn_assets.core.models.card_plots import card_figure
@@ -22,11 +22,12 @@ from churn_assets.core.models.golden import golden_features, with_kernel
 from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Recipe
-from churn_assets.core.reasons.explainer import Unexplainable
+from churn_assets.core.reasons.explainer import Explainer, Unexplainable
 from churn_assets.core.reasons.proof import Reasons, prove_reasons
 from churn_assets.pipeline.chain import Chain, RunContext, installed_libraries, logger
 from churn_assets.pipeline.training.baselines import Baseline, find_baseline, record_evaluation
 from churn_assets.pipeline.training.candidate import CandidateModel, freeze, rules_candidate, train_candidate
+from churn_assets.pipeline.training.reasons import with_reasons
 from churn_assets.pipeline.training.training_data import RulesPlan, TrainingPlan, plan_rules, plan_training
 from churn_assets.storage.models.store import ModelFiles
 
@@ -79,8 +80,11 @@ def train_model(chain: Chain, as_of: dt.date, run: RunContext) -> TrainResult:
     else:
         candidate = rules_candidate(chain, plan)
     card = _card(chain, as_of, plan, candidate, version)
-    record_evaluation(chain, card, candidate.evidence)
-    card = _keep(chain, card, candidate, plan) if created else chain.registry.models.card(version)
+    if created:
+        card = _keep(chain, card, candidate, plan)
+    else:
+        card = chain.registry.models.card(version)
+        record_evaluation(chain, card, _evidence(chain, candidate, _kept_explainer(chain, card)))
     quality = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
     logger.info("%s churn_model: %s, %s", as_of, version, quality)
     return _result(chain, card, created=created)
@@ -115,13 +119,14 @@ def _result(chain: Chain, card: ModelCard, *, created: bool) -> TrainResult:
 
 
 def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: TrainingPlan | RulesPlan) -> ModelCard:
-    """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
+    """Write how the model was judged, and its folder: artefact, card, golden rows, reference, the card for a person."""
     as_of = chain.customers.version(card.trained_as_of, plan.version("customers", card.trained_as_of))
     model = Model(candidate.pipeline, card)
     golden, reference = freeze(chain, model, candidate, as_of)
     proven = with_kernel(model, chain.profile, golden)
     reasons = _reasons(chain, card, candidate, golden)
     unexplained = reasons.explainer if isinstance(reasons.explainer, Unexplainable) else None
+    evidence = _evidence(chain, candidate, reasons.explainer)
     card = card.model_copy(
         update={
             "kernel": EXACT if proven.model.kernel else proven.reason,
@@ -130,9 +135,10 @@ def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: Traini
         }
     )
     figure = card_figure(candidate.churned, candidate.probability, card.importance) if len(candidate.churned) else b""
-    champion, changes = _since_champion(chain, card)
-    page = card_page(card, judge(candidate.evidence, chain.gates), champion, changes, picture=bool(figure))
+    champion, changes = _since_champion(chain, card, evidence)
+    page = card_page(card, judge(evidence, chain.gates), champion, changes, picture=bool(figure))
     explainer = None if isinstance(reasons.explainer, Unexplainable) else reasons.explainer
+    record_evaluation(chain, card, evidence)
     files = ModelFiles(golden, reference, page, figure, proven.model.kernel, explainer)
     return chain.registry.models.save(candidate.pipeline, card, files)
 
@@ -148,12 +154,23 @@ def _reasons(chain: Chain, card: ModelCard, candidate: CandidateModel, golden: p
     return reasons
 
 
-def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
+def _evidence(chain: Chain, candidate: CandidateModel, explainer: Explainer | Unexplainable) -> Evidence:
+    return with_reasons(chain, candidate.evidence, explainer, candidate.holdout)
+
+
+def _kept_explainer(chain: Chain, card: ModelCard) -> Explainer | Unexplainable:
+    try:
+        return chain.registry.models.explainer(card)
+    except ModelFault as error:  # how good its scores are can be told all the same
+        return Unexplainable(str(error))
+
+
+def _since_champion(chain: Chain, card: ModelCard, evidence: Evidence) -> tuple[str, list[str]]:
     try:
         champion = chain.registry.models.card(chain.registry.champion())
     except ChurnError:  # there is none, or its folder is gone
         return "", []
-    return champion.model_version, changes_between(champion, card)
+    return champion.model_version, changes_between(champion, card, evidence.first_reason_changed)
 
 
 def _card(
