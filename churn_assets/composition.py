@@ -24,6 +24,8 @@ def build_chain(settings: Settings) -> Chain:
     """
     profile = load_profile(settings.profile)
     _check_recipe(settings, profile)
+    if settings.alerts.smtp.lacks_addresses:
+        raise SettingsError("alerts.smtp.host is set: name alerts.smtp.sender and alerts.smtp.to as well")
     return Chain(
         profile=profile,
         parameters=profile.feature_parameters(settings.features),
@@ -46,6 +48,8 @@ def build_chain(settings: Settings) -> Chain:
         engine=_engine(settings),
         bounds=settings.monitoring,
         openlineage=settings.openlineage,
+        alerts=settings.alerts,
+        retraining=settings.retraining,
     )
 
 

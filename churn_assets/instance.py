@@ -19,6 +19,9 @@ from churn_assets.storage.layout import Layout
 __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
 
 
+EVENTS = 1_000  # of one partition that are looked through
+OF_THE_EVENT = ("summary", "changed", "previous_version", "previous_model_version", "differs_from_previous")
+
 logger = logging.getLogger(__name__)
 
 
@@ -54,10 +57,18 @@ class ComputeLogsInDataDir(_InDataDir, LocalComputeLogManager):
     below = "logs"
 
 
-def announce(settings: Settings, asset: str, partition: str | None, metadata: Mapping[str, Any]) -> str | None:
-    """Leave a materialization event in Dagster; why it could not be left, where it could not."""
+def announce(
+    settings: Settings, asset: str, partition: str | None, metadata: Mapping[str, Any], repeats: str = ""
+) -> str | None:
+    """Leave a materialization event in Dagster; why it could not be left, where it could not.
+
+    Where it makes a version current that was so before, it `repeats` what was shown of that one, and links its run:
+    else the day would have no figures, and plots a gap.
+    """
     try:
         with open_instance(settings) as instance:
+            if repeats and partition is not None:
+                metadata = {"summary": "", **_shown_of(instance, asset, partition, repeats), **metadata}
             tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
             event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
             instance.report_runless_asset_event(event)
@@ -65,6 +76,19 @@ def announce(settings: Settings, asset: str, partition: str | None, metadata: Ma
         logger.debug("Dagster's storage could not be reached:", exc_info=True)
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     return None
+
+
+def _shown_of(instance: dg.DagsterInstance, asset: str, partition: str, version: str) -> Mapping[str, Any]:
+    """The metadata of the newest event that made `version` current, with its run; empty where there is none."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+    for record in instance.fetch_materializations(wanted, limit=EVENTS).records:
+        event = record.asset_materialization
+        if event is None or "version" not in event.metadata or event.metadata["version"].value != version:
+            continue
+        shown = {name: value for name, value in event.metadata.items() if name not in OF_THE_EVENT}
+        made_by = {"scored_in": dg.MetadataValue.dagster_run(record.run_id)} if record.run_id else {}
+        return {**shown, **made_by}
+    return {}
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

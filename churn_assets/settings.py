@@ -14,6 +14,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 import churn_assets
 from churn_assets.core.days import PLACEHOLDER
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.monitoring.options import AlertOptions, RetrainingOptions
 from churn_assets.core.options import (
     AppOptions,
     AuditBounds,
@@ -172,6 +173,8 @@ class Settings(BaseSettings):
     monitoring: MonitoringBounds = MonitoringBounds()
     openlineage: OpenLineage = OpenLineage()
     schedule: Schedule = Schedule()
+    alerts: AlertOptions = AlertOptions()
+    retraining: RetrainingOptions = RetrainingOptions()
     app: AppOptions = AppOptions()
     code_revision: str = ""
 

@@ -1,7 +1,12 @@
 """The definitions of a chain, put together in one place: by the code location, by the command line, by tests."""
 
+import datetime as dt
+
 import dagster as dg
 
+from churn_assets.assets.automation.alerts import alert_assets, alert_sensors
+from churn_assets.assets.automation.retraining import retraining_sensor
+from churn_assets.assets.automation.source import source_sensor
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
@@ -19,7 +24,9 @@ from churn_assets.pipeline.chain import Chain
 __all__ = ["build"]
 
 
-def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResults) -> dg.Definitions:
+def build(
+    chain: Chain, nightly_cron: str, training_cron: str, results: RunResults, first: dt.date | None = None
+) -> dg.Definitions:
     """Assets, jobs, schedules and sensors of a chain.
 
     Args:
@@ -27,23 +34,24 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
         nightly_cron: when a night runs, in the chain's time zone.
         training_cron: when a model is trained, likewise.
         results: takes what the stages of this process's runs give.
+        first: the first partition; `start_date` where none is named.
     """
-    partitions = snapshot_dates(chain.start_date, chain.timezone)
+    partitions = snapshot_dates(first or chain.start_date, chain.timezone)
     nightly = nightly_job()
     training = training_job()
     fresh = freshness_job()
     watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
+    watched = [*scoring_assets(chain, partitions), *challenger_assets(chain, partitions), *watching]
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),
             *feature_assets(chain, partitions),
             *training_assets(chain, partitions),
             *promotion_assets(chain),
-            *scoring_assets(chain, partitions),
             reasons_spec(partitions),
-            *challenger_assets(chain, partitions),
-            *watching,
+            *watched,
             *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
+            *alert_assets(chain, partitions, after=[key for each in watched for key in each.keys]),
         ],
         asset_checks=[freshness_check(chain)],
         jobs=[nightly, training, fresh],
@@ -52,7 +60,12 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
             training_schedule(training, training_cron, chain.timezone),
             freshness_schedule(fresh, chain),
         ],
-        sensors=lineage_sensors(chain, [nightly, training]),
+        sensors=[
+            *lineage_sensors(chain, [nightly, training]),
+            *alert_sensors(chain),
+            source_sensor(chain, nightly),
+            retraining_sensor(chain, training),
+        ],
         resources={"results": results},
         executor=dg.in_process_executor,
     )

@@ -1,45 +1,49 @@
 """What the UI shows of an audit that stood inside the asset: a check that failed there published nothing.
 
-Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it.
+Dagster's own blocking checks fire after an asset is materialized, when a reader could have met it. Figures have the
+same keys every night, so that Dagster plots them; their bounds, of which many never change, stand together in an entry
+that it does not plot. What they mean that night is a sentence.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from churn_assets.core.evaluation.results import Gate
+from churn_assets.core.scoring.shift import Finding
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
 from churn_assets.pipeline.scoring.score import ScoreResult
 
 __all__ = [
-    "CHALLENGER_CHECK",
-    "CUSTOMER_CHECKS",
-    "SCORE_CHECKS",
+    "challenger_check",
     "challenger_result",
     "check_spec",
+    "customer_checks",
     "customer_results",
     "gate_checks",
     "gate_results",
+    "score_checks",
     "score_results",
 ]
 
 Partitions = dg.PartitionsDefinition[str]
 
-CUSTOMER_CHECKS = [
-    dg.AssetCheckSpec("rows_conserved", asset="customers", description="raw = valid + quarantined"),
-    dg.AssetCheckSpec("quarantined_share", asset="customers", description="Within the configured share"),
-]
-SCORE_CHECKS = [
-    dg.AssetCheckSpec("rows_conserved", asset="churn_scores", description="valid = scored"),
-    dg.AssetCheckSpec("no_shift", asset="churn_scores", description="Customers, columns and scores as on the last day"),
-    dg.AssetCheckSpec("no_hindsight", asset="churn_scores", description="The model knew no more than the day"),
-    dg.AssetCheckSpec("no_fallback", asset="churn_scores", description="A trained model scored, where one is wanted"),
-]
-CHALLENGER_CHECK = dg.AssetCheckSpec(
-    "challenger_can_score", asset="challenger_scores", description="The challenger scored the day, if there is one"
-)
+GATES = {
+    "min_rows": "Enough customers with a known outcome to judge the model by",
+    "min_churners": "Enough of them churned",
+    "min_roc_auc": "Ranks churners above those who stay well enough (ROC-AUC)",
+    "min_average_precision": "Finds churners better than chance (average precision)",
+    "brier_below_base_rate": "Probabilities are better than answering the churn rate to everybody (Brier score)",
+    "max_calibration_error": "Probabilities mean what they say: as many churn as they promise",
+    "max_feature_roc_auc": "No feature alone knows the outcome, as one that is filled after the customer left does",
+    "max_roc_auc": "Not too good to be true",
+    "max_roc_auc_loss": "Ranks no worse than what is in force",
+    "beats_rules": "Ranks better than the profile's rules",
+    "min_slice_roc_auc": "Ranks well enough in every large group",
+    "min_disparate_impact": "Every large group is selected often enough beside the one selected most",
+}
 
 
 def check_spec(name: str, asset: str, description: str, partitions: Partitions) -> dg.AssetCheckSpec:
@@ -49,42 +53,91 @@ def check_spec(name: str, asset: str, description: str, partitions: Partitions) 
         return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)
 
 
+def customer_checks(partitions: Partitions) -> list[dg.AssetCheckSpec]:
+    """What is shown of the audit of `customers`."""
+    return [
+        check_spec("rows_conserved", "customers", "No row is lost: raw = valid + quarantined", partitions),
+        check_spec("quarantined_share", "customers", "Few enough rows are quarantined", partitions),
+    ]
+
+
+def score_checks(partitions: Partitions) -> list[dg.AssetCheckSpec]:
+    """What is shown of the audit of `churn_scores`."""
+    words = {
+        "rows_conserved": "Every valid customer has a score",
+        "no_shift": "Customers, columns and scores are as on the last day and as the model knows them",
+        "no_hindsight": "The model knew no more than the day",
+        "no_fallback": "A trained model scored, where one is wanted",
+    }
+    return [check_spec(name, "churn_scores", description, partitions) for name, description in words.items()]
+
+
+def challenger_check(partitions: Partitions) -> dg.AssetCheckSpec:
+    """What is shown of a challenger's night."""
+    described = "The challenger scored the day, if there is one"
+    return check_spec("challenger_can_score", "challenger_scores", described, partitions)
+
+
+def gate_checks(names: Sequence[str], partitions: Partitions) -> list[dg.AssetCheckSpec]:
+    """One check for each gate of promotion."""
+    return [check_spec(name, "churn_model", GATES[name], partitions) for name in names]
+
+
 def customer_results(
     valid: ValidCustomers, quarantined: QuarantinedCustomers, max_share: float
 ) -> list[dg.AssetCheckResult]:
-    """The results of `CUSTOMER_CHECKS` for a published day."""
+    """The results of `customer_checks` for a published day."""
     share = quarantined.rows / valid.raw_rows
     counts = {"raw": valid.raw_rows, "valid": valid.rows, "quarantined": quarantined.rows}
+    told = f"{quarantined.rows:,} of {valid.raw_rows:,} rows are quarantined, {share:.2%}; {max_share:.2%} are allowed"
+    bounded = _bounded([("quarantined_share", share, max_share)])
     return [
-        _result("customers", "rows_conserved", valid.rows + quarantined.rows == valid.raw_rows, counts),
-        _result("customers", "quarantined_share", share <= max_share, {"share": share, "allowed": max_share}),
+        _result(
+            "customers",
+            "rows_conserved",
+            valid.rows + quarantined.rows == valid.raw_rows,
+            counts,
+            f"{valid.raw_rows:,} raw rows: {valid.rows:,} valid and {quarantined.rows:,} quarantined",
+        ),
+        _result("customers", "quarantined_share", share <= max_share, bounded, told),
     ]
 
 
 def score_results(scores: ScoreResult) -> list[dg.AssetCheckResult]:
-    """The results of `SCORE_CHECKS` for an audited day; hindsight and an accepted shift are allowed, and shown."""
+    """The results of `score_checks` for an audited day; hindsight and an accepted shift are allowed, and shown."""
     counts = {"valid": scores.valid_rows, "scored": scores.rows}
     model = {"model_version": scores.card.model_version}
-    shift = {finding.words: f"{finding.value:.4f}, at most {finding.bound:.4f}" for finding in scores.findings}
+    trained = f"model {scores.card.model_version} was trained as of {scores.card.trained_as_of}"
     within = all(finding.passed for finding in scores.findings)
+    shares = {f"share_{tier}": rows / max(scores.rows, 1) for tier, rows in scores.audit.tiers.items()}
     warn = dg.AssetCheckSeverity.WARN
     return [
-        _result("churn_scores", "rows_conserved", scores.valid_rows == scores.rows, counts),
-        _result("churn_scores", "no_shift", within, shift, warn),
-        _result("churn_scores", "no_hindsight", not scores.hindsight, model, warn),
-        _result("churn_scores", "no_fallback", not scores.is_fallback, model, warn),
+        _result(
+            "churn_scores",
+            "rows_conserved",
+            scores.valid_rows == scores.rows,
+            counts,
+            f"{scores.valid_rows:,} valid customers, {scores.rows:,} scores",
+        ),
+        _result("churn_scores", "no_shift", within, _figures(scores.findings) | shares, _told(scores.findings), warn),
+        _result("churn_scores", "no_hindsight", not scores.hindsight, model, trained, warn),
+        _result(
+            "churn_scores",
+            "no_fallback",
+            not scores.is_fallback,
+            model,
+            f"the rules {scores.card.model_version} scored" if scores.is_fallback else trained,
+            warn,
+        ),
     ]
 
 
 def challenger_result(version: str | None, trouble: str) -> dg.AssetCheckResult:
-    """The result of `CHALLENGER_CHECK`: what kept the challenger from scoring, empty where nothing did."""
-    metadata = {"challenger": version or "none", "trouble": trouble}
-    return _result("challenger_scores", CHALLENGER_CHECK.name, not trouble, metadata, dg.AssetCheckSeverity.WARN)
-
-
-def gate_checks(names: Sequence[str]) -> list[dg.AssetCheckSpec]:
-    """One check for each gate of promotion."""
-    return [dg.AssetCheckSpec(name, asset="churn_model", description="A gate of promotion") for name in names]
+    """The result of `challenger_check`: what kept the challenger from scoring, empty where nothing did."""
+    told = trouble or (f"model {version} scored" if version else "there is no challenger")
+    metadata = {"challenger": version or "none"}
+    warn = dg.AssetCheckSeverity.WARN
+    return _result("challenger_scores", "challenger_can_score", not trouble, metadata, told, warn)
 
 
 def gate_results(gates: Sequence[Gate], declared: Sequence[str]) -> list[dg.AssetCheckResult]:
@@ -92,17 +145,46 @@ def gate_results(gates: Sequence[Gate], declared: Sequence[str]) -> list[dg.Asse
     found = {gate.name: gate for gate in gates}
     nothing = "not asked of this model"
     listed = [found.get(name) or Gate(name=name, passed=True, finding=nothing) for name in declared]
-    return [
-        _result("churn_model", gate.name, gate.passed, {"finding": gate.finding}, dg.AssetCheckSeverity.WARN)
-        for gate in listed
-    ]
+    warn = dg.AssetCheckSeverity.WARN
+    return [_result("churn_model", gate.name, gate.passed, _of_gate(gate), gate.finding, warn) for gate in listed]
+
+
+def _of_gate(gate: Gate) -> dict[str, Any]:
+    return {} if gate.value is None or gate.bound is None else _bounded([("value", float(gate.value), gate.bound)])
+
+
+def _figures(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Each figure beside its bound; of several with one name, as two models of a night have, the worst."""
+    worst = sorted(findings, key=lambda each: each.value - each.bound)
+    return _bounded((each.figure, each.value, each.bound) for each in worst)
+
+
+def _told(findings: Sequence[Finding]) -> str:
+    """What is beyond its bound, in words, else that nothing is."""
+    beyond = [each.words for each in findings if not each.passed]
+    return "; ".join(beyond) if beyond else f"all {len(findings)} figures lie within their bounds"
+
+
+def _bounded(figures: Iterable[tuple[str, float, float]]) -> dict[str, Any]:
+    values, bounds = {}, {}
+    for name, value, bound in figures:
+        values[name], bounds[name] = value, bound
+    return {**values, "bounds": bounds}
 
 
 def _result(
     asset: str,
     name: str,
     passed: bool,  # noqa: FBT001  # the one thing a result says
-    metadata: dict[str, Any],
+    metadata: Mapping[str, Any],
+    description: str,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(asset_key=asset, check_name=name, passed=passed, metadata=metadata, severity=severity)
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=passed,
+        metadata=metadata,
+        description=description,
+        severity=severity,
+    )

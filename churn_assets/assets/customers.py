@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from churn_assets.assets.checks import CUSTOMER_CHECKS, customer_results
-from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
+from churn_assets.assets.checks import customer_checks, customer_results
+from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata, summary
 from churn_assets.assets.results import dagster_failures, materialized, record, run_context
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema, raw_schema
 from churn_assets.pipeline.chain import Chain
@@ -26,35 +26,54 @@ OWNERS = ["team:customer-data"]
 
 def landed_metadata(chain: Chain, landed: LandedCustomers) -> dict[str, Any]:
     """What is shown of a landed snapshot."""
-    return partition_metadata(landed) | {
-        "batch_id": landed.batch_id,
-        "files": [asdict(file) for file in landed.files],
-        "unknown_columns": list(landed.unknown_columns),
-        "dagster/column_schema": column_schema(raw_schema(chain.profile)),
-    }
+    files = f"{len(landed.files)} file{'' if len(landed.files) == 1 else 's'}"
+    unknown = [f"columns that the profile does not know: {', '.join(landed.unknown_columns)}"]
+    told = summary(f"{landed.rows:,} customers landed from {files}", *(unknown if landed.unknown_columns else []))
+    return (
+        told
+        | {
+            "batch_id": landed.batch_id,
+            "files": [asdict(file) for file in landed.files],
+            "unknown_columns": list(landed.unknown_columns),
+            "dagster/column_schema": column_schema(raw_schema(chain.profile)),
+        }
+        | partition_metadata(landed)
+    )
 
 
 def valid_metadata(chain: Chain, valid: ValidCustomers) -> dict[str, Any]:
     """What is shown of a day's valid customers."""
     columns = customers_schema(chain.profile)
-    return partition_metadata(valid) | {
-        "raw_version": valid.raw_version,
-        "raw_rows": valid.raw_rows,
-        "quarantined_share": (valid.raw_rows - valid.rows) / valid.raw_rows,
-        "dagster/column_schema": column_schema(columns),
-        "dagster/column_lineage": column_lineage({name: [("raw_customers", name)] for name in columns.names}),
-    }
+    broken = valid.raw_rows - valid.rows
+    told = summary(f"{valid.rows:,} of {valid.raw_rows:,} customers are valid", f"{broken:,} are quarantined")
+    return (
+        told
+        | {
+            "raw_version": valid.raw_version,
+            "raw_rows": valid.raw_rows,
+            "quarantined_share": (valid.raw_rows - valid.rows) / valid.raw_rows,
+            "dagster/column_schema": column_schema(columns),
+            "dagster/column_lineage": column_lineage({name: [("raw_customers", name)] for name in columns.names}),
+        }
+        | partition_metadata(valid)
+    )
 
 
 def quarantined_metadata(chain: Chain, quarantined: QuarantinedCustomers) -> dict[str, Any]:
     """What is shown of a day's quarantined rows."""
     kept = raw_schema(chain.profile).names
-    return partition_metadata(quarantined) | {
-        "raw_version": quarantined.raw_version,
-        "faults": {f"{fault.column}: {fault.check}": fault.rows for fault in quarantined.faults},
-        "dagster/column_schema": column_schema(quarantine_schema(chain.profile)),
-        "dagster/column_lineage": column_lineage({name: [("raw_customers", name)] for name in kept}),
-    }
+    reasons = [f"{fault.column}: `{fault.check}`: {fault.rows:,}" for fault in quarantined.faults]
+    told = summary(f"{quarantined.rows:,} rows are quarantined", *reasons)
+    return (
+        told
+        | {
+            "raw_version": quarantined.raw_version,
+            "faults": {f"{fault.column}: {fault.check}": fault.rows for fault in quarantined.faults},
+            "dagster/column_schema": column_schema(quarantine_schema(chain.profile)),
+            "dagster/column_lineage": column_lineage({name: [("raw_customers", name)] for name in kept}),
+        }
+        | partition_metadata(quarantined)
+    )
 
 
 def customer_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
@@ -100,10 +119,19 @@ def _validated_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         name="customers",
         partitions_def=partitions,
         specs=[
-            spec("customers", valid_columns, "The rows of the day that keep every rule of the profile's schema."),
-            spec("quarantined_customers", broken_columns, "The rows that do not, with every column, check and value."),
+            spec(
+                "customers",
+                valid_columns,
+                "Customers of the day that keep every rule of the profile's schema: what is scored.",
+            ),
+            spec(
+                "quarantined_customers",
+                broken_columns,
+                "Customers of the day that break a rule of the profile's schema, each row with every column, check and "
+                "value that is at fault. They are kept, and not scored.",
+            ),
         ],
-        check_specs=CUSTOMER_CHECKS,
+        check_specs=customer_checks(partitions),
         required_resource_keys={"results"},
     )
     def customers(context: dg.AssetExecutionContext) -> Iterator[Any]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
+from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata, summary
 from churn_assets.assets.results import dagster_failures, materialized, record, run_context
+from churn_assets.core.profile_schemas import described_features
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.features import CustomerFeatures, featurize_customers
 
@@ -18,13 +19,18 @@ __all__ = ["feature_assets", "features_metadata"]
 
 def features_metadata(chain: Chain, features: CustomerFeatures) -> dict[str, Any]:
     """What is shown of a day's features."""
-    return partition_metadata(features) | {
-        "feature_digest": features.feature_digest,
-        "customers_version": features.customers_version,
-        "parameters": {name: str(value) for name, value in features.parameters.items()},
-        "dagster/column_schema": column_schema(features.schema),
-        "dagster/column_lineage": _lineage(chain),
-    }
+    told = summary(f"{len(chain.profile.feature_columns)} features of {features.rows:,} customers")
+    return (
+        told
+        | {
+            "feature_digest": features.feature_digest,
+            "customers_version": features.customers_version,
+            "parameters": {name: str(value) for name, value in features.parameters.items()},
+            "dagster/column_schema": column_schema(described_features(chain.profile, features.schema)),
+            "dagster/column_lineage": _lineage(chain),
+        }
+        | partition_metadata(features)
+    )
 
 
 def _lineage(chain: Chain) -> dg.TableColumnLineage:

@@ -25,6 +25,7 @@ CHAIN = (
     "feature_drift",
     "score_drift",
     "night_metrics",
+    "alerts",
 )
 
 
@@ -36,7 +37,8 @@ def nightly_job() -> "UnresolvedAssetJobDefinition":
         executor_def=dg.in_process_executor,
         tags=MAX_RUNTIME,
         description="Land, validate, featurize, score, audit and publish one snapshot date; then the challenger, "
-        "unseen, the quality of the scores whose outcomes are known by then, and how far features and scores moved.",
+        "unseen, the quality of the scores whose outcomes are known by then, how far features and scores moved, and "
+        "what of all that is worth an alert.",
     )
 
 

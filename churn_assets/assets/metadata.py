@@ -11,7 +11,7 @@ from churn_assets.core.table_schemas import SNAPSHOT_DATE, description_of
 if TYPE_CHECKING:
     from churn_assets.pipeline.chain import StageResult
 
-__all__ = ["column_lineage", "column_schema", "partition_metadata"]
+__all__ = ["column_lineage", "column_schema", "partition_metadata", "summary"]
 
 
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
@@ -31,11 +31,19 @@ def column_lineage(upstream: Mapping[str, Sequence[tuple[str, str]]]) -> dg.Tabl
     )
 
 
+def summary(opening: str, *points: str) -> dict[str, Any]:
+    """The first entry of an asset, which a person reads: plain text, as Dagster hides Markdown behind a click."""
+    return {"summary": "; ".join((opening, *points))}
+
+
 def partition_metadata(result: "StageResult") -> dict[str, Any]:
-    """What every partitioned table shows on a materialization."""
+    """What every partitioned table shows on a materialization.
+
+    No row count of the whole table: over days it would draw the days that there are. `changed` is whether readers meet
+    another version than before.
+    """
     return {
         "dagster/partition_row_count": result.rows,
-        "dagster/row_count": result.table.rows(),
         "dagster/table_name": result.table.name,
         "path": dg.MetadataValue.path(str(result.table.root)),
         "version": result.published.version,

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.metadata import column_schema
+from churn_assets.assets.metadata import column_schema, summary
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.models.changelog import changes_between
@@ -18,7 +18,7 @@ def promotion_metadata(registry: Registry) -> dict[str, Any]:
     """The metadata of `champion`: the newest promotion, all of them, and the changelog of models."""
     promotions = registry.promotions.rows()
     newest = promotions[-1]
-    ends = [str(row["promoted_at"])[:16] for row in promotions[1:]] + ["today"]
+    ends = [str(row["promoted_at"])[:16] for row in promotions[1:]] + ["in force"]
     periods = [
         [
             row["to_version"],
@@ -32,8 +32,12 @@ def promotion_metadata(registry: Registry) -> dict[str, Any]:
     ]
     table = markdown_table(["Model", "Live from (UTC)", "Until", "Who", "Why", "Forced"], reversed(periods))
     canary = registry.canary()
-    return {
-        "dagster/row_count": len(promotions),
+    told = summary(
+        f"{newest['to_version']} is champion since {newest['promoted_at']:%Y-%m-%d %H:%M} UTC",
+        f"promoted by {newest['actor']}: {newest['reason']}",
+        *([f"canary: {canary.model_version} for {canary.share:.1%} of the customers"] if canary else []),
+    )
+    return told | {
         "model_version": newest["to_version"],
         "promoted_at": newest["promoted_at"].isoformat(),
         "actor": newest["actor"],

@@ -4,6 +4,7 @@ Belongs here: what every asset does with a result or a failure. What is shown of
 """
 
 import datetime as dt
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,10 +12,12 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from churn_assets.core.errors import ChurnError
+from churn_assets.core.failures import without_words
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 
 __all__ = [
     "ACTOR_TAG",
+    "KIND_TAG",
     "REASON_TAG",
     "RunResults",
     "dagster_failures",
@@ -22,10 +25,12 @@ __all__ = [
     "materialized",
     "record",
     "run_context",
+    "tag_run",
 ]
 
 ACTOR_TAG = "churn_assets/actor"
 REASON_TAG = "churn_assets/reason"
+KIND_TAG = "churn_assets/kind"
 
 Result = TypeVar("Result")
 
@@ -59,10 +64,17 @@ def record(context: dg.AssetExecutionContext, *results: object) -> None:
         context.resources.results.add(result)
 
 
+def tag_run(context: dg.AssetExecutionContext, **said: str) -> None:
+    """Let the list of runs tell, and be searched by, what a run did: its kind, result and model version."""
+    tags = {f"churn_assets/{name}": value for name, value in said.items()}
+    context.instance.add_run_tags(context.run.run_id, tags)
+
+
 def run_context(context: dg.AssetExecutionContext, chain: Chain) -> RunContext:
-    """Who runs this, by the run's tags: a person's name, the schedule's, or `dagster`; and with which code."""
+    """Who runs this, by the run's tags: a person, a schedule or sensor by name, or `dagster`; and with which code."""
     tags = context.run.tags
-    actor = tags.get(ACTOR_TAG) or tags.get("user") or tags.get("dagster/schedule_name") or "dagster"
+    names = (tags.get(tag) for tag in (ACTOR_TAG, "user", "dagster/schedule_name", "dagster/sensor_name"))
+    actor = next(filter(None, names), "dagster")
     return RunContext(actor, context.run.run_id, tags.get(REASON_TAG, ""), chain.code_revision, _began(context))
 
 
@@ -76,11 +88,23 @@ def _began(context: dg.AssetExecutionContext) -> dt.datetime:
 
 @contextmanager
 def dagster_failures() -> Iterator[None]:
-    """Let a failure of ours be Dagster's, with the sentence as its description."""
+    """Let a failure of ours be Dagster's, with the sentence as its description, and any other without its words.
+
+    Dagster keeps the words of every cause, and those of other libraries may quote a customer's value.
+    """
     try:
         yield
     except ChurnError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise dg.Failure(str(error), allow_retries=False) from None
+    except (OSError, dg.DagsterError):  # they name files, and parts of Dagster
+        raise
+    except Exception as error:  # noqa: BLE001  # Dagster keeps it, without its words
+        places = "".join(traceback.format_tb(error.__traceback__))
+        raise dg.Failure(
+            f"unexpected: {without_words(error)}; this is a fault of the program, or of the profile",
+            {"places": dg.MetadataValue.md(f"```\n{places}```")},
+            allow_retries=False,
+        ) from None
 
 
 def materialized(result: StageResult, metadata: Mapping[str, Any]) -> dg.MaterializeResult:

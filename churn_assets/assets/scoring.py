@@ -12,14 +12,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
-from churn_assets.assets.checks import CHALLENGER_CHECK, SCORE_CHECKS, challenger_result, score_results
-from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata
-from churn_assets.assets.results import dagster_failures, materialization, materialized, record, run_context
+from churn_assets.assets.checks import challenger_check, challenger_result, score_checks, score_results
+from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata, summary
+from churn_assets.assets.results import (
+    KIND_TAG,
+    dagster_failures,
+    materialization,
+    materialized,
+    record,
+    run_context,
+    tag_run,
+)
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card import ModelCard
+from churn_assets.core.models.card_markdown import with_picture
 from churn_assets.core.table_schemas import REASONS, SCORES
 from churn_assets.pipeline.chain import Chain, logger
+from churn_assets.pipeline.monitoring.night_report import report_scores
 from churn_assets.pipeline.scoring.challenger import ChallengerScores, score_challenger
 from churn_assets.pipeline.scoring.reasons import ReasonsResult
 from churn_assets.pipeline.scoring.score import ScoreOptions, ScoreResult, score_customers
@@ -27,16 +38,28 @@ from churn_assets.pipeline.scoring.score import ScoreOptions, ScoreResult, score
 __all__ = ["ScoreConfig", "challenger_assets", "reasons_spec", "scoring_assets"]
 
 
+CHAMPION = "champion"
+
+
 class ScoreConfig(dg.Config):
-    """Which model scores: the champion where `model_version` is null, else a version, `previous` or `as_of`.
+    """Which model scores, and what becomes of the scores."""
 
-    `accept_shift` publishes scores that lie further from the last day's than the audit allows;
-    where `publish` is false the work ends with the audit.
-    """
+    model_version: str | None = Field(
+        default=CHAMPION,
+        description="Which model scores: `champion`, a model version such as 20261101-3f9a1c2b, `previous` (the model "
+        "of the score version before the current one) or `as_of` (the newest that was trained as of the day or before)",
+    )
+    accept_shift: bool = Field(
+        default=False,
+        description="Publish scores that lie further from the last day's than the audit allows; say why in the run's "
+        "tag churn_assets/reason",
+    )
+    publish: bool = Field(default=True, description="Where false the work ends with the audit, and no reader sees it")
 
-    model_version: str | None = None
-    accept_shift: bool = False
-    publish: bool = True
+    @property
+    def pinned(self) -> str | None:
+        """The model that is asked for by name; None for the champion."""
+        return None if self.model_version == CHAMPION else self.model_version
 
 
 def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
@@ -49,19 +72,25 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         kinds={"delta", "scikitlearn"},
         owners=["team:data-science"],
         description="What the app reads: a churn probability, tier and action for each valid customer of the day. "
-        "Run config `model_version`: null (the champion), a version, `previous`, or `as_of`.",
+        "Its run config says which model scores: the champion, where nothing else is asked for.",
         metadata={"dagster/column_schema": column_schema(SCORES)},
-        check_specs=SCORE_CHECKS,
-        output_required=False,  # a run that is not to publish ends with the audit
+        check_specs=score_checks(partitions),
+        output_required=False,  # a run that is not to publish ends with the audit, and so does what follows it
         required_resource_keys={"results"},
     )
     def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
-        options = ScoreOptions(config.model_version, config.accept_shift, config.publish)
-        with dagster_failures():
-            scores = score_customers(chain, day, options, run_context(context, chain))
+        options = ScoreOptions(config.pinned, config.accept_shift, config.publish)
+        kind = _kind(context, chain, day)
+        try:
+            with dagster_failures():
+                scores = score_customers(chain, day, options, run_context(context, chain))
+        except dg.Failure:
+            tag_run(context, kind=kind, result="refused")
+            raise
+        tag_run(context, kind=kind, result=_result_of(scores), model_version=scores.card.model_version)
         record(context, scores)
-        metadata = _score_metadata(chain, scores)
+        metadata = _report(chain, scores) | _score_metadata(chain, scores)
         if scores.is_published:
             yield materialized(scores, metadata)
             if scores.reasons is not None:
@@ -74,10 +103,34 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
     return [churn_scores]
 
 
+def _kind(context: dg.AssetExecutionContext, chain: Chain, day: dt.date) -> str:
+    """What a run is for: a day that has scores `again`, one of a `backfill`, or a `night`."""
+    if chain.scores.current(day) is not None:
+        return "again"
+    tags = context.run.tags
+    return "backfill" if "dagster/backfill" in tags or KIND_TAG in tags else "night"
+
+
+def _result_of(scores: ScoreResult) -> str:
+    if not scores.is_published:
+        return "audited, not published"
+    if not scores.published.changed:
+        return "unchanged"
+    return "published, a shift accepted" if scores.accepted_shift else "published"
+
+
+def _report(chain: Chain, scores: ScoreResult) -> dict[str, Any]:
+    """The night in a sentence, and its report with the picture inside."""
+    report = report_scores(chain, scores)
+    if report is None:
+        return {}
+    page = with_picture(report.page, report.picture.encode(), report.picture_name, "svg+xml")
+    return summary(report.headline) | {"report": dg.MetadataValue.md(page)}
+
+
 def _score_metadata(chain: Chain, scores: ScoreResult) -> dict[str, Any]:
     return (
-        partition_metadata(scores)
-        | {
+        {
             "model_version": scores.card.model_version,
             "high_risk": scores.audit.tiers["high"],
             "tiers": scores.audit.tiers,
@@ -85,11 +138,12 @@ def _score_metadata(chain: Chain, scores: ScoreResult) -> dict[str, Any]:
             **scores.details,
             "models": scores.audit.models,
             "fallback": scores.is_fallback,
-            "audit": {finding.words: "within bounds" if finding.passed else "beyond" for finding in scores.findings},
+            "audit": {each.figure: "within" if each.passed else f"beyond: {each.words}" for each in scores.findings},
             "dagster/column_schema": column_schema(SCORES),
             "dagster/column_lineage": _lineage(chain, scores.card),
         }
         | scores.previous
+        | partition_metadata(scores)
     )
 
 
@@ -130,8 +184,7 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         owners=["team:data-science"],
         description="What the challenger gives the day's customers, which no app reads: the canary, else the newest "
         "model that passed its gates and was not promoted. Compared with the published scores, day by day.",
-        check_specs=[CHALLENGER_CHECK],
-        output_required=False,  # there may be no challenger
+        check_specs=[challenger_check(partitions)],
         required_resource_keys={"results"},
     )
     def challenger_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -139,6 +192,8 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
         with dagster_failures():
             version = chain.registry.challenger(chain.profile.name)
         trouble = ""
+        nothing: dict[str, Any] = {"dagster/partition_row_count": 0, "model_version": version or "none"}
+        result: dg.MaterializeResult = dg.MaterializeResult(metadata=nothing)
         if version is not None:
             try:
                 scores = score_challenger(chain, day, version, run_context(context, chain))
@@ -147,17 +202,25 @@ def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) ->
                 logger.warning("%s: the challenger did not score: %s", day, error)
             else:
                 record(context, scores)
-                yield materialized(scores, _challenger_metadata(scores))
+                result = materialized(scores, _challenger_metadata(scores))
+        yield result  # also of no rows: a partition that is passed over fails its backfill
         yield challenger_result(version, trouble)
 
     return [challenger_scores]
 
 
 def _challenger_metadata(scores: ChallengerScores) -> dict[str, Any]:
-    return partition_metadata(scores) | {
-        "model_version": scores.model_version,
-        "mean_probability": scores.mean_probability,
-        **scores.details,
-        **scores.comparison,
-        "dagster/column_schema": column_schema(SCORES),
-    }
+    compared = scores.comparison
+    moved = f"{compared['tier_changed']:.1%} of {compared['customers']:,} customers would come into another tier"
+    told = summary(f"{scores.rows:,} customers scored unseen by {scores.model_version}", moved)
+    return (
+        told
+        | {
+            "model_version": scores.model_version,
+            "mean_probability": scores.mean_probability,
+            **scores.details,
+            **{"probability_changed" if name == "changed" else name: value for name, value in compared.items()},
+            "dagster/column_schema": column_schema(SCORES),
+        }
+        | partition_metadata(scores)
+    )

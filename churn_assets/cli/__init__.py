@@ -9,6 +9,8 @@ commands about one thing; heavy imports wait inside the functions until a comman
     scores     scores ..., rollback, trace
     serve      serve                              repair     repair
     monitoring drift
+    report     report
+    health     status, doctor
 """
 
 import errno
@@ -19,7 +21,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, models, monitoring, nights, output, repair, scores, serve
+from churn_assets.cli import backfill, health, models, monitoring, nights, output, repair, report, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
@@ -35,6 +37,8 @@ app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
 app.add_typer(monitoring.commands)
+app.add_typer(report.commands)
+app.add_typer(health.commands)
 app.add_typer(serve.commands)
 app.add_typer(repair.commands)
 

@@ -89,11 +89,16 @@ def announce_champion(settings: "Settings", registry: "Registry") -> None:
         announce(settings, "champion", None, promotion_metadata(registry))
 
 
-def announce(settings: "Settings", asset: str, partition: str | None, metadata: dict[str, Any]) -> None:
-    """Report a change that was made without Dagster to it; a warning where it cannot be reached."""
+def announce(
+    settings: "Settings", asset: str, partition: str | None, metadata: dict[str, Any], repeats: str = ""
+) -> None:
+    """Report a change that was made without Dagster to it; a warning where it cannot be reached.
+
+    It `repeats` what was shown of that version, where one is named.
+    """
     from churn_assets import instance
 
-    if fault := instance.announce(settings, asset, partition, metadata):
+    if fault := instance.announce(settings, asset, partition, metadata, repeats):
         output.print_note(
             f"warning: done, but Dagster's storage could not be reached ({fault}): its UI does not show it"
         )

@@ -34,9 +34,11 @@ def drift(date: Date = None, json: Json = False) -> None:
         output.print_json(rows)
         return
     for name, rows in there.items():
-        title = f"{name} of {day}" + ("" if rows else ": nothing could be compared")
         worst_first = sorted(rows, key=lambda row: -row["psi"])
-        output.print_table(title, list(rows[0]) if rows else [], [list(row.values()) for row in worst_first])
+        if rows:
+            output.print_table(f"{name} of {day}", list(rows[0]), [list(row.values()) for row in worst_first])
+        else:
+            output.print_text(f"{name} of {day}: nothing could be compared\n")
     for name, table in tables.items():
         newest = next(table.backwards(day), None)
         for note in newest.commit.details.get("notes", []) if newest else []:

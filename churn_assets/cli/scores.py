@@ -111,10 +111,18 @@ def rollback(
 
     def report(each: dict[str, Any]) -> None:
         moved.append(each)
-        metadata = {"kind": "rollback", "version": each["to"], "previous_version": each["from"], "reason": reason}
-        metadata |= {"actor": current_user(), "model_version": each["model_version"]}
-        metadata |= {"dagster/partition_row_count": each["rows"]}
-        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata)
+        rows, model = each["rows"], each["model_version"]
+        told = f"rolled back by {current_user()} ({reason}); {rows:,} customers scored by {model}"
+        metadata = {
+            "summary": told,
+            "kind": "rollback",
+            "version": each["to"],
+            "previous_version": each["from"],
+            "reason": reason,
+        }
+        metadata |= {"actor": current_user(), "model_version": model, "changed": True}
+        metadata |= {"dagster/partition_row_count": rows}
+        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata, each["to"])
 
     try:
         table.rollback(days, to, current_user(), required_reason(reason), report)

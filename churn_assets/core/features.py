@@ -13,6 +13,7 @@ from pandas.api.types import is_float_dtype
 from churn_assets.core.arrow.conversion import view_of_customers, with_snapshot_date
 from churn_assets.core.arrow.dictionaries import as_coded
 from churn_assets.core.errors import ProfileError
+from churn_assets.core.failures import without_words
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import features_schema
 
@@ -30,7 +31,7 @@ def compute_features(customers: pa.Table, profile: Profile, parameters: Mapping[
         features = profile.add_features(frame.copy(deep=False), **parameters)
     except Exception as error:
         raise ProfileError(
-            f"profile {profile.name}: add_features failed on customers of {day} ({type(error).__name__}: {error})"
+            f"profile {profile.name}: add_features failed on customers of {day} ({without_words(error)})"
         ) from error
     if not isinstance(features, pd.DataFrame) or not features.columns.is_unique:
         raise ProfileError(

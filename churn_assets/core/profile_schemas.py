@@ -10,9 +10,18 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
-from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED, UTC_TIMESTAMP, described
+from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED, UTC_TIMESTAMP, described, description_of
 
-__all__ = ["categorical_columns", "customers_schema", "features_schema", "quarantine_schema", "raw_schema"]
+__all__ = [
+    "categorical_columns",
+    "customers_schema",
+    "described_features",
+    "features_schema",
+    "quarantine_schema",
+    "raw_schema",
+]
+
+MADE = "Made by the profile's add_features"
 
 
 @cache
@@ -75,6 +84,22 @@ def features_schema(profile: Profile, features: pd.DataFrame) -> pa.Schema:
             )
         fields.append(pa.field(name, kind))
     return pa.schema(fields)
+
+
+def described_features(profile: Profile, schema: pa.Schema) -> pa.Schema:
+    """Columns of `customer_features`, or of what a model sees, with what the profile's schema says of each.
+
+    Only what is shown has descriptions: in the files they would be bytes, and so another version.
+    """
+    columns = customers_schema(profile)
+    return pa.schema(
+        [
+            described(field.name, field.type, description_of(columns.field(field.name)))
+            if field.name in columns.names
+            else described(field.name, field.type, MADE)
+            for field in schema
+        ]
+    )
 
 
 def _check_categories(name: str, declared: pd.CategoricalDtype, column: Any) -> None:

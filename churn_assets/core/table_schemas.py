@@ -8,6 +8,7 @@ import pyarrow as pa
 
 __all__ = [
     "ACTIONS",
+    "ALERTS",
     "CANARIES",
     "COMPARISONS",
     "EVALUATIONS",
@@ -161,5 +162,17 @@ QUALITY = pa.schema(
         described("average_precision", pa.float64(), "Average precision"),
         described("brier", pa.float64(), "Brier score"),
         described("calibration_error", pa.float64(), "Mean distance of probability and churn rate, over quantile bins"),
+    ]
+)
+ALERTS = pa.schema(
+    [
+        described("recorded_at", UTC_TIMESTAMP, "When it was recorded"),
+        described("event", pa.string(), "raised or delivered"),
+        described(SNAPSHOT_DATE, pa.date32(), "The day that it is about"),
+        described("condition", pa.string(), "What holds, by its stable name"),
+        described("severity", pa.string(), "warning or error"),
+        described("sentence", pa.string(), "What, where and how much"),
+        described("runbook", pa.string(), "The section of the runbook that says what to do"),
+        described("channels", pa.list_(pa.string()), "Where it is to go beside the log, or was delivered"),
     ]
 )

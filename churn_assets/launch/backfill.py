@@ -256,7 +256,7 @@ def _run_day(day: dt.date) -> tuple[Night, tuple[str, ...]]:
     worker = _Worker.current
     worker.take_warnings()
     try:
-        return worker.launcher().night(day), worker.take_warnings()
+        return worker.launcher().night(day, is_backfill=True), worker.take_warnings()
     except ChurnError:
         raise
     except Exception as error:  # a broken disk or file: one sentence, and one that can be pickled

@@ -16,11 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from churn_assets.assets.build import build
 from churn_assets.assets.monitoring.lineage import TOLD_TAG, tell_of_end, tell_of_start
-from churn_assets.assets.results import ACTOR_TAG, REASON_TAG, RunResults
+from churn_assets.assets.results import ACTOR_TAG, KIND_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
 from churn_assets.instance import open_instance
-from churn_assets.launch.processes import RunProcess, end_dead_runs
+from churn_assets.launch.origins import with_origin
+from churn_assets.launch.processes import RUN_TAG, RunProcess, end_dead_runs
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.customers.land import LandedCustomers
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
@@ -81,7 +82,7 @@ class Launcher:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
         atexit.register(instance.dispose)  # a database keeps no connection of a process that is gone
-        return instance
+        return with_origin(instance)
 
     def days(self, date: dt.date | None, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
         """The days that were asked for, the source's latest where none were.
@@ -160,20 +161,23 @@ class Launcher:
         self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": wanted}}})
         return self.chain.registry.champion()
 
-    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True) -> Night:
+    def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True, is_backfill: bool = False) -> Night:
         """Run the nightly chain of a day.
 
         Args:
             day: the snapshot date.
             accept_shift: why a shift that the audit found is accepted; empty where it is not.
             publish: whether the scores are published, or the work ends with their audit.
+            is_backfill: whether the day is one of a backfill's, for the run's tags.
 
         Raises:
             RunError: the run failed; nothing was published by the step that did.
         """
         started = dt.datetime.now(dt.UTC)
         config = {"ops": {"churn_scores": {"config": {"accept_shift": bool(accept_shift), "publish": publish}}}}
-        results = self._run("nightly", day, None, config, {REASON_TAG: accept_shift} if accept_shift else {})
+        tags = {REASON_TAG: accept_shift} if accept_shift else {}
+        tags |= {KIND_TAG: "backfill"} if is_backfill else {}
+        results = self._run("nightly", day, None, config, tags)
         scores = results.last(ScoreResult)
         return Night(
             snapshot_date=day,
@@ -205,8 +209,7 @@ class Launcher:
             RunError: a step failed, with its sentence.
         """
         self._results.clear()
-        process = RunProcess.current()
-        run_id = str(uuid.uuid4())
+        process, run_id = RunProcess.current(), str(uuid.uuid4())
         partition = day.isoformat() if assets != ["champion"] else None
         try:
             end_dead_runs(self.instance)
@@ -217,7 +220,13 @@ class Launcher:
                 partition_key=partition,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 run_config={**QUIET, **(config or {})},
-                tags={ACTOR_TAG: self.actor, TOLD_TAG: run_id, **(process.tags if process else {}), **(tags or {})},
+                tags={
+                    ACTOR_TAG: self.actor,
+                    RUN_TAG: run_id,
+                    TOLD_TAG: run_id,
+                    **(process.tags if process else {}),
+                    **(tags or {}),
+                },
                 raise_on_error=False,
             )
             self._tell_of_end(result)

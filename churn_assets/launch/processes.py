@@ -12,12 +12,13 @@ from typing import Self
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
-__all__ = ["ProcessMonitor", "RunProcess", "end_dead_runs"]
+__all__ = ["RUN_TAG", "ProcessMonitor", "RunProcess", "end_dead_runs"]
 
 HOST_TAG = "churn_assets/host"
 BOOT_TAG = "churn_assets/boot"
 PID_TAG = "churn_assets/pid"
 STARTED_TAG = "churn_assets/process_start"
+RUN_TAG = "churn_assets/run"  # its own id: a run that repeats another one carries the tags of that one
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -59,9 +60,10 @@ class RunProcess:
     def of(cls, run: dg.DagsterRun) -> Self | None:
         """The process that a run names; None where it names none.
 
-        A run that Dagster launched has an origin, and may carry the tags of the run that it repeats.
+        A run that Dagster launched may carry the tags of the run that it repeats. Runs of earlier releases have no
+        origin where a process of ours executes them, and do not name themselves.
         """
-        if run.remote_job_origin is not None:
+        if run.remote_job_origin is not None and run.tags.get(RUN_TAG) != run.run_id:
             return None
         try:
             tags = run.tags

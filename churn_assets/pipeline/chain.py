@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from importlib.metadata import version as installed
 from typing import Any
 
+from churn_assets.core.monitoring.options import AlertOptions, RetrainingOptions
 from churn_assets.core.options import (
     AuditBounds,
     Decisions,
@@ -59,6 +60,8 @@ class Chain:
     reasons: ReasonOptions = field(default_factory=ReasonOptions)
     bounds: MonitoringBounds = field(default_factory=MonitoringBounds)
     openlineage: OpenLineage = field(default_factory=OpenLineage)
+    alerts: AlertOptions = field(default_factory=AlertOptions)
+    retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
 
     @cached_property
     def raw(self) -> Table:
@@ -108,6 +111,16 @@ class Chain:
     def registry(self) -> Registry:
         """The model versions and their promotions."""
         return Registry(self.layout, self.gates, self.profile.name)
+
+    def first_day(self) -> dt.date:
+        """The first day there is, landed or in the source, and none before `start_date`; that where there is none.
+
+        An export without a date may stand for any day.
+        """
+        if not self.source.dated:
+            return self.start_date
+        landed, held = self.raw.days()[:1], self.source.first_day()
+        return max(self.start_date, min([*landed, *([held] if held else [])], default=self.start_date))
 
     @property
     def feature_digest(self) -> str:

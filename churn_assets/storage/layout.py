@@ -19,6 +19,7 @@ __all__ = [
     "partition_folder",
     "reasons_folder",
     "record_file",
+    "report_file",
     "segments_folder",
     "version_folder",
 ]
@@ -78,6 +79,11 @@ def lookup_folder(day: dt.date, version: str) -> str:
 def feature_counts_file(day: dt.date, version: str) -> str:
     """The file of what a score version's features counted, from its table's root; a vacuum passes over it likewise."""
     return f"_feature_counts/{version_folder(day, version)}.json"
+
+
+def report_file(day: dt.date, version: str, suffix: str) -> str:
+    """A file of the report of a score version, from its table's root: `md`, `svg` or `json`; as above."""
+    return f"_report/{version_folder(day, version)}.{suffix}"
 
 
 def segments_folder(folder: Path) -> Path:

@@ -16,7 +16,16 @@ from churn_assets.cli import app
 from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
 from churn_assets.core.options import GateBounds
-from churn_assets.core.table_schemas import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, REASONS, SCORES
+from churn_assets.core.table_schemas import (
+    ALERTS,
+    CANARIES,
+    COMPARISONS,
+    EVALUATIONS,
+    PROMOTIONS,
+    QUALITY,
+    REASONS,
+    SCORES,
+)
 from churn_assets.launch.launcher import Night
 from churn_assets.settings import Settings
 
@@ -117,7 +126,7 @@ def test_no_command_is_documented_that_is_not_there() -> None:
     assert not unknown
 
 
-LEDGERS = (PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY)
+LEDGERS = (ALERTS, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY)
 COLUMNS = {name for schema in (SCORES, REASONS, *LEDGERS, FEATURE_DRIFT, SCORE_DRIFT) for name in schema.names}
 
 

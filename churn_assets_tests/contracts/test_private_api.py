@@ -1,18 +1,23 @@
 """What the product leans on inside its libraries: an upgrade that moves it fails here, and not by becoming slow."""
 
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pandas as pd
 import pandera.pandas as pandera
 import pytest
+import yaml
 from pandera.pandas import Check, Column
 
 from churn_assets.core.customers.fast_checks import LOCAL, _arguments, _name, check_plan, suspect_rows
 from churn_assets.core.profile import LabelRule, Profile
+from churn_assets.launch.origins import CODE_LOCATION, with_origin
 from churn_assets.profiles import kkbox, retail, subscription, telco
 from churn_assets_tests.factories import made_up_customers, profile_of, raw_of
 
+ROOT = Path(__file__).parents[2]
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "in_range": (0, 1),
     "isin": ([1, 2],),
@@ -109,3 +114,22 @@ def test_a_check_of_the_author_takes_the_slow_way() -> None:
 
     assert "visits" not in plan.local
     assert plan.residual is not None
+
+
+def test_a_run_of_our_own_process_belongs_to_the_code_location() -> None:
+    """The timeline and the jobs show it: `execute_in_process` makes its run by the call that is given an origin."""
+
+    @dg.job
+    def nothing() -> None:
+        """A job that has runs."""
+
+    location = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"][0]["python_module"]["location_name"]
+    with with_origin(dg.DagsterInstance.ephemeral()) as instance:
+        run_id = nothing.execute_in_process(instance=instance).run_id
+
+        stored = instance.get_runs(dg.RunsFilter(tags={".dagster/repository": f"__repository__@{location}"}))
+
+    assert [(run.run_id, run.remote_job_origin and run.remote_job_origin.job_name) for run in stored] == [
+        (run_id, "nothing")
+    ]
+    assert location == CODE_LOCATION

@@ -21,6 +21,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 from deltalake import DeltaTable
 
 from churn_assets import cli
@@ -190,6 +191,13 @@ class Installation:
                 },
                 raise_on_error=False,
             )
+
+    def tick(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
+        """What a sensor asks for at a tick of the daemon."""
+        with self.dagster() as instance:
+            code = build_definitions(load_settings()).get_repository_def()
+            context = dg.build_sensor_context(instance=instance, repository_def=code, cursor=cursor)
+            return code.get_sensor_def(sensor).evaluate_tick(context)
 
     # --- its files
 

@@ -9,7 +9,9 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from churn_assets.definitions import build_definitions
+from churn_assets.assets.build import build
+from churn_assets.assets.results import RunResults
+from churn_assets.composition import build_chain
 from churn_assets.settings import load_settings
 from churn_assets_tests.integration.installation import NIGHTS, Installation
 
@@ -27,9 +29,11 @@ ONE_DAY = dt.timedelta(days=1)
 
 
 def repository(installation: Installation, **environment: str) -> dg.RepositoryDefinition:
-    """The code location of an installation with these settings."""
+    """The definitions of an installation with these settings, of which every day since `start_date` is a partition."""
     with installation.having(**environment).entered():
-        return build_definitions(load_settings()).get_repository_def()
+        settings = load_settings()
+        nightly, training = settings.schedule.nightly, settings.schedule.training
+        return build(build_chain(settings), nightly, training, RunResults()).get_repository_def()
 
 
 def ticks(schedule: dg.ScheduleDefinition, first: dt.date, last: dt.date) -> list[dt.datetime]:

@@ -1,5 +1,6 @@
 """The Dagster UI over the installation's data, asked over HTTP."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from churn_assets_tests.integration.installation import CHAIN, NIGHTS, REPOSITORY, Installation
+from churn_assets_tests.integration.installation import CHAIN, LAST_DAY, NIGHTS, REPOSITORY, BuildOnce, Installation
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +35,7 @@ OVERVIEW = """
               schedules { name cronSchedule executionTimezone }
               assetNodes {
                 assetKey { path } groupName isPartitioned description kinds owners { ... on TeamAssetOwner { team } }
+                partitionStats { numPartitions }
               }
             }
           }
@@ -42,6 +44,42 @@ OVERVIEW = """
       }
     }
     ... on PythonError { message }
+  }
+}
+"""
+RUNS = """
+{
+  runsOrError(filter: {pipelineName: "nightly"}) {
+    ... on Runs {
+      results { runId status repositoryOrigin { repositoryName repositoryLocationName } tags { key value } }
+    }
+  }
+}
+"""
+CHECKS = """
+query ($asset: AssetKeyInput!, $check: String!) {
+  assetCheckExecutions(assetKey: $asset, checkName: $check, limit: 1) {
+    partition
+    evaluation { description metadataEntries { label ... on FloatMetadataEntry { floatValue } } }
+  }
+}
+"""
+EVENTS = """
+query ($asset: AssetKeyInput!, $days: [String!]) {
+  assetNodeOrError(assetKey: $asset) {
+    ... on AssetNode {
+      assetMaterializations(partitions: $days, limit: 9) {
+        runId
+        metadataEntries {
+          label
+          ... on TextMetadataEntry { text }
+          ... on IntMetadataEntry { intValue }
+          ... on FloatMetadataEntry { floatValue }
+          ... on MarkdownMetadataEntry { mdStr }
+          ... on PipelineRunMetadataEntry { runId }
+        }
+      }
+    }
   }
 }
 """
@@ -57,10 +95,24 @@ query ($asset: AssetKeyInput!) {
 """
 
 
+@pytest.fixture(scope="session")
+def taken_back(build_once: BuildOnce, installed: Installation) -> Installation:
+    """The installation after a day was scored again, with another bound of the high tier, and taken back."""
+
+    def build(new: Installation) -> None:
+        installed.copy_to(new.root)
+        again = new.having(CHURN_DECISIONS__HIGH_ABOVE="0.58").run("run", "--date", str(NIGHTS[-1]))
+        assert again.exit_code == 0, again.stderr
+        back = new.run("rollback", "--date", str(NIGHTS[-1]), "--reason", "tried")
+        assert back.exit_code == 0, back.stderr
+
+    return build_once("taken_back", build)
+
+
 @pytest.fixture(scope="module")
-def url(installed: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(taken_back: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A `dagster-webserver` as `make ui` starts one, on a port of its own, over a copy of the installation."""
-    copy = installed.copy_to(tmp_path_factory.mktemp("ui") / "installation")
+    copy = taken_back.copy_to(tmp_path_factory.mktemp("ui") / "installation")
     port = _free_port()
     log = copy.root / "webserver.log"
     program = Path(sys.executable).with_name("dagster-webserver")
@@ -142,7 +194,73 @@ def test_the_nights_are_seen(url: str) -> None:
     node = told["assetNodeOrError"]
     assert node["partitionStats"]["numMaterialized"] == len(NIGHTS)
     assert {each["partition"] for each in node["assetMaterializations"]} == set(map(str, NIGHTS))
-    assert all(each["runId"] for each in node["assetMaterializations"])
+    with_runs = [each["partition"] for each in node["assetMaterializations"] if each["runId"]]
+    assert sorted(with_runs) == sorted([*map(str, NIGHTS), str(NIGHTS[-1])])
+
+
+def test_partitions_begin_with_the_first_day_there_is(url: str) -> None:
+    """There are as many as the source has days up to the last, and those up to today: none before the first."""
+    told = ask(url, OVERVIEW)
+
+    (entry,) = told["workspaceOrError"]["locationEntries"]
+    nodes = entry["locationOrLoadError"]["repositories"][0]["assetNodes"]
+    counted = {node["partitionStats"]["numPartitions"] for node in nodes if node["isPartitioned"]}
+    first = LAST_DAY - dt.timedelta(days=89)
+    assert len(counted) == 1
+    assert abs(counted.pop() - (dt.datetime.now(dt.UTC).date() - first).days) <= 1
+
+
+def test_runs_of_the_command_line_stand_where_those_of_the_daemon_do(url: str) -> None:
+    """Each belongs to the code location, by which the timeline and the job's page find it, and tells what it did."""
+    told = ask(url, RUNS)
+
+    runs = told["runsOrError"]["results"]
+    assert {tuple(run["repositoryOrigin"].values()) for run in runs} == {("__repository__", "churn_assets")}
+    tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in runs]
+    kinds = [(each["churn_assets/kind"], each["churn_assets/result"]) for each in tags]
+    assert kinds == [("again", "published"), *[("night", "published")] * len(NIGHTS)]
+    assert all(each["churn_assets/model_version"] for each in tags)
+
+
+def test_a_check_is_of_its_day(url: str) -> None:
+    """It has the partition, figures as numbers, bounds that are not plotted, and a sentence."""
+    told = ask(url, CHECKS, asset={"path": ["churn_scores"]}, check="no_shift")
+
+    [newest] = told["assetCheckExecutions"]
+    assert newest["partition"] == str(NIGHTS[-1])
+    figures = {entry["label"]: entry.get("floatValue") for entry in newest["evaluation"]["metadataEntries"]}
+    assert {"psi_last_day", "mean_shift", "share_high", "bounds"} <= figures.keys()
+    assert [name for name, value in figures.items() if not isinstance(value, float)] == ["bounds"]
+    assert newest["evaluation"]["description"].startswith("all ")
+
+
+def test_a_night_opens_with_what_a_person_reads(url: str) -> None:
+    """A sentence and the report with its picture come first, and every other asset has a sentence too."""
+    opened = {}
+    for asset in (*CHAIN, "churn_model"):
+        node = ask(url, EVENTS, asset={"path": [asset]}, days=None)["assetNodeOrError"]
+        opened[asset] = node["assetMaterializations"][-1]["metadataEntries"]
+
+    assert {asset: entries[0]["label"] for asset, entries in opened.items()} == dict.fromkeys(opened, "summary")
+    assert "customers scored" in opened["churn_scores"][0]["text"]
+    report = opened["churn_scores"][1]
+    assert report["label"] == "report"
+    assert report["mdStr"].startswith(f"# Night of {NIGHTS[0]}")
+    assert "(data:image/svg+xml;base64," in report["mdStr"]
+
+
+def test_a_day_that_was_taken_back_keeps_its_figures(url: str) -> None:
+    """The rollback's event repeats those of the version that it brings back, and links the run that made it."""
+    node = ask(url, EVENTS, asset={"path": ["churn_scores"]}, days=[str(NIGHTS[-1])])["assetNodeOrError"]
+
+    back, again, first = [
+        {entry["label"]: entry for entry in event["metadataEntries"]} for event in node["assetMaterializations"]
+    ]
+    assert back["summary"]["text"].startswith("rolled back by ")
+    assert back["version"]["text"] == first["version"]["text"] != again["version"]["text"]
+    for name in ("high_risk", "mean_probability", "report", "tiers", "audit"):
+        assert back[name] == first[name]
+    assert back["scored_in"]["runId"] == node["assetMaterializations"][-1]["runId"]
 
 
 def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:

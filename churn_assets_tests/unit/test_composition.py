@@ -8,6 +8,7 @@ import pytest
 
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.monitoring.options import AlertOptions
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import LocalEngine
 from churn_assets.settings import ScoringSettings, Settings
@@ -53,3 +54,11 @@ def test_cluster_without_its_library_is_refused(tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(SettingsError, match=r"install churn-assets\[dask\]"):
         build_chain(settings)
+
+
+def test_a_mail_server_without_addresses_is_refused(tmp_path: Path) -> None:
+    """Whoever names the server names from whom and to whom, before anything runs."""
+    alerts = AlertOptions.model_validate({"smtp": {"host": "mail.example.com", "sender": "churn@example.com"}})
+
+    with pytest.raises(SettingsError, match=r"name alerts\.smtp\.sender and alerts\.smtp\.to as well"):
+        build_chain(Settings(data_dir=tmp_path, alerts=alerts))

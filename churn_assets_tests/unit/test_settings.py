@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import Candidate
@@ -55,6 +55,10 @@ BY_ENVIRONMENT = [
     ("gates.max_roc_auc_loss", "0.01", 0.01),
     ("gates.min_slice_roc_auc", "0.55", 0.55),
     ("gates.min_disparate_impact", "0.8", 0.8),
+    ("gates.max_hidden_share", "0.1", 0.1),
+    ("reasons.customers", "all", "all"),
+    ("reasons.min_contribution", "0.2", 0.2),
+    ("reasons.required", "true", True),
     ("gates.fallback", "rules", "rules"),
     ("audit.refuse_repeated_export", "false", False),
     ("audit.min_common_ids", "0.1", 0.1),
@@ -80,6 +84,19 @@ BY_ENVIRONMENT = [
     ("scoring.scheduler", "tcp://dask-scheduler:8786", "tcp://dask-scheduler:8786"),
     ("schedule.nightly", "30 1 * * *", "30 1 * * *"),
     ("schedule.training", "0 5 1 * *", "0 5 1 * *"),
+    ("alerts.webhook.url", "https://alerts.example.com/x", SecretStr("https://alerts.example.com/x")),
+    ("alerts.webhook.timeout_seconds", "2", 2.0),
+    ("alerts.smtp.host", "mail.example.com", "mail.example.com"),
+    ("alerts.smtp.port", "25", 25),
+    ("alerts.smtp.sender", "churn@example.com", "churn@example.com"),
+    ("alerts.smtp.to", '["on-call@example.com"]', ("on-call@example.com",)),
+    ("alerts.smtp.user", "churn", "churn"),
+    ("alerts.smtp.password", "secret", SecretStr("secret")),
+    ("alerts.smtp.tls", "false", False),
+    ("retraining.drift_days", "5", 5),
+    ("retraining.min_roc_auc", "0.7", 0.7),
+    ("retraining.max_age_days", "30", 30),
+    ("retraining.pause_days", "3", 3),
     ("app.keys", f'{{"shop": "{"a" * 64}"}}', {"shop": "a" * 64}),
     ("app.fresh_hours", "12", 12.0),
     ("app.refuse_stale", "true", True),

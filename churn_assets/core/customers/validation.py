@@ -49,8 +49,6 @@ from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED
 
 __all__ = ["FaultCount", "ValidationCounts", "ValidationResult", "audit_quarantine", "audit_so_far", "validate"]
 
-LONGEST_EXAMPLE = 60
-
 
 class Fault(NamedTuple):
     """One broken rule of one row."""
@@ -71,12 +69,11 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class FaultCount:
-    """How many rows broke one check of one column, and one value that did."""
+    """How many rows broke one check of one column."""
 
     column: str
     check: str
     rows: int
-    example: str
 
 
 @dataclass
@@ -86,7 +83,6 @@ class ValidationCounts:
     valid: int = 0
     quarantined: int = 0
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
-    examples: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, result: ValidationResult) -> None:
         """Count one more batch."""
@@ -94,21 +90,18 @@ class ValidationCounts:
         self.quarantined += result.quarantined.num_rows
         for faults in result.quarantined.column(FAULTS).to_pylist():
             for fault in faults:
-                key = (fault["column"], fault["check"])
-                self.faults[key] += 1
-                self.examples.setdefault(key, fault["value"])
+                self.faults[fault["column"], fault["check"]] += 1
 
     def join(self, more: "ValidationCounts") -> None:
         """Count what another one has counted of later rows."""
         self.valid += more.valid
         self.quarantined += more.quarantined
         self.faults.update(more.faults)
-        self.examples = more.examples | self.examples
 
     @property
     def worst(self) -> list[FaultCount]:
         """The broken checks, most rows first."""
-        return [FaultCount(*key, rows, self.examples[key]) for key, rows in self.faults.most_common()]
+        return [FaultCount(*key, rows) for key, rows in self.faults.most_common()]
 
 
 def validate(
@@ -177,10 +170,7 @@ def audit_so_far(counts: ValidationCounts, raw_rows: int, max_share: float, wher
 
 
 def _too_many_broken(counts: ValidationCounts, raw_rows: int, max_share: float, where: str) -> AuditFailed:
-    worst = "; ".join(
-        f"column {fault.column}: {fault.check} broken in {fault.rows} rows (such as {_shown(fault.example)})"
-        for fault in counts.worst[:5]
-    )
+    worst = "; ".join(f"column {fault.column}: {fault.check} broken in {fault.rows} rows" for fault in counts.worst[:5])
     seen = counts.valid + counts.quarantined
     so_far = f" among the first {seen} looked at" if seen < raw_rows else ""
     none_left = not counts.valid and seen == raw_rows
@@ -190,12 +180,6 @@ def _too_many_broken(counts: ValidationCounts, raw_rows: int, max_share: float, 
         f"{worst or 'it holds no rows'}; nothing was published: mend the source, or the profile's schema if it is too "
         "strict"
     )
-
-
-def _shown(value: str) -> str:
-    """A value as one line of a sentence."""
-    short = value if len(value) <= LONGEST_EXAMPLE else f"{value[:LONGEST_EXAMPLE]}…"
-    return short if short.isprintable() else repr(short)
 
 
 def _drop_rescued(raw: pa.Table, profile: Profile) -> pa.Table:
@@ -332,7 +316,7 @@ def _schema_faults(schema: pandera.DataFrameSchema, frame: pd.DataFrame, column:
         case = cases[cases["index"].isna()].iloc[0]
         raise ProfileError(
             f"profile: check {case['check']} of column {case['column'] or column or 'the frame'} gives no row-wise "
-            f"answer ({case['failure_case']}); write it so that it judges each row"
+            f"answer ({str(case['failure_case']).partition('(')[0]}); write it so that it judges each row"
         )
     wide = cases["schema_context"] == "DataFrameSchema"
     for check, row in zip(cases.loc[wide, "check"], cases.loc[wide, "index"], strict=True):

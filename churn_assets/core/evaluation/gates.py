@@ -32,9 +32,9 @@ def gate_names(bounds: GateBounds, *, undersampled: bool) -> list[str]:
     return [gate.name for gate in judge(Evidence(metrics=nothing, undersampled=undersampled), bounds)]
 
 
-def _gate(name: str, finding: str, *, passed: bool) -> Gate:
+def _gate(name: str, finding: str, *, passed: bool, value: float | None = None, bound: float | None = None) -> Gate:
     key = f" (gates.{name})" if name in GateBounds.model_fields else ""
-    return Gate(name=name, passed=passed, finding=finding + key)
+    return Gate(name=name, passed=passed, finding=finding + key, value=value, bound=bound)
 
 
 def _enough(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
@@ -44,11 +44,15 @@ def _enough(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
             "min_rows",
             f"{metrics.rows} customers with a known outcome, at least {rows} wanted",
             passed=metrics.rows >= rows,
+            value=metrics.rows,
+            bound=rows,
         ),
         _gate(
             "min_churners",
             f"{metrics.churners} of them churned, at least {churners} wanted",
             passed=metrics.churners >= churners,
+            value=metrics.churners,
+            bound=churners,
         ),
     ]
 
@@ -61,12 +65,16 @@ def _ranking(metrics: Metrics, bounds: GateBounds) -> list[Gate]:
             "min_roc_auc",
             f"ROC-AUC {metrics.roc_auc:.4f}, at least {bounds.min_roc_auc:g} wanted",
             passed=metrics.roc_auc >= bounds.min_roc_auc,
+            value=metrics.roc_auc,
+            bound=bounds.min_roc_auc,
         ),
         _gate(
             "min_average_precision",
             f"average precision {precision:.4f}, above the base rate {metrics.base_rate:.4f} "
             f"and at least {wanted:g} wanted",
             passed=precision > metrics.base_rate and precision >= wanted,
+            value=precision,
+            bound=max(wanted, metrics.base_rate),
         ),
     ]
 
@@ -79,6 +87,8 @@ def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> li
                 "brier_below_base_rate",
                 f"Brier {metrics.brier:.4f}, below the base rate's {metrics.base_rate_brier:.4f} wanted",
                 passed=metrics.brier < metrics.base_rate_brier,
+                value=metrics.brier,
+                bound=metrics.base_rate_brier,
             )
         )
     share = bounds.max_calibration_error
@@ -92,6 +102,8 @@ def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> li
                 f"calibration error {metrics.calibration_error:.4f}, at most {most:.4f} wanted, "
                 f"{share:g} of the base rate and {metrics.calibration_chance:.4f} that chance alone gives",
                 passed=metrics.calibration_error <= most,
+                value=metrics.calibration_error,
+                bound=most,
             )
         )
     return gates
@@ -100,6 +112,7 @@ def _calibration(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> li
 def _leaks(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> list[Gate]:
     gates = []
     if (most := bounds.max_feature_roc_auc) is not None:
+        strongest = max(evidence.strongest_roc_auc, evidence.strongest_pair_roc_auc)
         finding = f"{evidence.strongest_feature or 'no feature'} alone reaches ROC-AUC {evidence.strongest_roc_auc:.4f}"
         if evidence.strongest_pair:
             pair = " and ".join(evidence.strongest_pair)
@@ -108,7 +121,9 @@ def _leaks(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> list[Gat
             _gate(
                 "max_feature_roc_auc",
                 f"{finding}, at most {most:g} wanted: more looks like knowledge of the outcome",
-                passed=max(evidence.strongest_roc_auc, evidence.strongest_pair_roc_auc) <= most,
+                passed=strongest <= most,
+                value=strongest,
+                bound=most,
             )
         )
     if (most := bounds.max_roc_auc) is not None:
@@ -118,6 +133,8 @@ def _leaks(evidence: Evidence, metrics: Metrics, bounds: GateBounds) -> list[Gat
                 f"ROC-AUC {metrics.roc_auc:.4f}, at most {most:g} wanted: more is too good to be true; look at the "
                 "strongest features on the model's card, and whether a column is filled after the customer left",
                 passed=metrics.roc_auc <= most,
+                value=metrics.roc_auc,
+                bound=most,
             )
         )
     return gates
@@ -131,11 +148,15 @@ def _comparisons(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
             finding = f"{_difference(baseline)}, at most {loss:g} less wanted"
             # proven to lose less than that; or it does not lose more, and chance explains what it loses
             passed = baseline.interval.low >= -loss or (baseline.difference >= -loss and baseline.interval.high >= 0)
-        gates.append(_gate("max_roc_auc_loss", finding, passed=passed))
+        lost = -baseline.difference if baseline else None
+        gates.append(_gate("max_roc_auc_loss", finding, passed=passed, value=lost, bound=loss if baseline else None))
     rules = evidence.rules
     nothing = "these are the rules" if evidence.is_rules else "the profile has no rules to beat"
     finding = f"{_difference(rules)}, more wanted" if rules else nothing
-    gates.append(_gate("beats_rules", finding, passed=rules is None or rules.difference > 0))
+    gained, wanted = (rules.difference, 0.0) if rules else (None, None)
+    gates.append(
+        _gate("beats_rules", finding, passed=rules is None or rules.difference > 0, value=gained, bound=wanted)
+    )
     return gates
 
 
@@ -151,18 +172,20 @@ def _slices(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
     large = [each for each in evidence.slices if each.is_large]
     if (least := bounds.min_slice_roc_auc) is not None:
         low = [f"{s.column} {s.value} {s.roc_auc:.4f}" for s in large if s.roc_auc is not None and s.roc_auc < least]
+        worst = min((s.roc_auc for s in large if s.roc_auc is not None), default=None)
         finding = f"ROC-AUC of each group at least {least:g} wanted; below: {', '.join(low) or 'none'}"
-        gates.append(_gate("min_slice_roc_auc", finding, passed=not low))
+        gates.append(_gate("min_slice_roc_auc", finding, passed=not low, value=worst, bound=least))
     if (least := bounds.min_disparate_impact) is not None:
         low = [
             f"{s.column} {s.value} {s.disparate_impact:.2f}"
             for s in large
             if s.disparate_impact is not None and s.disparate_impact < least
         ]
+        worst = min((s.disparate_impact for s in large if s.disparate_impact is not None), default=None)
         finding = (
             f"selection rate of each group at least {least:g} of the highest wanted; below: {', '.join(low) or 'none'}"
         )
-        gates.append(_gate("min_disparate_impact", finding, passed=not low))
+        gates.append(_gate("min_disparate_impact", finding, passed=not low, value=worst, bound=least))
     return gates
 
 

@@ -235,10 +235,12 @@ class Evidence(BaseModel):
 
 
 class Gate(BaseModel):
-    """One condition of promotion and whether it is met, in words."""
+    """One condition of promotion and whether it is met, in words; the figure and its bound where there is one."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     passed: bool
     finding: str
+    value: float | None = None
+    bound: float | None = None

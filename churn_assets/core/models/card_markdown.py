@@ -48,11 +48,11 @@ def card_page(card: ModelCard, gates: Sequence[Gate], champion: str, changes: Se
     return "\n\n".join(parts) + "\n"
 
 
-def with_picture(page: str, figure: bytes) -> str:
-    """The page with its picture inside, for a reader who has no folder beside it."""
+def with_picture(page: str, figure: bytes, name: str = PICTURE, kind: str = "png") -> str:
+    """The page with its picture, which it calls `name`, inside, for a reader who has no folder beside it."""
     if not figure:
         return page
-    return page.replace(f"({PICTURE})", f"(data:image/png;base64,{base64.b64encode(figure).decode()})")
+    return page.replace(f"({name})", f"(data:image/{kind};base64,{base64.b64encode(figure).decode()})")
 
 
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -16,8 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn_assets.core.arrow.conversion import id_texts
-from churn_assets.core.arrow.hashing import stable_hash
-from churn_assets.core.errors import ModelFault
+from churn_assets.core.arrow.hashing import hashed_id, stable_hash
+from churn_assets.core.errors import ChurnError, ModelFault
+from churn_assets.core.failures import without_words
 from churn_assets.core.features import compute_features
 from churn_assets.core.models.card import EXACT, ModelCard
 from churn_assets.core.models.cross_fitting import CrossFitted, CrossFittedKernel
@@ -109,14 +110,15 @@ def check_golden(model: Model, profile: Profile, golden: pa.Table, libraries: di
     try:
         given = _given(model, profile, golden)
     except Exception as error:  # whatever the code or the libraries of today make of it
+        told = str(error) if isinstance(error, ChurnError) else without_words(error)
         raise ModelFault(
-            f"model {card.model_version} cannot score its golden rows any more ({error}); {changed}: "
+            f"model {card.model_version} cannot score its golden rows any more ({told}); {changed}: "
             "undo the change, or train and promote again; nothing was scored"
         ) from error
     apart = np.flatnonzero(~(np.abs(given - expected) <= TOLERANCE))
     if not len(apart):
         return
-    ids = id_texts(golden.column(profile.id_column)).to_pylist()
+    ids = [hashed_id(each) for each in id_texts(golden.column(profile.id_column)).to_pylist()]
     rows = [f"{ids[at]} {expected[at]:.6f} -> {given[at]:.6f}" for at in _furthest(given - expected, apart)]
     raise ModelFault(
         f"model {card.model_version} gives other scores to {len(apart)} of its {len(ids)} golden rows "

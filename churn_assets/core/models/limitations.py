@@ -8,6 +8,7 @@ __all__ = ["limitations_of"]
 
 FULL_YEAR = 365
 LISTED = 8
+FOUR_FIFTHS = 0.8  # of the highest rate of selection, below which US agencies speak of adverse impact
 DEVIATIONS = 3.0  # how far chance alone goes, in standard deviations
 
 
@@ -34,11 +35,24 @@ def limitations_of(card: ModelCard) -> tuple[str, ...]:
         )
     sentences += _of_data(card)
     sentences += _of_rates(card)
+    rare = [
+        f"{each.column} {each.value} {each.disparate_impact:.2f}"
+        for each in card.slices
+        if each.is_large and each.disparate_impact is not None and each.disparate_impact < FOUR_FIFTHS
+    ]
+    if rare:
+        sentences.append(
+            "By the four-fifths rule these groups are too rarely in the high tier beside the group that most often "
+            f"is: {_listed(rare)}."
+        )
     small = [f"{each.column} {each.value}" for each in card.slices if not each.is_large]
     if small:
-        more = f" and {len(small) - LISTED} more" if len(small) > LISTED else ""
-        sentences.append(f"Groups too small to be judged: {', '.join(small[:LISTED])}{more}.")
+        sentences.append(f"Groups too small to be judged: {_listed(small)}.")
     return tuple(sentences)
+
+
+def _listed(groups: list[str]) -> str:
+    return ", ".join(groups[:LISTED]) + (f" and {len(groups) - LISTED} more" if len(groups) > LISTED else "")
 
 
 def _of_data(card: ModelCard) -> list[str]:
@@ -46,9 +60,14 @@ def _of_data(card: ModelCard) -> list[str]:
     if card.training_dates and not card.in_sample:
         days = (max(card.training_dates) - min(card.training_dates)).days + 1
         if days < FULL_YEAR:
-            sentences.append(f"Its window spans {days} day{'s' if days > 1 else ''}: it has not seen a whole year.")
+            sentences.append(
+                f"Its training days span {days} day{'s' if days > 1 else ''}: it has not seen a whole year."
+            )
     if card.skipped_dates:
-        sentences.append(f"{len(card.skipped_dates)} days of its window had no source and were skipped.")
+        sentences.append(
+            f"Of the days that a window of {card.recipe.window_days} days asks for, {len(card.skipped_dates)} had no "
+            "source and were skipped."
+        )
     if card.left_out_rows:
         sentences.append(f"{card.left_out_rows:,} rows were left out: what became of those customers cannot be told.")
     if card.duplicates:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from churn_assets.core.arrow.batches import BLOCK_ROWS, ordered_map, rechunk
 from churn_assets.core.errors import ModelFault, ProfileError
+from churn_assets.core.failures import without_words
 from churn_assets.core.features import compute_features, shown_customers, to_model_frame
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.cross_fitting import CrossFitted
@@ -75,7 +76,9 @@ def _score_or_fault(
     try:
         return score(features)
     except ValueError as error:
-        raise ModelFault(f"the model cannot score these features: {error}; look at what add_features gives") from error
+        raise ModelFault(
+            f"the model cannot score these features ({without_words(error)}); look at what add_features gives"
+        ) from error
 
 
 def apply_rules(profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[np.float64]:
@@ -92,7 +95,7 @@ def apply_rules(profile: Profile, customers: pa.Table, day: dt.date) -> NDArray[
         probability = np.asarray(pd.Series(given, index=frame.index).astype("float64"), dtype=np.float64)
     except Exception as error:
         raise ProfileError(
-            f"profile {profile.name}: rules failed on customers of {day} ({type(error).__name__}: {error})"
+            f"profile {profile.name}: rules failed on customers of {day} ({without_words(error)})"
         ) from error
     if not ((probability >= 0) & (probability <= 1)).all():
         raise ProfileError(f"profile {profile.name}: rules must give every row a probability from 0 to 1")

@@ -30,6 +30,7 @@ class _Measure(NamedTuple):
     """A distance of two histograms, what chance gives of it, and its bound."""
 
     name: str
+    figure: str
     words: str
     distance: Callable[[Histogram, Histogram], float]
     chance: Callable[[Histogram, Histogram], float]
@@ -37,9 +38,18 @@ class _Measure(NamedTuple):
     stops: bool
 
 
-PSI = _Measure("max_feature_psi", "population stability index", population_stability_index, chance_psi, 0.0, stops=True)
+PSI = _Measure(
+    "max_feature_psi",
+    "feature_psi",
+    "population stability index",
+    population_stability_index,
+    chance_psi,
+    0.0,
+    stops=True,
+)
 KS = _Measure(
     "kolmogorov_smirnov",
+    "feature_ks",
     "Kolmogorov-Smirnov distance",
     kolmogorov_smirnov,
     chance_kolmogorov_smirnov,
@@ -110,10 +120,10 @@ def _shifted(distances: Sequence[_Distance], measure: _Measure) -> list[Finding]
     compared = [each for each in distances if each.last_day is not None]
     others = [each for each in distances if each.last_day is None]
     return [
-        _on_columns(each, measure, baseline, is_warning=is_warning)
-        for each, baseline, is_warning in (
-            (compared, "the model's reference and the last day", not measure.stops),
-            (others, "the model's reference; the last day has no such counts", True),
+        _on_columns(each, measure._replace(figure=measure.figure + more), baseline, is_warning=is_warning)
+        for each, more, baseline, is_warning in (
+            (compared, "", "the model's reference and the last day", not measure.stops),
+            (others, "_reference", "the model's reference; the last day has no such counts", True),
         )
         if each
     ]
@@ -127,7 +137,7 @@ def _on_columns(distances: Sequence[_Distance], measure: _Measure, baseline: str
         f"shifted columns: {', '.join(beyond[:LISTED])}{more}" if beyond else f"no shifted column: {worst[0].words}"
     )
     words = f"{listed} ({measure.words} to {baseline})"
-    return Finding(measure.name, worst[0].excess, measure.bound, words, is_warning)
+    return Finding(measure.name, worst[0].excess, measure.bound, words, is_warning, measure.figure)
 
 
 def _unseen(today: FeatureSummary, bounds: AuditBounds) -> list[Finding]:
@@ -140,7 +150,8 @@ def _unseen(today: FeatureSummary, bounds: AuditBounds) -> list[Finding]:
         f"{worst[0]} {shares[worst[0]]:.1%}"
     ]
     words = f"rows with a word that the model never met: {', '.join(listed[:LISTED])}"
-    return [Finding("max_unseen_share", shares[worst[0]], bounds.max_unseen_share, words, is_warning=True)]
+    share, bound = shares[worst[0]], bounds.max_unseen_share
+    return [Finding("max_unseen_share", share, bound, words, is_warning=True, figure="unseen_share")]
 
 
 def _duplicates(today: FeatureSummary, reference: Reference) -> list[Finding]:
@@ -157,4 +168,4 @@ def _duplicates(today: FeatureSummary, reference: Reference) -> list[Finding]:
         f"{now:.1%} of the rows repeat another one's features, {then:.1%} of those of the model's reference did: look "
         "whether customers come under several ids, or a join has copied their values"
     )
-    return [Finding("duplicate_rows", now, bound, words, is_warning=True)]
+    return [Finding("duplicate_rows", now, bound, words, is_warning=True, figure="duplicate_share")]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from churn_assets.core.errors import AuditFailed
 from churn_assets.core.evaluation.results import Histogram
-from churn_assets.core.scoring.histogram import counts_between
+from churn_assets.core.scoring.histogram import TWENTIETHS, counts_between
 from churn_assets.core.scoring.shift import ScoreSummary
-from churn_assets.core.table_schemas import SCORES, TIERS
+from churn_assets.core.table_schemas import ACTIONS, SCORES, TIERS
 
 __all__ = ["ScoreAudit"]
 
@@ -33,10 +33,11 @@ def _counted(texts: pa.ChunkedArray) -> dict[str, int]:
 class ScoreAudit:
     """Checks every row of a score partition as it was written, and refuses what an app must not read.
 
-    `edges` cut the bins in which probabilities are counted; `models` counts the rows of each model.
+    `edges` cut the bins in which probabilities are counted; `models` counts the rows of each model; `twentieths` of
+    the probability are the same bins for every model.
     """
 
-    COUNTED: ClassVar = ("churn_probability", "risk_tier", "model_version")
+    COUNTED: ClassVar = ("churn_probability", "risk_tier", "action", "model_version")
     CATEGORIES: ClassVar = ("risk_tier", "action", "model_version")
 
     where: str
@@ -45,7 +46,9 @@ class ScoreAudit:
     probability_sum: float = 0.0
     models: dict[str, int] = field(default_factory=dict)
     tiers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIERS, 0))
+    actions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACTIONS, 0))
     counts: NDArray[np.int64] | None = None
+    twentieths: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(TWENTIETHS) + 1, np.int64))
     first_id: str | None = None
     last_id: str | None = None
 
@@ -73,11 +76,13 @@ class ScoreAudit:
     def count(self, batch: pa.Table) -> None:
         """Add one batch of the columns `COUNTED` to the aggregates; published scores are past their audit."""
         probability = batch.column("churn_probability").to_numpy()
-        for column, counts in (("risk_tier", self.tiers), ("model_version", self.models)):
+        counted = {"risk_tier": self.tiers, "action": self.actions, "model_version": self.models}
+        for column, counts in counted.items():
             for value, rows in _counted(batch.column(column)).items():
                 counts[value] = counts.get(value, 0) + rows
         here = counts_between(probability, self.edges)
         self.counts = here if self.counts is None else self.counts + here
+        self.twentieths = self.twentieths + counts_between(probability, TWENTIETHS)
         self.rows += batch.num_rows
         self.probability_sum += float(probability.sum())
 
@@ -91,7 +96,8 @@ class ScoreAudit:
             raise AuditFailed(self._out_of_order)
         self.first_id = more.first_id if self.first_id is None else self.first_id
         self.last_id = more.last_id if more.last_id is not None else self.last_id
-        for mine, theirs in ((self.tiers, more.tiers), (self.models, more.models)):
+        self.twentieths = self.twentieths + more.twentieths
+        for mine, theirs in ((self.tiers, more.tiers), (self.actions, more.actions), (self.models, more.models)):
             for value, rows in theirs.items():
                 mine[value] = mine.get(value, 0) + rows
         if more.counts is not None:

@@ -9,6 +9,8 @@ from churn_assets.core.scoring.drift import chance_psi, population_stability_ind
 
 __all__ = ["Finding", "ScoreSummary", "audit_shift"]
 
+LAST_DAY = ("max_psi", "psi_last_day", "the last day")
+REFERENCE = ("max_reference_psi", "psi_reference", "the model's reference")
 DEVIATIONS = 4.0  # how far chance alone goes, in standard deviations
 
 
@@ -24,13 +26,18 @@ class ScoreSummary:
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure and its bound; chance alone, on so few rows, is added to the bound. A warning stops no night."""
+    """One figure and its bound; chance alone, on so few rows, is added to the bound. A warning stops no night.
+
+    `figure` names what was measured, the same every night, so that it can be followed over days; `name` is the key of
+    the bound, under which several figures may be judged, or the figure's own where it has no key.
+    """
 
     name: str
     value: float
     bound: float
     words: str
     is_warning: bool = False
+    figure: str = ""
 
     @property
     def passed(self) -> bool:
@@ -64,11 +71,9 @@ def audit_shift(
     if before is not None:
         findings += _changes(today, before, bounds)
         if same_model and bounds.max_psi is not None:
-            findings.append(_psi("max_psi", "the last day", today.scores, before.scores, bounds.max_psi))
+            findings.append(_psi(LAST_DAY, today.scores, before.scores, bounds.max_psi))
     if bounds.max_reference_psi is not None:
-        findings.append(
-            _psi("max_reference_psi", "the model's reference", today.scores, reference, bounds.max_reference_psi)
-        )
+        findings.append(_psi(REFERENCE, today.scores, reference, bounds.max_reference_psi))
     return findings
 
 
@@ -78,22 +83,23 @@ def _changes(today: ScoreSummary, before: ScoreSummary, bounds: AuditBounds) -> 
     if bounds.max_rows_change is not None:
         change = abs(today.rows / before.rows - 1)
         words = f"{today.rows} rows after {before.rows} on the last day"
-        findings.append(Finding("max_rows_change", change, bounds.max_rows_change, words))
+        findings.append(Finding("max_rows_change", change, bounds.max_rows_change, words, figure="rows_change"))
     if bounds.max_mean_change is not None:
         spread = sqrt(before.mean * (1 - before.mean))
         words = f"mean probability {today.mean:.4f} after {before.mean:.4f}"
         bound = bounds.max_mean_change + chance * spread
-        findings.append(Finding("max_mean_change", abs(today.mean - before.mean), bound, words))
+        findings.append(Finding("max_mean_change", abs(today.mean - before.mean), bound, words, figure="mean_shift"))
     if bounds.max_tier_change is not None:
         for tier, rows in before.tiers.items():
             then, now = rows / before.rows, today.tiers.get(tier, 0) / max(today.rows, 1)
             words = f"tier {tier} holds {now:.1%} after {then:.1%}"
             bound = bounds.max_tier_change + chance * sqrt(then * (1 - then))
-            findings.append(Finding("max_tier_change", abs(now - then), bound, words))
+            findings.append(Finding("max_tier_change", abs(now - then), bound, words, figure=f"share_{tier}_change"))
     return findings
 
 
-def _psi(name: str, baseline: str, today: Histogram, other: Histogram, bound: float) -> Finding:
+def _psi(baseline: tuple[str, str, str], today: Histogram, other: Histogram, bound: float) -> Finding:
+    name, figure, other_words = baseline
     value = population_stability_index(other, today)
-    words = f"population stability index {value:.3f} to {baseline}"
-    return Finding(name, value, bound + chance_psi(other, today), words)
+    words = f"population stability index {value:.3f} to {other_words}"
+    return Finding(name, value, bound + chance_psi(other, today), words, figure=figure)

@@ -1,6 +1,5 @@
 """Whether feature code gives other features than were stored: training-serving skew, cell by cell."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.arrow.hashing import hashed_id
 
 __all__ = ["FeatureSkew", "compare_features"]
 
 EXAMPLES = 3
-HASH_DIGITS = 12
 RELATIVE, ABSOLUTE = 1e-9, 1e-12  # a sum in another order differs in the last digits, and moves no score
 
 
@@ -59,7 +58,7 @@ def compare_features(stored: pa.Table, computed: pa.Table, key: str, columns: Se
         rows=stored.num_rows,
         differing=int(differs.sum()),
         columns=Counter({name: int(rows.sum()) for name, rows in apart.items() if rows.any()}),
-        examples=[_hashed(text) for text in id_texts(stored.column(key).take(first)).to_pylist()],
+        examples=[hashed_id(text) for text in id_texts(stored.column(key).take(first)).to_pylist()],
     )
 
 
@@ -80,7 +79,3 @@ def _doubles(values: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]

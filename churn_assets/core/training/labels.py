@@ -11,6 +11,7 @@ from pandas.api.types import is_bool_dtype
 
 from churn_assets.core.arrow.conversion import id_texts, to_customers, with_snapshot_date
 from churn_assets.core.errors import ProfileError
+from churn_assets.core.failures import without_words
 from churn_assets.core.models.cross_fitting import fold_of
 from churn_assets.core.profile import LabelColumn, LabelRule, Profile
 
@@ -53,7 +54,7 @@ def label_from_later(
         churned = rule.churned(frame, _nullable(after).reindex(frame.index))
     except Exception as error:
         raise ProfileError(
-            f"profile {profile.name}: the label's `churned` failed on {day} ({type(error).__name__}: {error})"
+            f"profile {profile.name}: the label's `churned` failed on {day} ({without_words(error)})"
         ) from error
     answers = isinstance(churned, pd.Series) and is_bool_dtype(churned.dtype) and not churned.isna().any()
     if not answers or not churned.index.equals(frame.index):
@@ -74,9 +75,10 @@ def label_from_column(profile: Profile, label: LabelColumn, customers: pa.Table)
     churned = texts.isin(["yes", "true", "1", "1.0"]).to_numpy()
     stayed = texts.isin(["no", "false", "0", "0.0"]).to_numpy()
     if (known & ~churned & ~stayed).any():
-        odd = texts[known & ~churned & ~stayed].iloc[0]
+        odd = int((known & ~churned & ~stayed).sum())
         raise ProfileError(
-            f"profile {profile.name}: label {label.name!r} holds {odd!r}; it must be yes/no, 0/1 or bool"
+            f"profile {profile.name}: label {label.name!r} holds something else in {odd} rows; it must be yes/no, 0/1 "
+            "or bool"
         )
     return Outcomes(known, churned & known)
 

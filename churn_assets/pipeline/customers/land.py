@@ -27,7 +27,7 @@ from churn_assets.storage.source.sorting import sorted_by_id
 from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part
 from churn_assets.storage.tables.versions import Staged
 
-__all__ = ["LandedCustomers", "LandedFile", "land_customers"]
+__all__ = ["LandedCustomers", "LandedFile", "batch_id_of", "digest_file", "land_customers"]
 
 LISTED = 10  # unknown columns that a warning names; the metadata has them all
 
@@ -73,7 +73,7 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
         logger.warning("%s: %d times of column %s were cut to microseconds; export it so", path, cells, column)
     data_dir = chain.layout.data_dir
     files = tuple(LandedFile(_below(each.path, data_dir), each.size, landed.digests[each.path]) for each in sources)
-    batch_id = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:12]
+    batch_id = batch_id_of(file.sha256 for file in files)
     details: dict[str, Any] = {"batch_id": batch_id, "files": [asdict(file) for file in files]}
     published = chain.raw.publish(staged, expected, run.commit("land", **details, unknown_columns=list(unknown)))
     logger.debug("%s raw_customers: %d rows landed", day, landed.rows)
@@ -162,9 +162,19 @@ def _in_order(batches: Iterable[pa.Table], key: str, landed: "_LandingCounts") -
         yield batch
 
 
+def batch_id_of(digests: Iterable[str]) -> str:
+    """The name of a snapshot's content, from the SHA-256 of each of its files in order."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
+
+
+def digest_file(path: Path) -> str:
+    """The SHA-256 of a file of the source."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _digest(file: SourceFile) -> _LandingCounts:
-    with file.path.open("rb") as content:
-        return _LandingCounts(digests={file.path: hashlib.file_digest(content, "sha256").hexdigest()})
+    return _LandingCounts(digests={file.path: digest_file(file.path)})
 
 
 def _below(path: Path, folder: Path) -> str:

@@ -2,8 +2,6 @@
 
 import datetime as dt
 
-import httpx
-
 from churn_assets.core.monitoring.openlineage import EventType, LineageRun, run_event
 from churn_assets.pipeline.chain import logger
 
@@ -14,6 +12,8 @@ SECONDS = 5.0
 
 def tell_lineage(url: str, kind: EventType, run: LineageRun, when: dt.datetime) -> bool:
     """Post the event of a run to `url`; whether it arrived. A server that is down, or refuses it, is only warned of."""
+    import httpx  # noqa: PLC0415  # only where a server is configured
+
     try:
         httpx.post(url, json=run_event(kind, run, when), timeout=SECONDS).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -9,7 +9,7 @@ from churn_assets.core.monitoring.score_drift import ScoresCounted
 from churn_assets.core.scoring.prior import PriorCorrection
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.scoring.prior import odds_factor
-from churn_assets.pipeline.scoring.scored_days import count_scores, scoring_commit
+from churn_assets.pipeline.scoring.scored_days import count_published, scoring_commit
 from churn_assets.storage.scores.feature_counts import read_feature_counts
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.versions import PartitionVersion
@@ -59,7 +59,7 @@ class ScoredDay:
             return kept
         prior = self.commit.details.get("prior", {})
         correction = PriorCorrection(odds_factor=odds_factor(self.commit.details))
-        counted = count_scores(self.version, correction.edges(edges)).summary(edges)
+        counted = count_published(self.version, correction.edges(edges)).summary(edges)
         return ScoresCounted(counted.scores, prior.get("uncorrected_mean", counted.mean))
 
 

@@ -75,12 +75,12 @@ def _repeated_export(chain: Chain, customers: PartitionVersion) -> Finding:
         if version == raw and (each < day or (each > day and each in scored and day not in scored))
     ]
     if not others:
-        return Finding("refuse_repeated_export", 0.0, 0.0, "the export is no other day's")
+        return Finding("refuse_repeated_export", 0.0, 0.0, "the export is no other day's", figure="repeated_export")
     nearest = min(others, key=lambda each: abs(each - day))
     words = (
         f"its customers are those of {nearest} to the byte: one export was delivered for two days, export {day} again"
     )
-    return Finding("refuse_repeated_export", 1.0, 0.0, words)
+    return Finding("refuse_repeated_export", 1.0, 0.0, words, figure="repeated_export")
 
 
 def _raw_version(chain: Chain, customers: PartitionVersion) -> str:
@@ -99,4 +99,4 @@ def _common_ids(chain: Chain, customers: PartitionVersion, last: PartitionVersio
     words = f"{known / looked_at:.1%} of the ids were there on {last.day}"
     if known < least * looked_at:
         words += f", at least {least:.0%} are expected: are they spelt anew, or other customers?"
-    return [Finding("min_common_ids", 1 - known / looked_at, 1 - least, words)]
+    return [Finding("min_common_ids", 1 - known / looked_at, 1 - least, words, figure="new_ids_share")]

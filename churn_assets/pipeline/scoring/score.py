@@ -15,7 +15,7 @@ from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
 from churn_assets.pipeline.scoring.reasons import ReasonsResult, plan_reasons, publish_reasons
-from churn_assets.pipeline.scoring.scored_days import count_scores, scoring_commit
+from churn_assets.pipeline.scoring.scored_days import count_published, scoring_commit
 from churn_assets.pipeline.scoring.serving_models import (
     ResolvedInput,
     ServingModels,
@@ -209,7 +209,7 @@ def _last_day(chain: Chain, day: dt.date, edges: tuple[float, ...]) -> ScoreAudi
         published = chain.scores.version(newest)
         commit = scoring_commit(chain.scores, published)
         correction = PriorCorrection(odds_factor=odds_factor(commit.details if commit else {}))
-        return count_scores(published, correction.edges(edges))
+        return count_published(published, correction.edges(edges))
     except (DamagedVersion, UnknownVersion) as error:  # yesterday's files take nothing from tonight
         logger.warning("%s is not compared with the last scored day: %s", day, error)
         return None

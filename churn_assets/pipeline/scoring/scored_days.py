@@ -6,7 +6,7 @@ from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["count_scores", "scoring_commit"]
+__all__ = ["count_published", "scoring_commit"]
 
 
 def scoring_commit(scores: Table, version: PartitionVersion) -> Commit | None:
@@ -17,7 +17,7 @@ def scoring_commit(scores: Table, version: PartitionVersion) -> Commit | None:
     )
 
 
-def count_scores(version: PartitionVersion, edges: tuple[float, ...]) -> ScoreAudit:
+def count_published(version: PartitionVersion, edges: tuple[float, ...] = ()) -> ScoreAudit:
     """The aggregates of published scores, their probabilities counted between `edges`.
 
     Raises:

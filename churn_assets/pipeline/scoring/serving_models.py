@@ -21,6 +21,12 @@ from churn_assets.storage.tables.versions import PartitionVersion
 __all__ = ["ResolvedInput", "ServingModels", "champion_and_canary", "open_model", "resolve_input", "rows_for"]
 
 
+PREVIOUS_ADVICE = (
+    "in the run config of churn_scores set model_version to champion, or to a version of `churn-assets models`, in "
+    "place of previous"
+)
+
+
 @dataclass(frozen=True)
 class ServingModels:
     """Who scores a day: `model`, and for the canary's share of the customers another one."""
@@ -106,7 +112,7 @@ def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Ev
     if wanted is None:
         return chain.registry.champion()
     if wanted == "previous":
-        before = version_before(events, f"churn_scores {day}")
+        before = version_before(events, f"churn_scores {day}", PREVIOUS_ADVICE)
         return next(event.commit.model_version for event in reversed(events) if event.version == before)
     if wanted == "as_of":
         return chain.registry.newest_as_of(day)

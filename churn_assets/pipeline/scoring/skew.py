@@ -74,7 +74,7 @@ class SkewAudit:
     def findings(self) -> list[Finding]:
         """Each verdict that no person has accepted, as a figure of the night's audit: no row may differ."""
         return [
-            Finding(DETAIL, each.differing / max(each.rows, 1), 0.0, each.words)
+            Finding(DETAIL, each.differing / max(each.rows, 1), 0.0, each.words, figure="changed_rows_share")
             for each in self.verdicts
             if not each.accepted
         ]

@@ -60,7 +60,7 @@ def compare_with_baseline(
         The comparison, or why there is none: no comparison can fail a training.
     """
     if baseline is None:
-        champion = "the champion's recipe is the same" if chain.registry.has_champion() else "nothing"
+        champion = "the champion's recipe is the same" if chain.registry.has_champion() else "there is no champion yet"
         return None, f"nothing to compare with: that day was not scored, and {champion}"
     try:
         if baseline.kind == "champion":

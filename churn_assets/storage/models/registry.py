@@ -33,11 +33,12 @@ class Canary:
 
 @dataclass(frozen=True)
 class Registered:
-    """A model version and where it stands."""
+    """A model version and where it stands; a canary is a challenger in use, for a share of the customers."""
 
     card: ModelCard
     status: Status
     missed: tuple[str, ...]
+    canary_share: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The line that a list of models shows."""
@@ -46,6 +47,7 @@ class Registered:
             "model_version": self.card.model_version,
             "trained_as_of": self.card.trained_as_of,
             "status": self.status,
+            "canary_share": self.canary_share,
             "estimator": self.card.chosen.estimator,
             "train_rows": self.card.train_rows,
             "holdout_rows": metrics.rows if metrics else 0,
@@ -109,6 +111,7 @@ class Registry:
         promotions = self.promotions.rows()
         champion = _champion(promotions)
         once = {row["to_version"] for row in promotions}
+        canary = self.canary()
         evidence = self._evidence()
         models = []
         for version in self.models.versions():
@@ -122,7 +125,10 @@ class Registry:
             status: Status = "rejected" if missed else "challenger"
             if version in once:
                 status = "champion" if version == champion else "retired"
-            models.append(Registered(card, status, missed))
+            is_canary = canary is not None and version == canary.model_version
+            if is_canary:  # also one that was champion once
+                status = "challenger"
+            models.append(Registered(card, status, missed, canary.share if canary and is_canary else None))
         return models
 
     def missed(self, version: str) -> list[str]:

@@ -64,6 +64,9 @@ class Source(Protocol):
     def days(self) -> list[dt.date]:
         """The days it holds, in order; none for an export without a date."""
 
+    def first_day(self) -> dt.date | None:
+        """The first day it holds; None for an export without a date, or an empty source."""
+
     def has(self, day: dt.date) -> bool:
         """Whether it can give a snapshot of `day`."""
 
@@ -101,6 +104,14 @@ class FileSource:
 
     def days(self) -> list[dt.date]:
         """The days for which there is a file."""
+        return [day for day in self._named_days() if self.has(day)]
+
+    def first_day(self) -> dt.date | None:
+        """The first day for which there is a file; the others are not looked at."""
+        return next((day for day in self._named_days() if self.has(day)), None)
+
+    def _named_days(self) -> list[dt.date]:
+        """The days that paths name, in order."""
         if not self.dated:
             return []
         named = {text for path in self._glob("*") for text in DATE.findall(path)}
@@ -108,7 +119,7 @@ class FileSource:
         for text in named:
             with suppress(ValueError):  # a folder such as 2026-02-31 is no day
                 days.add(dt.date.fromisoformat(text))
-        return sorted(day for day in days if self.has(day))
+        return sorted(days)
 
     def has(self, day: dt.date) -> bool:
         """Whether there is a file for `day`, and its manifest, where there must be one."""

@@ -81,16 +81,18 @@ def undo_stack(events: Iterable[Event]) -> list[str]:
     return stack
 
 
-def version_before(events: Sequence[Event], where: str) -> str:
+def version_before(events: Sequence[Event], where: str, advice: str) -> str:
     """The version that was current before the current one.
+
+    Args:
+        events: of one day, oldest first.
+        where: the table and the day, for the sentence of a failure.
+        advice: what to do where there is none, likewise.
 
     Raises:
         UnknownVersion: there is none.
     """
     stack = undo_stack(events)
     if len(stack) < 2:  # noqa: PLR2004  # the current one and one before it
-        raise UnknownVersion(
-            f"{where}: no earlier version is left to go back to: correct the day's export and run it again, or name "
-            "one of `churn-assets scores history` with --to"
-        )
+        raise UnknownVersion(f"{where}: no earlier version is left to go back to: {advice}")
     return stack[-2]

@@ -32,6 +32,7 @@ from churn_assets.storage.tables.versions import PartitionVersion, Published, St
 
 __all__ = ["Table"]
 
+ROLLBACK_ADVICE = "correct the day's export and run it again, or name one of `churn-assets scores history` with --to"
 STALE_SECONDS = 24 * 3600
 COMMIT_ATTEMPTS = 200
 CONFIGURATION = {
@@ -179,7 +180,7 @@ class Table:
         current = self.current(day)
         if current is None:
             raise UnknownVersion(f"{where} was never published: there is nothing to roll back")
-        target = version_before(events, where) if to is None else to
+        target = version_before(events, where, ROLLBACK_ADVICE) if to is None else to
         published = [event for event in events if event.version == target]
         if not published:
             raise UnknownVersion(f"{where}: no version {target}; `churn-assets scores history --date {day}` lists them")

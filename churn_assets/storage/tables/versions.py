@@ -29,6 +29,12 @@ class PartitionVersion:
         return sum(count_rows(path) for path in self.files)
 
     @property
+    def schema(self) -> pa.Schema:
+        """Its columns, as they are stored."""
+        with open_part(self.files[0]) as file:
+            return file.schema_arrow.remove_metadata()
+
+    @property
     def parts(self) -> range:
         """The numbers of its files."""
         return range(len(self.files))
@@ -89,7 +95,7 @@ class Staged:
         rows, last = 0, None
         for span in ordered_map(lambda path: read_key(path, key), parts_of(self.folder)):
             if span.first is not None and last is not None and span.first < last:
-                raise damaged(span.path, f"its ids begin with {span.first!r}, below {last!r} of the part before it")
+                raise damaged(span.path, "its ids begin below the last of the part before it")
             rows, last = rows + span.rows, last if span.last is None else span.last
         return rows
 

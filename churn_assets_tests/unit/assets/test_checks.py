@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from churn_assets.assets.checks import SCORE_CHECKS, customer_results, gate_checks, gate_results, score_results
+from churn_assets.assets.checks import customer_results, gate_checks, gate_results, score_checks, score_results
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.training import training_assets
 from churn_assets.core.evaluation.gates import judge
@@ -24,6 +24,7 @@ from churn_assets_tests.factories import made_up_metrics
 from churn_assets_tests.storage_factories import make_card
 
 DAY = dt.date(2026, 11, 1)
+PARTITIONS = snapshot_dates(dt.date(2025, 7, 1), "UTC")
 
 
 def _scored(
@@ -74,7 +75,7 @@ def test_ordinary_scores_pass_every_check(tmp_path: Path) -> None:
     """Every check of the scores has its result, and an ordinary day passes all of them."""
     results = _scored(tmp_path, Finding("max_psi", 0.1, 0.25, "population stability index 0.100 to the last day"))
 
-    assert list(results) == [spec.name for spec in SCORE_CHECKS]
+    assert list(results) == [spec.name for spec in score_checks(PARTITIONS)]
     assert all(result.passed for result in results.values())
 
 
@@ -99,25 +100,39 @@ def test_hindsight_and_fallback_are_warnings_and_no_errors(key: str, check: str,
 
 def test_an_accepted_shift_is_a_warning_with_its_figures(tmp_path: Path) -> None:
     """A shift that a person accepted is shown, each figure beside its bound."""
-    findings = [Finding("max_mean_change", 0.2, 0.1, "mean moved"), Finding("max_psi", 0.1, 0.25, "index")]
+    findings = [
+        Finding("max_mean_change", 0.2, 0.1, "mean moved", figure="mean_shift"),
+        Finding("max_psi", 0.1, 0.25, "index", figure="psi_last_day"),
+        Finding("feature_skew", 0.0, 0.0, "the champion's", figure="changed_rows_share"),
+        Finding("feature_skew", 0.5, 0.0, "the canary's", figure="changed_rows_share"),
+        Finding("feature_skew", 0.1, 0.0, "another's", figure="changed_rows_share"),
+    ]
 
     shift = _scored(tmp_path, *findings)["no_shift"]
 
     assert (shift.passed, shift.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert shift.metadata["mean moved"].value == "0.2000, at most 0.1000"
-    assert shift.metadata["index"].value == "0.1000, at most 0.2500"
+    assert shift.description == "mean moved; the canary's; another's"
+    figures = {name: value.value for name, value in shift.metadata.items() if not name.startswith("share_")}
+    assert figures == {
+        "mean_shift": 0.2,
+        "psi_last_day": 0.1,
+        "changed_rows_share": 0.5,
+        "bounds": {"mean_shift": 0.1, "psi_last_day": 0.25, "changed_rows_share": 0.0},
+    }
+    assert all(isinstance(value, float) for name, value in figures.items() if name != "bounds")
 
 
 def test_a_missed_gate_tells_its_number_and_its_bound() -> None:
     """A gate's check carries the finding; a model that missed one stays, so it is a warning."""
-    gates = [Gate(name="min_roc_auc", passed=False, finding="ROC-AUC 0.55, at least 0.6 wanted")]
+    gates = [Gate(name="min_roc_auc", passed=False, finding="ROC-AUC 0.55, at least 0.6", value=0.55, bound=0.6)]
 
     [result, unasked] = gate_results(gates, ["min_roc_auc", "max_calibration_error"])
 
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN
-    assert result.metadata["finding"].value == "ROC-AUC 0.55, at least 0.6 wanted"
-    assert unasked.metadata["finding"].value == "not asked of this model"
+    assert result.description == "ROC-AUC 0.55, at least 0.6"
+    assert {name: value.value for name, value in result.metadata.items()} == {"value": 0.55, "bounds": {"value": 0.6}}
+    assert (unasked.description, unasked.metadata) == ("not asked of this model", {})
 
 
 def test_every_gate_has_a_check_of_its_name() -> None:
@@ -125,8 +140,9 @@ def test_every_gate_has_a_check_of_its_name() -> None:
     gates = judge(Evidence(metrics=made_up_metrics()), GateBounds())
 
     names = [gate.name for gate in gates]
-    checks = gate_checks(names)
+    checks = gate_checks(names, PARTITIONS)
 
+    assert all(spec.partitions_def is PARTITIONS for spec in checks)
     assert [spec.name for spec in checks] == [result.check_name for result in gate_results(gates, names)]
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from dagster._core.launcher import WorkerStatus
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from churn_assets.launch.processes import ProcessMonitor, RunProcess, end_dead_runs
+from churn_assets.launch.processes import RUN_TAG, ProcessMonitor, RunProcess, end_dead_runs
 
 STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
 FAILURE, CANCELED, CANCELING = (
@@ -164,6 +165,22 @@ def test_a_run_that_dagster_repeats_is_left_alone(
     end_dead_runs(instance)
 
     assert status_of(instance, run_id) == status
+
+
+def test_a_dead_run_of_ours_is_ended_although_it_names_its_code_location(
+    instance: dg.DagsterInstance, here: RunProcess
+) -> None:
+    """It carries its own id, which one that repeats it does not have."""
+    dead = replace(here, pid=BEYOND_ANY_PID)
+    run_id = str(uuid.uuid4())
+    tags = {**dead.tags, RUN_TAG: run_id}
+    instance.create_run_for_job(nothing, run_id=run_id, tags=tags, status=STARTED, remote_job_origin=of_the_daemon())
+    repeated = add_run(instance, tags, STARTED, of_the_daemon())
+
+    end_dead_runs(instance)
+
+    assert status_of(instance, run_id) == FAILURE
+    assert status_of(instance, repeated) == STARTED
 
 
 def test_the_daemon_learns_of_dead_runs_alone(instance: dg.DagsterInstance, here: RunProcess) -> None:

@@ -20,8 +20,8 @@ from churn_assets.core.models import card_plots as plots
 from churn_assets.core.models.card_plots import card_figure
 
 IMPORTANCE = {f"feature_{place}": 0.08 / place for place in range(1, 13)}
-UPPER, LOWER = slice(0, 350), slice(360, 700)
-LEFT, MIDDLE, RIGHT = slice(0, 395), slice(440, 795), slice(800, 1200)
+UPPER, LOWER = slice(0, 315), slice(324, 630)
+LEFT, MIDDLE, RIGHT = slice(0, 355), slice(396, 715), slice(720, 1080)
 
 
 def _outcomes(rows: int = 400) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -56,8 +56,8 @@ def picture_of_rules() -> bytes:
 
 
 def test_picture_is_a_small_png(picture: bytes) -> None:
-    """A PNG of 1200 x 700 pixels, below 150 kB, that does not tell the library's version."""
-    assert _size(picture) == (1200, 700)
+    """A PNG of 1080 x 630 pixels, below 150 kB, that does not tell the library's version."""
+    assert _size(picture) == (1080, 630)
     assert len(picture) < 150_000
     assert b"Software" not in picture
 
@@ -110,7 +110,7 @@ def test_least_input_is_drawn(churned: list[bool], probability: list[float], imp
     """One customer of each kind, or a model that tells nobody apart, makes a picture and no warning."""
     png = card_figure(np.array(churned), np.array(probability), importance)
 
-    assert _size(png) == (1200, 700)
+    assert _size(png) == (1080, 630)
 
 
 TIED = np.repeat([0.1, 0.2, 0.3], [30, 40, 30])  # of 20 churners, that is two bins; 0.2 is where they meet

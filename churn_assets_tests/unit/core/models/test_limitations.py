@@ -45,10 +45,10 @@ def test_labelled_export_scores_whom_it_learnt_from() -> None:
 @pytest.mark.parametrize(
     ("dates", "sentence"),
     [
-        (YEAR[:1], "Its window spans 1 day: it has not seen a whole year."),
-        (YEAR[:3], "Its window spans 15 days: it has not seen a whole year."),
-        (YEAR[2::-1], "Its window spans 15 days: it has not seen a whole year."),
-        ((LAST, LAST - dt.timedelta(days=363)), "Its window spans 364 days: it has not seen a whole year."),
+        (YEAR[:1], "Its training days span 1 day: it has not seen a whole year."),
+        (YEAR[:3], "Its training days span 15 days: it has not seen a whole year."),
+        (YEAR[2::-1], "Its training days span 15 days: it has not seen a whole year."),
+        ((LAST, LAST - dt.timedelta(days=363)), "Its training days span 364 days: it has not seen a whole year."),
         ((LAST, LAST - dt.timedelta(days=364)), None),
         (YEAR, None),
     ],
@@ -64,9 +64,23 @@ def test_skipped_days_and_left_out_rows_are_counted() -> None:
     sentences = _limitations(skipped_dates=(LAST, dt.date(2025, 12, 25)), left_out_rows=12345)
 
     assert sentences[1:] == (
-        "2 days of its window had no source and were skipped.",
+        "Of the days that a window of 365 days asks for, 2 had no source and were skipped.",
         "12,345 rows were left out: what became of those customers cannot be told.",
     )
+
+
+def test_groups_that_are_rarely_selected_are_named() -> None:
+    """A large group below four fifths of the highest rate of the high tier is named with its ratio, a small one not."""
+    groups = {"basic": (500, 0.32), "standard": (500, 0.8), "premium": (99, 0.1)}
+    slices = tuple(
+        made_up_slice(value, rows=rows).model_copy(update={"disparate_impact": impact})
+        for value, (rows, impact) in groups.items()
+    )
+
+    sentences = _limitations(slices=slices)
+
+    assert "four-fifths rule" in sentences[1]
+    assert sentences[1].endswith(": plan basic 0.32.")
 
 
 def test_groups_too_small_to_be_judged_are_named() -> None:

@@ -196,8 +196,8 @@ def test_customer_without_a_label_is_left_out(kind: Any, values: list[Any]) -> N
     ("kind", "odd"), [(str, "maybe"), (str, ""), (int, 2), (float, 0.5), (pd.CategoricalDtype, "Left")], ids=str
 )
 def test_odd_label_is_refused(kind: Any, odd: Any) -> None:
-    """A value that is neither yes nor no is shown in the sentence, and never taken for no."""
-    with pytest.raises(ProfileError, match=f"label 'left' holds '{str(odd).lower()}'; it must be yes/no, 0/1 or bool"):
+    """A value that is neither yes nor no is counted in the sentence, and never taken for no."""
+    with pytest.raises(ProfileError, match="label 'left' holds something else in 1 rows; it must be yes/no"):
         _labelled(kind, [odd])
 
 

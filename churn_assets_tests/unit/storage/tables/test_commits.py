@@ -78,7 +78,7 @@ class Rollbacks(RuleBasedStateMachine):
     @rule()
     def roll_back(self) -> None:
         """Without a name, a rollback goes to the version before the current one."""
-        target = version_before(self.events, "here")
+        target = version_before(self.events, "here", "name one")
         self.events.append(event(target, "rollback"))
         assert target == self.walk.back()
 
@@ -130,7 +130,7 @@ def test_a_version_that_was_published_twice_is_gone_back_to_where_it_was_last() 
     """After a, b, a, c a rollback goes to the second a, so the next one goes to b."""
     told = events("a b a c <a")
 
-    assert version_before(told, "here") == "b"
+    assert version_before(told, "here", "name one") == "b"
 
 
 @given(st.lists(VERSIONS, min_size=1, max_size=12))
@@ -141,19 +141,19 @@ def test_rollbacks_alone_go_back_through_every_publish(published: list[str]) -> 
 
     met = []
     for _ in distinct[1:]:
-        met.append(version_before(told, "here"))
+        met.append(version_before(told, "here", "name one"))
         told.append(event(met[-1], "rollback"))
 
     assert met == distinct[-2::-1]
     with pytest.raises(UnknownVersion):
-        version_before(told, "here")
+        version_before(told, "here", "name one")
 
 
 @pytest.mark.parametrize("told", ["", "a", "a b <a"])
 def test_nothing_left_to_go_back_to_is_an_error_that_says_where(told: str) -> None:
     """With no version before the current one, the sentence names the place and the way to name a version."""
-    with pytest.raises(UnknownVersion, match=r"scores 2026-10-31: no earlier version.*--to"):
-        version_before(events(told), "scores 2026-10-31")
+    with pytest.raises(UnknownVersion, match=r"scores 2026-10-31: no earlier version.*: use --to"):
+        version_before(events(told), "scores 2026-10-31", "use --to")
 
 
 def test_an_event_survives_its_commit() -> None:

@@ -446,7 +446,7 @@ def test_ids_that_are_not_in_order_are_refused(tmp_path: Path, monkeypatch: pyte
     [falling] = write_parts(tmp_path / "1", back.schema, KEY, [back])
     [unsorted] = write_parts(tmp_path / "2", mixed.schema, KEY, [mixed])
 
-    with pytest.raises(DamagedVersion, match="row group 1 begins with id b'a', below b'd' before it"):
+    with pytest.raises(DamagedVersion, match="row group 1 begins with an id below the one before it"):
         read_key(falling, KEY)
-    with pytest.raises(DamagedVersion, match="row group 0 holds ids from b'b' to b'a', its footer says other"):
+    with pytest.raises(DamagedVersion, match="row group 0 holds other ids than its footer says"):
         read_key(unsorted, KEY)

@@ -130,7 +130,7 @@ def test_parts_that_are_not_in_order_are_not_read_back(table: Table) -> None:
     parts[1].rename(parts[0])
     (staged.folder / "aside").rename(parts[1])
 
-    with pytest.raises(DamagedVersion, match="its ids begin with b'c0000000', below b'c0000003' of the part before"):
+    with pytest.raises(DamagedVersion, match="its ids begin below the last of the part before it"):
         staged.rows_by(KEY)
 
 

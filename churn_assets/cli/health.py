@@ -1,0 +1,77 @@
+"""The commands that look at an installation as a whole: how it stands, and whether it is fit for production."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import typer
+
+from churn_assets.cli import output
+from churn_assets.cli.context import describe_emptiness, load_settings
+from churn_assets.cli.options import Json
+
+if TYPE_CHECKING:
+    from churn_assets.launch.status import Status
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+
+
+@commands.command()
+def status(json: Json = False) -> None:
+    """Show how things stand: last night, freshness, models, drift, alerts that hold now, failed runs."""
+    from churn_assets.launch.status import status_of
+
+    found = status_of(load_settings(), dt.datetime.now(dt.UTC))
+    if json:
+        output.print_json(found.row())
+        return
+    output.print_table("Status", ["", ""], _lines(found))
+    if found.alerts:
+        output.print_table(
+            "Alerts that hold now",
+            ["severity", "condition", "what", "runbook"],
+            [[each.severity, each.condition, each.sentence, each.runbook] for each in found.alerts],
+        )
+    if found.failed_runs is None:
+        output.print_note("warning: Dagster's storage does not answer: failed runs are not known")
+
+
+@commands.command()
+def doctor(json: Json = False) -> None:
+    """Tell point by point whether this installation is fit for production; exit code 1 where one is not passed."""
+    from churn_assets.launch.doctor import examine
+
+    points = examine(load_settings())
+    if json:
+        rows = [
+            {"point": each.point, "passed": each.passed, "finding": each.finding, "advice": each.advice}
+            for each in points
+        ]
+        output.print_json(rows)
+    else:
+        shown = [["passed" if each.passed else "TO DO", each.point, each.finding, each.advice] for each in points]
+        output.print_table("Fit for production?", ["", "point", "finding", "advice"], shown)
+    if not all(each.passed for each in points):
+        raise typer.Exit(1)
+
+
+def _lines(found: "Status") -> list[tuple[str, str]]:
+    scores, canary, failed = found.scores, found.canary, found.failed_runs
+    night = "no scores yet; `churn-assets run` makes them" + describe_emptiness()
+    if scores is not None:
+        kind = "rolled back" if scores.commit.kind == "rollback" else "published"
+        night = f"{scores.day}, {scores.rows:,} customers, {kind} {scores.published_at:%Y-%m-%d %H:%M} UTC"
+    days = found.champion_age_days
+    age = "" if days is None else f", trained {days} days before the newest scores"
+    return [
+        ("last night", night),
+        ("score version", scores.version if scores else "none"),
+        ("fresh", "yes" if found.fresh else "no"),
+        ("champion", f"{found.champion or 'none'}{age}"),
+        ("canary", f"{canary.model_version} for {canary.share:.1%} of the customers" if canary else "none"),
+        ("challenger", found.challenger or "none"),
+        ("drift", found.drift or "not looked at"),
+        ("alerts", f"{len(found.alerts)} hold now, {found.undelivered} wait for a channel"),
+        ("failed runs", "not known" if failed is None else f"{len(failed)} in seven days"),
+    ]

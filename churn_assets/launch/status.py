@@ -1,0 +1,114 @@
+"""How an installation stands: last night, its models, what is worth an alert now, and what failed."""
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from churn_assets.assets.automation.failures import failed_runs
+from churn_assets.composition import build_chain
+from churn_assets.core.monitoring.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
+from churn_assets.instance import open_instance
+from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.monitoring.alert_record import AlertRecord
+from churn_assets.pipeline.monitoring.facts import drift_rows, night_facts, standing_facts
+from churn_assets.settings import Settings
+from churn_assets.storage.models.registry import Canary
+from churn_assets.storage.tables.commits import Event
+
+__all__ = ["Status", "status_of"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How an installation stands; None where there is nothing yet.
+
+    Attributes:
+        scores: the newest day's publish or rollback.
+        fresh: whether an app may still rely on its scores.
+        champion: the model in force.
+        champion_age_days: from its training day to the newest scored day.
+        canary: who scores a share of the customers.
+        challenger: who scores unseen.
+        drift: the worst severity of the newest day, None where nobody looked.
+        alerts: what is worth one now.
+        undelivered: how many alerts a channel has not taken yet.
+        failed_runs: what failed lately and was not made good; None where Dagster does not answer.
+    """
+
+    scores: Event | None
+    fresh: bool
+    champion: str | None
+    champion_age_days: int | None
+    canary: Canary | None
+    challenger: str | None
+    drift: str | None
+    alerts: list[Alert]
+    undelivered: int
+    failed_runs: list[FailedRun] | None
+
+    def row(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        scores, canary = self.scores, self.canary
+        return {
+            "snapshot_date": scores and scores.day,
+            "score_version": scores and scores.version,
+            "published_at": scores and scores.published_at,
+            "fresh": self.fresh,
+            "champion": self.champion,
+            "champion_age_days": self.champion_age_days,
+            "canary": canary and {"model_version": canary.model_version, "share": canary.share},
+            "challenger": self.challenger,
+            "drift": self.drift,
+            "alerts": [
+                {
+                    "condition": each.condition,
+                    "severity": each.severity,
+                    "snapshot_date": each.day,
+                    "sentence": each.sentence,
+                    "runbook": each.runbook,
+                }
+                for each in self.alerts
+            ],
+            "undelivered": self.undelivered,
+            "failed_runs": None
+            if self.failed_runs is None
+            else [
+                {"run_id": run.run_id, "job": run.job, "snapshot_date": run.day, "reason": run.reason}
+                for run in self.failed_runs
+            ],
+        }
+
+
+def status_of(settings: Settings, now: dt.datetime) -> Status:
+    """How things stand at `now`; nothing is written, raised or sent."""
+    chain = build_chain(settings)
+    failed = _failed_runs(chain, settings, now)
+    standing = standing_facts(chain, now, failed or ())
+    day = standing.scored
+    drift = drift_rows(chain, day) if day else []
+    return Status(
+        scores=next(chain.scores.backwards(day), None) if day else None,
+        fresh=standing.fresh,
+        champion=standing.champion,
+        champion_age_days=standing.champion_age_days,
+        canary=chain.registry.canary(),
+        challenger=chain.registry.challenger(chain.profile.name),
+        drift=worst_severity(drift) if drift else None,
+        alerts=(night_alerts(night_facts(chain, day)) if day else []) + standing_alerts(standing),
+        undelivered=len(AlertRecord(chain.layout).undelivered()),
+        failed_runs=failed,
+    )
+
+
+def _failed_runs(chain: Chain, settings: Settings, now: dt.datetime) -> list[FailedRun] | None:
+    if not chain.layout.tables():  # nothing ever ran: opening Dagster's storage would make its folders
+        return []
+    try:
+        with open_instance(settings) as instance:
+            return failed_runs(instance, now)
+    except Exception:  # whatever keeps Dagster from answering, the tables tell the rest
+        logger.debug("Dagster's storage could not be reached:", exc_info=True)
+        return None

@@ -1,0 +1,40 @@
+"""What a score version came to, and its report, kept beside it: small files that no reader of the rows meets.
+
+They belong to a version and not to a day, so that a rollback brings its own.
+"""
+
+import datetime as dt
+import logging
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from churn_assets.core.monitoring.night_facts import NightFacts
+from churn_assets.storage.layout import report_file
+
+__all__ = ["read_night_facts", "write_night_report"]
+
+logger = logging.getLogger("churn_assets")
+
+
+def write_night_report(root: Path, facts: NightFacts, page: str, picture: str) -> None:
+    """Write facts, text and picture of a published score version below its table's `root`."""
+    contents = {"json": facts.model_dump_json(indent=1) + "\n", "svg": picture, "md": page}
+    for suffix, content in contents.items():
+        final = root / report_file(facts.snapshot_date, facts.score_version, suffix)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        written = final.with_name(f".{final.name}")
+        written.write_text(content, encoding="utf-8")
+        written.replace(final)
+
+
+def read_night_facts(root: Path, day: dt.date, version: str) -> NightFacts | None:
+    """What a score version came to; None where that was not kept, or cannot be read."""
+    path = root / report_file(day, version, "json")
+    try:
+        return NightFacts.model_validate_json(path.read_bytes())
+    except FileNotFoundError:  # of a version that an earlier release made
+        return None
+    except (OSError, ValidationError) as error:
+        logger.warning("%s is passed over, it cannot be read: %s", path, str(error).splitlines()[0])
+        return None
