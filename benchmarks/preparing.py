@@ -16,7 +16,7 @@ LAST = dt.date(2026, 6, 30)
 ESTIMATOR = "hist_gradient_boosting"  # of a hundred trees, whichever recipe would win on this history
 BESIDE = ("_lookup", "_feature_counts")
 CHAIN = ("raw_customers", "customers", "quarantined_customers", "customer_features", "churn_scores")
-TABLES = (*CHAIN, "feature_drift", "score_drift")
+TABLES = (*CHAIN, "churn_reasons", "feature_drift", "score_drift")
 
 
 def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:

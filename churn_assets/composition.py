@@ -43,6 +43,7 @@ def build_chain(settings: Settings) -> Chain:
         recipe=recipe,
         gates=settings.gates,
         decisions=settings.decisions,
+        reasons=settings.reasons,
         audit=settings.audit,
         start_date=settings.start_date,
         timezone=settings.timezone,

@@ -22,6 +22,7 @@ from churn_assets.core.options import (
     GateBounds,
     MonitoringBounds,
     OpenLineage,
+    ReasonOptions,
     Recipe,
     Validation,
 )
@@ -166,6 +167,7 @@ class Settings(BaseSettings):
     training: Recipe = Recipe()
     gates: GateBounds = GateBounds()
     decisions: Decisions = Decisions()
+    reasons: ReasonOptions = ReasonOptions()
     scoring: ScoringSettings = ScoringSettings()
     audit: AuditBounds = AuditBounds()
     monitoring: MonitoringBounds = MonitoringBounds()

@@ -13,9 +13,11 @@ import pytest
 
 from churn_assets.core.evaluation.results import Histogram, Reference
 from churn_assets.core.features import compute_features, to_model_frame
+from churn_assets.core.models.card import EXACT
 from churn_assets.core.models.golden import freeze_golden
 from churn_assets.core.models.model import Model
-from churn_assets.core.options import Recipe
+from churn_assets.core.options import ReasonOptions, Recipe
+from churn_assets.core.reasons.explainer import Explainer, Unexplainable, build_explainer
 from churn_assets.core.scoring.drift import feature_histograms
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
@@ -24,6 +26,7 @@ from churn_assets.core.training.fitting import fit
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.execution.engine import Engine
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob
+from churn_assets.pipeline.execution.reasons import ReasonPlan
 from churn_assets.pipeline.scoring.serving_models import resolve_input
 from churn_assets.pipeline.scoring.stage import StagedScores, stage_scores
 from churn_assets.profiles.loading import load_profile
@@ -123,7 +126,19 @@ class Evening:
             decisions=self.chain.decisions,
             audit=ScoreAudit(f"churn_scores {DAY}"),
             features=FeatureCounts({} if models[0] is self.rules else self.bins, PARTS * PART_ROWS),
+            reasons=ReasonPlan(
+                tuple(None if model is self.rules else self.explainer() for model in models),
+                self.chain.profile,
+                self.chain.decisions,
+                ReasonOptions(customers="all"),
+            ),
         )
+
+    def explainer(self) -> Explainer:
+        """What explains the regression."""
+        found = self.chain.registry.models.explainer(self.fitted.card)
+        assert not isinstance(found, Unexplainable)
+        return found
 
     def left_behind(self) -> list[str]:
         """What lies where versions are made."""
@@ -175,6 +190,11 @@ def _kept(chain: Chain, pipeline: object, customers: pa.Table) -> Model:
     )
     golden = freeze_golden(Model(pipeline, card), chain.profile, customers.slice(0, GOLDEN_ROWS), DAY)
     kept = dataclasses.replace(make_kept(), golden=golden)
+    if pipeline is not None:
+        background = compute_features(customers.slice(0, GOLDEN_ROWS), chain.profile, chain.parameters, DAY)
+        explainer = build_explainer(pipeline, card.feature_columns, background)
+        assert not isinstance(explainer, Unexplainable)
+        kept, card = dataclasses.replace(kept, explainer=explainer), card.model_copy(update={"reasons": EXACT})
     return Model(pipeline, chain.registry.models.save(pipeline, card, kept))
 
 

@@ -18,7 +18,7 @@ from churn_assets.core.errors import ChurnError
 from churn_assets.core.evaluation.results import Evidence, Histogram, Metrics, Reference
 from churn_assets.core.models.card import ModelCard, digest_of_version
 from churn_assets.core.options import GateBounds
-from churn_assets.core.table_schemas import PROMOTIONS, SCORES
+from churn_assets.core.table_schemas import PROMOTIONS, REASONS, SCORES
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Registry
 from churn_assets.storage.models.store import ModelFiles
@@ -45,7 +45,9 @@ __all__ = [
     "publish",
     "publish_day",
     "publish_endlessly",
+    "publish_reasons",
     "race_for_new_partitions",
+    "reason_rows_of",
     "record",
     "recording",
     "running",
@@ -87,6 +89,40 @@ def publish(table: Table, rows: pa.Table, day: dt.date = DAY, **told: Any) -> Pu
     """Make `rows` the current version of `day`."""
     commit = Commit(**{"kind": "score", "actor": "tester"} | told)
     return table.publish(stage(table, rows, day), table.current(day), commit)
+
+
+def reason_rows_of(contributions: dict[str, dict[str, float]], hidden_share: float = 0.0) -> pa.Table:
+    """Rows of `churn_reasons`: the families of each customer with what they contribute, the strongest first."""
+    rows = [
+        {
+            "customer_id": customer,
+            "rank": rank,
+            "family": family,
+            "feature": f"{family}_days",
+            "contribution": value,
+            "direction": "up" if value > 0 else "down",
+            "value": f"{10 * abs(value):.0f}",
+            "sentence": f"{family} for {{}} days",
+            "base_value": -1.0,
+            "other": 0.25,
+            "hidden_share": hidden_share,
+        }
+        for customer, families in sorted(contributions.items(), key=lambda each: each[0].encode())
+        for rank, (family, value) in enumerate(families.items(), 1)
+    ]
+    return pa.Table.from_pylist(rows, REASONS)
+
+
+def publish_reasons(
+    data_dir: Path, score_version: str, contributions: dict[str, dict[str, float]], day: dt.date = DAY
+) -> Published:
+    """Publish the reasons of a version of scores; the families come first as often as they say."""
+    table = Table(Layout(data_dir).table("churn_reasons"))
+    first: dict[str, int] = {}
+    for families in contributions.values():
+        first[next(iter(families))] = first.get(next(iter(families)), 0) + 1
+    details = {"score_version": score_version, "explained": len(contributions), "first_families_of_high": first}
+    return publish(table, reason_rows_of(contributions), day, kind="explain", details=details)
 
 
 def delta_version(table: Table) -> int:

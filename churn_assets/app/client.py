@@ -18,7 +18,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,7 @@ from urllib.parse import quote
 import httpx
 
 __all__ = [
+    "Reason",
     "Refused",
     "Score",
     "ScoreClient",
@@ -66,8 +67,21 @@ class Refused(ScoreServiceError):
 
 
 @dataclass(frozen=True)
+class Reason:
+    """What moves a customer's score, by how much in log-odds, and the sentence for it."""
+
+    rank: int
+    family: str
+    feature: str
+    contribution: float
+    direction: str
+    value: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Score:
-    """One customer's score."""
+    """One customer's score; `reasons` only where they were asked for and made, the strongest first."""
 
     customer_id: str
     snapshot_date: dt.date
@@ -77,6 +91,7 @@ class Score:
     model_version: str
     score_version: str
     stale: bool
+    reasons: tuple[Reason, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,20 +154,21 @@ class ScoreClient:
         """Close the connections."""
         self._http.close()
 
-    def score(self, customer_id: str, snapshot_date: dt.date | None = None) -> Score:
-        """One customer's score, of the newest day where none is named.
+    def score(self, customer_id: str, snapshot_date: dt.date | None = None, *, reasons: bool = False) -> Score:
+        """One customer's score, of the newest day where none is named, with its reasons where they are asked for.
 
         Raises:
             UnknownScore, Unavailable, Refused: there is none to be had.
         """
         quoted = quote(customer_id, safe="", errors="surrogatepass")
         if customer_id in {".", ".."} or len(quoted) > LONGEST_IN_PATH:  # what a URL cannot carry goes into a body
-            found = self.scores([customer_id], snapshot_date).scores
+            found = self.scores([customer_id], snapshot_date, reasons=reasons).scores
             if customer_id not in found:
                 raise UnknownScore("this customer has no score")
             return found[customer_id]
-        params = {"snapshot_date": snapshot_date.isoformat()} if snapshot_date else None
-        answer = self._ask("GET", f"/v1/scores/{quoted}", params=params)
+        params = {"snapshot_date": snapshot_date.isoformat()} if snapshot_date else {}
+        params |= {"reasons": "true"} if reasons else {}
+        answer = self._ask("GET", f"/v1/scores/{quoted}", params=params or None)
         with _of_known_shape():
             return _score(answer)
 
@@ -169,7 +185,9 @@ class ScoreClient:
             logger.warning("no score: %s", error)
             return None
 
-    def scores(self, customer_ids: Iterable[str], snapshot_date: dt.date | None = None) -> Scores:
+    def scores(
+        self, customer_ids: Iterable[str], snapshot_date: dt.date | None = None, *, reasons: bool = False
+    ) -> Scores:
         """The scores of any number of customers, asked for in batches of 1,000, each of one version.
 
         Raises:
@@ -179,7 +197,7 @@ class ScoreClient:
         missing: list[str] = []
         remaining = iter(dict.fromkeys(customer_ids))
         while batch := list(islice(remaining, BATCH)):
-            body: dict[str, Any] = {"customer_ids": batch}
+            body: dict[str, Any] = {"customer_ids": batch} | ({"reasons": True} if reasons else {})
             if snapshot_date:
                 body["snapshot_date"] = snapshot_date.isoformat()
             content = json.dumps(body)  # in ASCII: an id may hold what is no text, which the service refuses
@@ -288,4 +306,10 @@ def _score(row: dict[str, Any]) -> Score:
         model_version=row["model_version"],
         score_version=row["score_version"],
         stale=row["stale"],
+        reasons=_reasons(row.get("reasons")),
     )
+
+
+def _reasons(rows: list[dict[str, Any]] | None) -> tuple[Reason, ...] | None:
+    names = [each.name for each in fields(Reason)]
+    return None if rows is None else tuple(Reason(**{name: row[name] for name in names}) for row in rows)

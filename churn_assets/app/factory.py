@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import Depends, FastAPI
 
 from churn_assets.app.scores.current import CurrentScores
+from churn_assets.app.scores.reasons import CurrentReasons
 from churn_assets.app.telemetry import logs
 from churn_assets.app.telemetry.metrics import Metrics
 from churn_assets.app.telemetry.middleware import ObservabilityMiddleware
@@ -53,7 +54,7 @@ def build_app(
         dependencies=[Depends(known_parameters)],
     )
     install_handlers(app)
-    fast_route = add_endpoints(app, current, metrics)
+    fast_route = add_endpoints(app, current, CurrentReasons(layout), metrics)
     add_pages(app)
     app.add_middleware(RequestGuard, keys=options.keys, fast_route=fast_route)
     app.add_middleware(ObservabilityMiddleware, metrics=metrics, log=logs.write_line)

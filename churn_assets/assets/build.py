@@ -17,7 +17,7 @@ from churn_assets.assets.monitoring.night_metrics import metrics_assets
 from churn_assets.assets.monitoring.score_quality import quality_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
-from churn_assets.assets.scoring import challenger_assets, scoring_assets
+from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring_assets
 from churn_assets.assets.training import promotion_assets, training_assets
 from churn_assets.pipeline.chain import Chain
 
@@ -48,6 +48,7 @@ def build(
             *feature_assets(chain, partitions),
             *training_assets(chain, partitions),
             *promotion_assets(chain),
+            reasons_spec(partitions),
             *watched,
             *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
             *alert_assets(chain, partitions, after=[key for each in watched for key in each.keys]),

@@ -1,7 +1,10 @@
-"""The assets `churn_scores` and `challenger_scores`: how Dagster asks for them, and what it shows.
+"""The assets `churn_scores`, `churn_reasons` and `challenger_scores`: how Dagster asks for them, and what it shows.
 
 What they do stands in `pipeline.scoring`. A challenger that cannot score is told by a check and a warning; it takes
 nothing from the night, whose scores are published by then.
+
+Reasons are made in the very pass that scores, and become current after their scores: the step of `churn_scores` reports
+them, so that no selection of assets can leave scores and reasons apart.
 """
 
 import datetime as dt
@@ -13,17 +16,26 @@ from pydantic import Field
 
 from churn_assets.assets.checks import challenger_check, challenger_result, score_checks, score_results
 from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata, summary
-from churn_assets.assets.results import KIND_TAG, dagster_failures, materialized, record, run_context, tag_run
+from churn_assets.assets.results import (
+    KIND_TAG,
+    dagster_failures,
+    materialization,
+    materialized,
+    record,
+    run_context,
+    tag_run,
+)
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.card_markdown import with_picture
-from churn_assets.core.table_schemas import SCORES
+from churn_assets.core.table_schemas import REASONS, SCORES
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.monitoring.night_report import report_scores
 from churn_assets.pipeline.scoring.challenger import ChallengerScores, score_challenger
+from churn_assets.pipeline.scoring.reasons import ReasonsResult
 from churn_assets.pipeline.scoring.score import ScoreOptions, ScoreResult, score_customers
 
-__all__ = ["ScoreConfig", "challenger_assets", "scoring_assets"]
+__all__ = ["ScoreConfig", "challenger_assets", "reasons_spec", "scoring_assets"]
 
 
 CHAMPION = "champion"
@@ -81,6 +93,9 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
         metadata = _report(chain, scores) | _score_metadata(chain, scores)
         if scores.is_published:
             yield materialized(scores, metadata)
+            if scores.reasons is not None:
+                record(context, scores.reasons)
+                context.log_event(materialization(scores.reasons, _reasons_metadata(scores.reasons)))
         else:
             context.log_event(dg.AssetObservation("churn_scores", partition=context.partition_key, metadata=metadata))
         yield from score_results(scores)
@@ -136,6 +151,26 @@ def _lineage(chain: Chain, card: ModelCard) -> dg.TableColumnLineage:
     seen = [("customer_features", name) for name in card.feature_columns]
     made_of = dict.fromkeys(("churn_probability", "risk_tier", "action"), seen)
     return column_lineage({"customer_id": [("customers", chain.profile.id_column)], **made_of})
+
+
+def reasons_spec(partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+    """`churn_reasons`."""
+    return dg.AssetSpec(
+        "churn_reasons",
+        partitions_def=partitions,
+        deps=["churn_scores"],
+        group_name="scoring",
+        kinds={"delta"},
+        owners=["team:data-science"],
+        description="Why: up to four reasons of each customer at risk, the strongest first, in the profile's words. "
+        "Made and published by the step of churn_scores, for the very scores that it publishes.",
+        metadata={"dagster/column_schema": column_schema(REASONS)},
+    )
+
+
+def _reasons_metadata(reasons: ReasonsResult) -> dict[str, Any]:
+    """Aggregates alone: what is told of one customer is for whoever may read that customer's score."""
+    return partition_metadata(reasons) | reasons.details
 
 
 def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:

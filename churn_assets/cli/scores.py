@@ -24,13 +24,28 @@ commands.add_typer(scores, name="scores")
 
 
 @scores.command("show")
-def show(customer: str, date: Date = None, json: Json = False) -> None:
+def show(
+    customer: str,
+    date: Date = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Tell why, too.")] = False,
+    json: Json = False,
+) -> None:
     """Show one customer's score as the app would read it."""
-    row = open_scores(load_settings()).show(customer, as_date(date))
+    row = open_scores(load_settings()).show(customer, as_date(date), reasons=reasons)
     if json:
         output.print_json(row)
-    else:
-        output.print_table("Score", ["", ""], list(row.items()))
+        return
+    told = row.pop("reasons", None)
+    output.print_table("Score", ["", ""], list(row.items()))
+    if told:
+        names = ("rank", "family", "contribution", "sentence")
+        output.print_table("Reasons, in log-odds", names, [[each[name] for name in names] for each in told])
+    elif reasons:
+        output.print_note(
+            "this customer is not explained: reasons.customers says who is"
+            if told is not None
+            else "no reasons were made of these scores"
+        )
 
 
 @scores.command("history")

@@ -19,6 +19,7 @@ __all__ = [
     "GateBounds",
     "MonitoringBounds",
     "OpenLineage",
+    "ReasonOptions",
     "Recipe",
     "Validation",
 ]
@@ -189,6 +190,7 @@ class GateBounds(_Options):
     min_slice_roc_auc: Share | None = None
     min_disparate_impact: Share | None = None
     reproducible: bool = True
+    max_hidden_share: Share | None = None
     fallback: Literal["none", "rules"] = "none"
 
 
@@ -254,3 +256,15 @@ class Decisions(_Options):
             message = f"review_band starts at {self.review_band[0]}, after its end {self.review_band[1]}"
             raise ValueError(message)
         return self
+
+
+class ReasonOptions(_Options):
+    """Whose scores are explained: customers of the `high` tier, of `medium` and above, `all`, or `none`.
+
+    What contributes no more than `min_contribution`, in log-odds, is no reason. Where reasons are `required`, scores
+    that cannot be explained are not published.
+    """
+
+    customers: Literal["none", "high", "medium", "all"] = "medium"
+    min_contribution: Annotated[float, Field(ge=0)] = 0.05
+    required: bool = False

@@ -17,8 +17,9 @@ from pandas.api.types import is_datetime64_any_dtype
 from pydantic import TypeAdapter, ValidationError
 
 from churn_assets.core.errors import ProfileError, SettingsError
+from churn_assets.core.telling.families import Family, ReasonFamily, check_families, families_of
 
-__all__ = ["LabelColumn", "LabelRule", "Profile"]
+__all__ = ["LabelColumn", "LabelRule", "Profile", "ReasonFamily"]
 
 
 RESERVED = {"snapshot_date", "rescued_data", "faults"}
@@ -87,6 +88,7 @@ class Profile:
             a model without training, which every trained one must beat.
         build_estimator: an unfitted estimator of these parameters and this seed, which `training.estimator: profile`
             asks for; it is given the features as they are.
+        reasons: families of features by name, with what a person is told of each.
         name: the importable module, filled in when it is loaded.
         source_digest: digest of that module's source, filled in when it is loaded.
     """
@@ -100,6 +102,7 @@ class Profile:
     slices: tuple[str, ...] = ()
     rules: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
     build_estimator: Callable[[dict[str, Any], int], Any] | None = None
+    reasons: Mapping[str, ReasonFamily] = field(default_factory=dict, hash=False)
     name: str = field(default="", kw_only=True)
     source_digest: str = field(default="", kw_only=True)
 
@@ -108,6 +111,7 @@ class Profile:
             object.__setattr__(self, listed, tuple(getattr(self, listed)))
         self._check_names()
         self._check_schema()
+        check_families(self.reasons, self.feature_columns)
 
     def _check_names(self) -> None:
         columns = self.checks.columns
@@ -159,6 +163,16 @@ class Profile:
         """The schema as pandera's object form."""
         with _without_dask_frames():
             return self.schema.to_schema()
+
+    def families(self, features: tuple[str, ...]) -> tuple[Family, ...]:
+        """The families of reasons of a model with these `features`; those of a slice are hidden."""
+        return families_of(self.reasons, features, self.slices)
+
+    @property
+    def protected_features(self) -> list[str]:
+        """Features that the model sees and no reason may tell: slices, and families that are marked."""
+        families = self.families(self.feature_columns)
+        return [feature for family in families if family.is_hidden for feature in family.features]
 
     def feature_parameters(self, configured: Mapping[str, Any]) -> dict[str, Any]:
         """The keyword parameters `add_features` runs with: its defaults, overridden by `configured`.

@@ -16,6 +16,7 @@ __all__ = [
     "FAULT_TYPE",
     "PROMOTIONS",
     "QUALITY",
+    "REASONS",
     "RESCUED",
     "SCORES",
     "SNAPSHOT_DATE",
@@ -63,6 +64,28 @@ SCORES = pa.schema(
         )
     ]
 )
+REASONS = pa.schema(
+    [
+        described(name, kind, description, nullable=False)
+        for name, kind, description in (
+            ("customer_id", pa.string(), "A customer who is explained, in the order of churn_scores"),
+            ("rank", pa.int32(), "1 for the strongest reason, then on"),
+            ("family", pa.string(), "What it is about, by the profile; average where nothing stands out"),
+            ("feature", pa.string(), "The strongest feature of the family; empty for average"),
+            ("contribution", pa.float64(), "What the family adds to the base value, in log-odds"),
+            ("direction", pa.string(), "up: it raises the risk; down: it lowers it"),
+            ("value", pa.string(), "What fills the hole of the sentence; may be empty"),
+            ("sentence", pa.string(), "The profile's words, with {} where the value stands"),
+            (
+                "base_value",
+                pa.float64(),
+                "From where contributions start: the model's mean log-odds over a sample",
+            ),
+            ("other", pa.float64(), "What all that is not among the customer's reasons adds"),
+            ("hidden_share", pa.float64(), "Share of families that are never shown in all that moves the customer"),
+        )
+    ]
+)
 PROMOTIONS = pa.schema(
     [
         described("promoted_at", UTC_TIMESTAMP, "When the promotion was recorded"),
@@ -96,6 +119,7 @@ EVALUATIONS = pa.schema(
         described("difference_low", pa.float64(), "Lower end of the 95 % interval of that difference"),
         described("difference_high", pa.float64(), "Upper end of it"),
         described("evidence", pa.string(), "JSON of all that the gates look at"),
+        described("first_reason_changed", pa.float64(), "Share of them whose first reason is not the champion's"),
     ]
 )
 CANARIES = pa.schema(

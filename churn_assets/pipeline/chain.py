@@ -17,6 +17,7 @@ from churn_assets.core.options import (
     GateBounds,
     MonitoringBounds,
     OpenLineage,
+    ReasonOptions,
     Recipe,
     Validation,
 )
@@ -52,6 +53,7 @@ class Chain:
     timezone: str
     code_revision: str
     engine: Engine = field(default_factory=LocalEngine)
+    reasons: ReasonOptions = field(default_factory=ReasonOptions)
     bounds: MonitoringBounds = field(default_factory=MonitoringBounds)
     openlineage: OpenLineage = field(default_factory=OpenLineage)
     alerts: AlertOptions = field(default_factory=AlertOptions)
@@ -81,6 +83,11 @@ class Chain:
     def scores(self) -> Table:
         """`churn_scores`."""
         return Table(self.layout.table("churn_scores"))
+
+    @cached_property
+    def churn_reasons(self) -> Table:
+        """`churn_reasons`."""
+        return Table(self.layout.table("churn_reasons"))
 
     @cached_property
     def challenger_scores(self) -> Table:

@@ -14,7 +14,7 @@ way. Such rows are legal, have a negative `duration_days` and are marked by `end
 import pandas as pd
 import pandera.pandas as pa
 
-from churn_assets.core.profile import LabelColumn, Profile
+from churn_assets.core.profile import LabelColumn, Profile, ReasonFamily
 
 __all__ = ["PROFILE", "Customers", "add_features"]
 
@@ -54,6 +54,31 @@ def add_features(customers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+REASONS = {
+    "gender": ReasonFamily(
+        ("gender_female", "gender_male", "gender_missing"),
+        up="the gender that was told",
+        down="the gender that was told",
+        protected=True,
+    ),
+    "city": ReasonFamily(("city",), up="lives in city {city:.0f}", down="lives in city {city:.0f}"),
+    "payment": ReasonFamily(
+        ("payment_method_id", "is_auto_renew"),
+        up="pays by method {payment_method_id:.0f}, renewing by itself: {is_auto_renew:.0f}",
+        down="pays by method {payment_method_id:.0f}, renewing by itself: {is_auto_renew:.0f}",
+    ),
+    "plan": ReasonFamily(
+        ("payment_plan_days", "duration_days", "ends_before_payment", "days_beyond_plan"),
+        up="paid for {payment_plan_days:.0f} days, {duration_days:.0f} days before the end",
+        down="paid for {payment_plan_days:.0f} days, {duration_days:.0f} days before the end",
+    ),
+    "price": ReasonFamily(
+        ("actual_amount_paid", "paid_per_day", "is_free"),
+        up="paid {actual_amount_paid:.0f} dollars, {paid_per_day:.2f} a day",
+        down="paid {actual_amount_paid:.0f} dollars, {paid_per_day:.2f} a day",
+    ),
+}
+
 PROFILE = Profile(
     schema=Customers,
     add_features=add_features,
@@ -76,4 +101,5 @@ PROFILE = Profile(
     label=LabelColumn("is_churn"),
     past_columns=("transaction_date",),
     slices=("gender", "registered_via"),
+    reasons=REASONS,
 )

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+import logging
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
@@ -11,9 +12,13 @@ from churn_assets.core.profile_schemas import customers_schema
 
 __all__ = ["load_profile"]
 
+logger = logging.getLogger("churn_assets")
+
 
 def load_profile(name: str) -> Profile:
     """The `PROFILE` of the importable module `name`, with its name and source digest filled in.
+
+    A protected attribute that is a feature is warned of.
 
     Raises:
         ProfileError: the module cannot be imported, or defines no `PROFILE = Profile(...)`.
@@ -34,5 +39,11 @@ def load_profile(name: str) -> Profile:
         customers_schema(profile)
     except ProfileError as error:
         raise ProfileError(f"{name}: {error}") from error
+    if protected := profile.protected_features:
+        logger.warning(
+            "%s: the model sees %s, which no reason may tell; take what it must not judge by out of feature_columns",
+            name,
+            ", ".join(protected),
+        )
     source = inspect.getsource(module)
     return dataclasses.replace(profile, name=name, source_digest=hashlib.sha256(source.encode()).hexdigest())

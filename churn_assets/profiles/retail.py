@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from churn_assets.core.profile import LabelRule, Profile
+from churn_assets.core.profile import LabelRule, Profile, ReasonFamily
 
 __all__ = ["PROFILE", "Customers", "add_features", "by_recency", "orders_no_more"]
 
@@ -86,6 +86,41 @@ def by_recency(customers: pd.DataFrame) -> "pd.Series[float]":
     return (0.25 + 0.5 * recency / 180).clip(0, 1)
 
 
+REASONS = {
+    "recency": ReasonFamily(
+        ("log_recency",),
+        up="ordered last {log_recency:.0f} days ago",
+        down="ordered last {log_recency:.0f} days ago",
+        shown={"log_recency": np.expm1},
+    ),
+    "rhythm": ReasonFamily(
+        ("log_interval", "log_overdue"),
+        up="days to an order, over the year: {log_interval:.0f}; such spans passed since the last: {log_overdue:.1f}",
+        down="days to an order, over the year: {log_interval:.0f}; such spans passed since the last: {log_overdue:.1f}",
+        shown={"log_overdue": np.expm1, "log_interval": np.expm1},
+    ),
+    "frequency": ReasonFamily(
+        (
+            "log_orders_30d",
+            "log_orders_90d",
+            "log_active_days_90d",
+            "log_active_days_365d",
+            "active_days_rate",
+            "recent_share",
+            "ordered_once",
+        ),
+        up="days with an order: {log_active_days_90d:.0f} of the last 90, {log_active_days_365d:.0f} of a year",
+        down="days with an order: {log_active_days_90d:.0f} of the last 90, {log_active_days_365d:.0f} of a year",
+        shown={"log_active_days_90d": np.expm1, "log_active_days_365d": np.expm1},
+    ),
+    "spend": ReasonFamily(
+        ("log_spend_90d", "log_spend_365d", "log_order_value"),
+        up="spent {log_spend_90d:,.0f} in 90 days and {log_spend_365d:,.0f} in a year",
+        down="spent {log_spend_90d:,.0f} in 90 days and {log_spend_365d:,.0f} in a year",
+        shown={"log_spend_90d": np.expm1, "log_spend_365d": np.expm1},
+    ),
+}
+
 PROFILE = Profile(
     schema=Customers,
     add_features=add_features,
@@ -108,4 +143,5 @@ PROFILE = Profile(
     past_columns=("first_order_date", "last_order_date"),
     slices=("country",),
     rules=by_recency,
+    reasons=REASONS,
 )

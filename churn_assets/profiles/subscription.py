@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from churn_assets.core.profile import LabelRule, Profile
+from churn_assets.core.profile import LabelRule, Profile, ReasonFamily
 
 __all__ = ["PROFILE", "Customers", "add_features", "by_last_login", "is_gone"]
 
@@ -70,6 +70,48 @@ def by_last_login(customers: pd.DataFrame) -> "pd.Series[float]":
     return pd.Series(np.select([weeks >= 3, weeks >= 1], [0.3, 0.1], 0.04), index=customers.index)  # noqa: PLR2004  # three weeks
 
 
+REASONS = {
+    "plan": ReasonFamily(("plan",), up="is on the {plan} plan", down="is on the {plan} plan"),
+    "origin": ReasonFamily(
+        ("country", "channel"),
+        up="came by {channel}, in {country}",
+        down="came by {channel}, in {country}",
+    ),
+    "tenure": ReasonFamily(
+        ("tenure_days",),
+        up="has been a customer for {tenure_days:.0f} days only",
+        down="has been a customer for {tenure_days:.0f} days",
+    ),
+    "price": ReasonFamily(
+        ("monthly_fee", "discount", "spend", "spend_per_active_day"),
+        up="pays a list price of {monthly_fee:.2f} a month at a discount of {discount:.0%}, and {spend:.2f} in all",
+        down="pays a list price of {monthly_fee:.2f} a month at a discount of {discount:.0%}, and {spend:.2f} in all",
+    ),
+    "use": ReasonFamily(
+        ("active_days", "days_since_login", "is_recent", "missed_visits"),
+        up="was last seen {days_since_login:.0f} days ago and on {active_days:.0f} of 30 days",
+        down="was seen on {active_days:.0f} of 30 days, the last time {days_since_login:.0f} days ago",
+    ),
+    "renewal": ReasonFamily(
+        ("auto_renew",), up="renews by itself: {auto_renew}", down="renews by itself: {auto_renew}"
+    ),
+    "support": ReasonFamily(
+        ("support_tickets",),
+        up="support tickets in 30 days: {support_tickets:.0f}",
+        down="support tickets in 30 days: {support_tickets:.0f}",
+    ),
+    "payment": ReasonFamily(
+        ("payment_failures",),
+        up="failed payments, of the last six: {payment_failures:.0f}",
+        down="failed payments, of the last six: {payment_failures:.0f}",
+    ),
+    "satisfaction": ReasonFamily(
+        ("satisfaction",),
+        up="satisfaction, 1 to 10: {satisfaction:.0f}",
+        down="satisfaction, 1 to 10: {satisfaction:.0f}",
+    ),
+}
+
 PROFILE = Profile(
     schema=Customers,
     add_features=add_features,
@@ -93,6 +135,7 @@ PROFILE = Profile(
     ),
     label=LabelRule(horizon_days=30, churned=is_gone),
     past_columns=("signup_date",),
-    slices=("plan", "country", "age_band"),
+    slices=("age_band",),
     rules=by_last_login,
+    reasons=REASONS,
 )

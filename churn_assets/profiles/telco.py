@@ -9,7 +9,7 @@ groups and kept from the model.
 import pandas as pd
 import pandera.pandas as pa
 
-from churn_assets.core.profile import LabelColumn, Profile
+from churn_assets.core.profile import LabelColumn, Profile, ReasonFamily
 
 __all__ = ["PROFILE", "Customers", "add_features"]
 
@@ -85,6 +85,37 @@ def add_features(customers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+REASONS = {
+    "contract": ReasonFamily(("Contract",), up="has a contract: {Contract}", down="has a contract: {Contract}"),
+    "tenure": ReasonFamily(
+        ("tenure",), up="has been here for {tenure:.0f} months only", down="has been here for {tenure:.0f} months"
+    ),
+    "price": ReasonFamily(
+        ("MonthlyCharges", "TotalCharges", "average_charges", "charges_above_average"),
+        up="pays {MonthlyCharges:.2f} this month, {average_charges:.2f} on average",
+        down="pays {MonthlyCharges:.2f} this month, {average_charges:.2f} on average",
+    ),
+    "payment": ReasonFamily(
+        ("PaymentMethod", "PaperlessBilling"), up="pays by {PaymentMethod}", down="pays by {PaymentMethod}"
+    ),
+    "internet": ReasonFamily(
+        ("InternetService",), up="internet: {InternetService}", down="internet: {InternetService}"
+    ),
+    "options": ReasonFamily(
+        ("internet_options", *INTERNET_OPTIONS),
+        up="has {internet_options:.0f} of six internet options",
+        down="has {internet_options:.0f} of six internet options",
+    ),
+    "telephone": ReasonFamily(
+        ("PhoneService", "MultipleLines"), up="several lines: {MultipleLines}", down="several lines: {MultipleLines}"
+    ),
+    "household": ReasonFamily(
+        ("Partner", "Dependents"),
+        up="partner: {Partner}, dependents: {Dependents}",
+        down="partner: {Partner}, dependents: {Dependents}",
+    ),
+}
+
 PROFILE = Profile(
     schema=Customers,
     add_features=add_features,
@@ -100,4 +131,5 @@ PROFILE = Profile(
     label=LabelColumn("Churn"),
     id_column="customerID",
     slices=("gender", "SeniorCitizen"),
+    reasons=REASONS,
 )

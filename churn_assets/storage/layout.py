@@ -17,6 +17,7 @@ __all__ = [
     "part_file",
     "part_name",
     "partition_folder",
+    "reasons_folder",
     "record_file",
     "report_file",
     "segments_folder",
@@ -88,6 +89,11 @@ def report_file(day: dt.date, version: str, suffix: str) -> str:
 def segments_folder(folder: Path) -> Path:
     """Where the segments of a lookup lie while its scores are written in `folder`."""
     return folder / "lookup"
+
+
+def reasons_folder(folder: Path) -> Path:
+    """Where the parts of the reasons lie while their scores are written in `folder`."""
+    return folder / "reasons"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,16 @@ from churn_assets.cli import app
 from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
 from churn_assets.core.options import GateBounds
-from churn_assets.core.table_schemas import ALERTS, CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, SCORES
+from churn_assets.core.table_schemas import (
+    ALERTS,
+    CANARIES,
+    COMPARISONS,
+    EVALUATIONS,
+    PROMOTIONS,
+    QUALITY,
+    REASONS,
+    SCORES,
+)
 from churn_assets.launch.launcher import Night
 from churn_assets.settings import Settings
 
@@ -120,7 +129,7 @@ def test_no_command_is_documented_that_is_not_there() -> None:
 
 
 LEDGERS = (ALERTS, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY)
-COLUMNS = {name for schema in (SCORES, *LEDGERS, FEATURE_DRIFT, SCORE_DRIFT) for name in schema.names}
+COLUMNS = {name for schema in (SCORES, REASONS, *LEDGERS, FEATURE_DRIFT, SCORE_DRIFT) for name in schema.names}
 
 
 @pytest.mark.parametrize("column", sorted({"snapshot_date"} | COLUMNS))
@@ -133,7 +142,8 @@ def test_every_column_is_documented(column: str) -> None:
     assert found
 
 
-EVERY_GATE = gate_names(GateBounds(min_slice_roc_auc=0.5, min_disparate_impact=0.8), undersampled=True)
+EVERY_BOUND = GateBounds(min_slice_roc_auc=0.5, min_disparate_impact=0.8, max_hidden_share=0.5)
+EVERY_GATE = gate_names(EVERY_BOUND, undersampled=True)
 
 
 @pytest.mark.parametrize("gate", EVERY_GATE)

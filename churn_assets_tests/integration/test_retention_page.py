@@ -11,6 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from churn_assets.app.web.pages import POLICY
 from churn_assets_tests.serving import DAY, KEY, asking, digest, make_app, publish_scores, rows_of, served
+from churn_assets_tests.storage_factories import publish_reasons
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = (
@@ -19,6 +20,7 @@ ARGUMENTS = (
 )
 ARTEFACTS = Path(__file__).parents[2] / "build" / "screenshots"
 ODD = "<img src=x onerror=alert(1)>/é\U0001f600"
+WHY = {"use": 2.0, "<b>price</b>": -0.5}
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no Chromium here; `make browser-test` installs it"
@@ -32,7 +34,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     people = {f"c{number:07}": (number * 37 % 101) / 101 for number in range(120)} | {ODD: 0.995}
     for back in range(5, -1, -1):
         shifted = {customer: min(1.0, risk + back / 100) for customer, risk in people.items()}
-        publish_scores(folder, rows_of(shifted), DAY - dt.timedelta(days=back))
+        version = publish_scores(folder, rows_of(shifted), DAY - dt.timedelta(days=back)).version
+    publish_reasons(folder, version, {ODD: WHY, "c0000106": {"price": 1.0}, "c0000003": {"use": 0.5}})
     return folder
 
 
@@ -55,7 +58,7 @@ def browser() -> Iterator[Any]:
 def test_the_page_lets_nothing_else_in(data_dir: Path) -> None:
     """Its policy names no other origin and no inline code, and its files hold none."""
     with asking(make_app(data_dir)) as client:
-        files = {path: client.get(path) for path in ("/", "/page.js", "/page.css", "/favicon.svg")}
+        files = {path: client.get(path) for path in ("/", "/page.js", "/reasons.js", "/page.css", "/favicon.svg")}
         again = client.get("/", headers={"If-None-Match": files["/"].headers["etag"]})
 
     assert {answer.status_code for answer in files.values()} == {200}
@@ -113,6 +116,51 @@ def test_a_customer_is_found_by_keyboard(url: str, browser: Any, size: str, sche
     assert focus
     assert not troubles
     assert all(each.startswith(url) for each in asked)
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("size", SIZES)
+def test_a_customer_is_told_why(url: str, browser: Any, size: str) -> None:
+    """Signed bars around the average with their sentences, by keyboard; and what drives the day; both fit a page."""
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.add_init_script(f"sessionStorage.setItem('key', '{KEY}')")
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(url)
+    page.locator("#risk button").first.press("Enter")
+    page.wait_for_selector("#customer .reasons li")
+    page.wait_for_selector("#drivers li")
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"reasons-{size}.png", full_page=True)
+
+    reasons = page.locator("#customer .reasons li").all_inner_texts()
+    middle, left, right = (
+        page.evaluate(f"document.querySelectorAll('#customer .signed {each[0]}')[{each[1]}].getBBox().x")
+        for each in (("line", 0), ("rect", 1), ("rect", 0))
+    )
+    drivers = page.locator("#drivers li").all_inner_texts()
+    fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.emulate_media(media="print")
+    printed = [page.locator(each).first.is_visible() for each in ("#customer .reasons li", "#drivers li", "#more")]
+    page.emulate_media(media="screen")
+    page.fill("#find", "c0000001")
+    page.press("#find", "Enter")
+    page.locator("#customer h3", has_text="c0000001").wait_for()
+    unexplained = page.locator("#customer .reasons").count()
+    page.close()
+
+    assert [text.splitlines()[0] for text in reasons] == ["use for 20 days", "<b>price</b> for 5 days"]
+    assert "use: raises the risk (+2.00)" in reasons[0]
+    assert "lowers the risk (\u22120.50)" in reasons[1]
+    assert left < middle == right
+    assert [text.splitlines()[0] for text in drivers] == ["use", "price"]
+    assert "66.7 % (2)" in drivers[0]
+    assert fits
+    assert printed == [True, True, False]
+    assert unexplained == 0
+    assert not troubles
 
 
 @pytest.mark.browser

@@ -9,15 +9,18 @@ from fastapi import FastAPI, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from churn_assets.app.scores.current import CurrentScores
+from churn_assets.app.scores.reasons import CurrentReasons
 from churn_assets.app.scores.snapshot import ScoreSnapshot
 from churn_assets.app.telemetry.metrics import Metrics
 from churn_assets.app.web.fast_route import FastRoute, RawResponse
 from churn_assets.app.web.problems import Refusal, problem, request_record
+from churn_assets.app.web.reasons import add_drivers, with_reasons
 from churn_assets.app.web.schemas import (
     AtRiskPage,
     Batch,
     BatchRequest,
     Day,
+    ExplainedScore,
     Health,
     History,
     Problem,
@@ -50,6 +53,13 @@ SCORE_PARAMETERS = [  # of the one endpoint whose parameters are read by hand: v
         "description": "Another day than the newest",
         "schema": {"type": "string", "format": "date"},
     },
+    {
+        "name": "reasons",
+        "in": "query",
+        "required": False,
+        "description": "Whether to tell why",
+        "schema": {"type": "boolean", "default": False},
+    },
 ]
 A_DAY: TypeAdapter[dt.date] = TypeAdapter(Day)
 REASONS = {
@@ -63,26 +73,31 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": REASONS[status]} for status in statuses}
 
 
-def add_endpoints(app: FastAPI, current: CurrentScores, metrics: Metrics) -> FastRoute:
+def add_endpoints(app: FastAPI, current: CurrentScores, reasons: CurrentReasons, metrics: Metrics) -> FastRoute:
     """Every endpoint that answers in JSON; the one that most requests ask for is given back."""
-    _add_score(app, current)
+    _add_score(app, current, reasons)
     [fast_route] = [route for route in app.routes if isinstance(route, FastRoute)]
-    _add_scores(app, current)
+    _add_scores(app, current, reasons)
+    add_drivers(app, current, reasons)
     _add_lists(app, current)
     _add_probes(app, current, metrics)
     return fast_route
 
 
-def _add_score(app: FastAPI, current: CurrentScores) -> None:
+def _add_score(app: FastAPI, current: CurrentScores, reasons: CurrentReasons) -> None:
     not_modified: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` names these scores"}}
 
     async def score(request: Request) -> Response:
-        customer_id, day = _parameters(request)
+        customer_id, day, tells_why = _parameters(request)
         snapshot, stale = current.newest() if day is None else await current.at(day)
         request_record(request.scope).score_version = snapshot.version
         hit = snapshot.lookup.find(customer_id)
         if hit is None:
             raise Refusal(404, "unknown-customer", f"this customer has no score on {snapshot.day}")
+        if tells_why:
+            told = await reasons.of(snapshot, [customer_id])
+            row = with_reasons(snapshot.row(customer_id, hit, stale=stale), told[customer_id])
+            return Response(row, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
         etag = snapshot.etag(stale=stale)
         if _is_known(request, etag):
             return RawResponse(b"", 304, {b"etag": etag, b"cache-control": REVALIDATE})
@@ -94,14 +109,14 @@ def _add_score(app: FastAPI, current: CurrentScores) -> None:
         score,
         methods=["GET"],
         route_class_override=FastRoute,
-        response_model=Score,
+        response_model=Score | ExplainedScore,
         responses=not_modified | _problems(404, 422, 503),
         summary="One customer's score",
         openapi_extra={"parameters": SCORE_PARAMETERS},
     )
 
 
-def _add_scores(app: FastAPI, current: CurrentScores) -> None:
+def _add_scores(app: FastAPI, current: CurrentScores, reasons: CurrentReasons) -> None:
     @app.post(
         "/v1/scores:batchGet",
         response_model=Batch,
@@ -112,7 +127,13 @@ def _add_scores(app: FastAPI, current: CurrentScores) -> None:
         snapshot, stale = await current.at(batch.snapshot_date)
         request_record(request.scope).score_version = snapshot.version
         hits = {customer: snapshot.lookup.find(customer) for customer in batch.customer_ids}
-        rows = snapshot.rows([(customer, hit) for customer, hit in hits.items() if hit], stale=stale)
+        found = [(customer, hit) for customer, hit in hits.items() if hit]
+        if batch.reasons:
+            told = await reasons.of(snapshot, [customer for customer, _ in found])
+            each = [with_reasons(snapshot.row(name, hit, stale=stale), told[name]) for name, hit in found]
+            rows = b"[" + b",".join(each) + b"]"
+        else:
+            rows = snapshot.rows(found, stale=stale)
         missing = json.dumps([customer for customer, hit in hits.items() if not hit]).encode()
         body = b'%b,"scores":%b,"missing":%b}' % (snapshot.opening(stale=stale), rows, missing)
         return Response(body, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
@@ -229,19 +250,20 @@ def _summary(snapshot: ScoreSnapshot, *, stale: bool) -> dict[str, Any]:
     }
 
 
-def _parameters(request: Request) -> tuple[str, dt.date | None]:
-    """The customer and the day of a request for one score."""
+def _parameters(request: Request) -> tuple[str, dt.date | None, bool]:
+    """The customer and the day of a request for one score, and whether reasons are asked for."""
     customer_id: str = request.path_params["customer_id"]
     if not customer_id:
         raise Refusal(422, "invalid-request", "an id has at least one character", field="customer_id")
     if not request.scope["query_string"]:
-        return customer_id, None
-    refuse_unknown(request, {"snapshot_date"})
+        return customer_id, None, False
+    refuse_unknown(request, {"snapshot_date", "reasons"})
+    asked = request.query_params.get("reasons", "false")
+    if asked not in {"true", "false"}:
+        raise Refusal(422, "invalid-request", "write true or false", field="reasons")
     named = request.query_params.get("snapshot_date")
-    if named is None:
-        return customer_id, None
     try:
-        return customer_id, A_DAY.validate_python(named)
+        return customer_id, None if named is None else A_DAY.validate_python(named), asked == "true"
     except ValidationError as error:
         raise Refusal(422, "invalid-request", "write a day as 2026-11-01", field="snapshot_date") from error
 

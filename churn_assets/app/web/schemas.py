@@ -15,11 +15,15 @@ __all__ = [
     "Batch",
     "BatchRequest",
     "Day",
+    "Driver",
+    "Drivers",
+    "ExplainedScore",
     "FieldError",
     "Health",
     "History",
     "Problem",
     "Readiness",
+    "Reason",
     "Score",
     "Snapshot",
     "Snapshots",
@@ -47,6 +51,18 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 
+class Reason(_Answer):
+    """What moves a customer's score: a family of features, by how much in log-odds, and the sentence for it."""
+
+    rank: Annotated[int, Field(ge=1)]
+    family: str
+    feature: str
+    contribution: float
+    direction: Literal["up", "down"]
+    value: str
+    sentence: str
+
+
 class Score(_Answer):
     """One customer's score; `stale` where it is older than the configured freshness."""
 
@@ -60,13 +76,27 @@ class Score(_Answer):
     stale: bool
 
 
+class ExplainedScore(Score):
+    """A score with its `reasons`, where they are asked for: the strongest first.
+
+    Empty for a customer who is not explained, null where none were made of these scores. With `base_value` and `other`
+    they add up to the model's log-odds; `hidden_share` is that of the families that are never shown.
+    """
+
+    reasons: list[Reason] | None
+    base_value: float | None = None
+    other: float | None = None
+    hidden_share: Probability | None = None
+
+
 class BatchRequest(_Answer):
-    """Whose scores are asked for."""
+    """Whose scores are asked for, and whether their reasons are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
     customer_ids: Annotated[list[Text], Field(min_length=1, max_length=BATCH_LIMIT)]
     snapshot_date: Annotated[Day | None, Field(strict=False)] = None
+    reasons: bool = False
 
 
 class Batch(_Answer):
@@ -75,7 +105,7 @@ class Batch(_Answer):
     snapshot_date: dt.date
     score_version: str
     stale: bool
-    scores: list[Score]
+    scores: list[Score | ExplainedScore]
     missing: list[str]
 
 
@@ -120,6 +150,25 @@ class Summary(_Answer):
     actions: dict[str, int]
     models: dict[str, int]
     histogram: Annotated[list[int], Field(min_length=20, max_length=20)]
+
+
+class Driver(_Answer):
+    """A family of reasons, and for how many of the customers at high risk it is the first."""
+
+    family: str
+    customers: Count
+    share: Probability
+
+
+class Drivers(_Answer):
+    """What drives a day's high risk, the most frequent first; `explained` is null where there are no reasons."""
+
+    snapshot_date: dt.date
+    score_version: str
+    stale: bool
+    explained: Count | None
+    high_risk: Count
+    drivers: list[Driver]
 
 
 class History(_Answer):

@@ -21,6 +21,7 @@ def judge(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
         *_comparisons(evidence, bounds),
         *_slices(evidence, bounds),
         *_reproducible(evidence, bounds),
+        *_hidden(evidence, bounds),
     ]
 
 
@@ -198,3 +199,13 @@ def _slices(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
         )
         gates.append(_gate("min_disparate_impact", finding, passed=not low, value=worst, bound=least))
     return gates
+
+
+def _hidden(evidence: Evidence, bounds: GateBounds) -> list[Gate]:
+    if (most := bounds.max_hidden_share) is None:
+        return []
+    share = evidence.hidden_share
+    if share is None:
+        return [_gate("max_hidden_share", "its scores are not explained: nothing is hidden", passed=True)]
+    finding = f"{share:.1%} of what moves a customer is never shown as a reason, at most {most:.1%} wanted"
+    return [_gate("max_hidden_share", finding, passed=share <= most)]

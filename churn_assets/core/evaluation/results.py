@@ -205,6 +205,9 @@ class Evidence(BaseModel):
     `strongest_pair_roc_auc` (empty where pairs were not looked at); `uncompared` says why there is no
     `comparison`; `high_above` is the bound of the high tier, on which the selection rates of `slices` rest.
     `reproducible` says whether a second fit gave the same bits; None where that is known without one.
+    `hidden_share` is the mean share of families that are never shown in what moves a customer of the hold-out, and
+    `first_reason_changed` the share of them whose first reason is another one than by the champion; None where there
+    are no reasons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -222,6 +225,8 @@ class Evidence(BaseModel):
     high_above: float | None = None
     rules: Comparison | None = None
     reproducible: bool | None = None
+    hidden_share: float | None = None
+    first_reason_changed: float | None = None
 
     @model_validator(mode="after")
     def _only_rules_are_unjudged(self) -> Self:

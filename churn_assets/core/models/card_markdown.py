@@ -11,6 +11,7 @@ from churn_assets.core.options import BuiltIn
 __all__ = ["card_page", "leaderboard", "markdown_table", "with_picture"]
 
 PICTURE = "card.png"
+MOST_IMPORTANT = 15
 FIGURES = (("ROC-AUC", "roc_auc"), ("Average precision", "average_precision"), ("Brier score", "brier"))
 
 
@@ -166,5 +167,11 @@ def _slices(slices: Sequence[Slice]) -> str:
 
 
 def _importance(card: ModelCard) -> str:
-    rows = [[name, f"{lost:+.4f}"] for name, lost in list(card.importance.items())[:15]]
-    return "ROC-AUC that is lost when a feature is shuffled.\n\n" + markdown_table(["Feature", "Loss"], rows)
+    rows = [[name, f"{lost:+.4f}"] for name, lost in list(card.importance.items())[:MOST_IMPORTANT]]
+    lost = "ROC-AUC that is lost when a feature is shuffled"
+    if not card.contributions:
+        return f"{lost}.\n\n" + markdown_table(["Feature", "Loss"], rows)
+    moved = [f"{card.contributions[name]:.4f}" if name in card.contributions else "" for name, _ in rows]
+    listed = [[*row, each] for row, each in zip(rows, moved, strict=True)]
+    said = f"{lost}, and how far a feature moves the log-odds of a customer on average (mean absolute Shapley value)."
+    return f"{said}\n\n" + markdown_table(["Feature", "Loss", "Mean contribution"], listed)

@@ -8,8 +8,12 @@ from churn_assets.core.models.card import ModelCard
 __all__ = ["changes_between"]
 
 
-def changes_between(before: ModelCard, after: ModelCard) -> list[str]:
-    """A sentence for each thing in which `after` differs from `before`; the data always does."""
+def changes_between(before: ModelCard, after: ModelCard, first_reason_changed: float | None = None) -> list[str]:
+    """A sentence for each thing in which `after` differs from `before`; the data always does.
+
+    `first_reason_changed` is the share of the customers of the backtest whose first reason is another one, None where
+    that is not known.
+    """
     sentences = [f"Trained as of {after.trained_as_of}, before as of {before.trained_as_of}."]
     sentences += _values("Label", {"": before.label}, {"": after.label})
     sentences += _features(before, after)
@@ -29,6 +33,8 @@ def changes_between(before: ModelCard, after: ModelCard) -> list[str]:
             f"Backtest ROC-AUC {after.metrics.roc_auc:.4f} on {after.backtest_date}, "
             f"before {before.metrics.roc_auc:.4f} on {before.backtest_date}."
         )
+    if first_reason_changed is not None:
+        sentences.append(f"The first reason of {first_reason_changed:.1%} of the backtest's customers is another one.")
     return sentences
 
 

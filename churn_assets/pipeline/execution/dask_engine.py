@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.core.errors import ChurnError, RunError
 from churn_assets.pipeline.execution.parts import PartResult, ScoringJob
 from churn_assets.pipeline.execution.remote_parts import TaskResult, run_task, scoring_tasks
-from churn_assets.storage.layout import part_name
+from churn_assets.storage.layout import part_name, reasons_folder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -80,8 +80,8 @@ class DaskEngine:
                     for future in self._finished(client, list(waiting)):
                         number = waiting.pop(future)
                         result = self._result_of(future, number)
-                        result.file.rename(folder / part_name(number))
-                        results[number] = PartResult(result.audit, result.features)
+                        _take(result, folder, number)
+                        results[number] = PartResult(result.audit, result.features, result.reasons)
                 yield results.pop(part)
 
     @contextmanager
@@ -177,6 +177,14 @@ class DaskEngine:
             f"scoring.scheduler {self.address} was lost while it scored; nothing was published: "
             "see to the cluster, and run the day again"
         )
+
+
+def _take(result: TaskResult, folder: Path, number: int) -> None:
+    """Move what came of a part to its place."""
+    if result.reasons_file is not None:
+        reasons_folder(folder).mkdir(exist_ok=True)
+        result.reasons_file.rename(reasons_folder(folder) / part_name(number))
+    result.file.rename(folder / part_name(number))
 
 
 @contextmanager

@@ -25,7 +25,9 @@ from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
 from churn_assets.core.scoring.rows import in_canary, score_rows
 from churn_assets.core.table_schemas import SCORES
-from churn_assets.storage.layout import part_name, segments_folder
+from churn_assets.core.telling.counts import ReasonCounts
+from churn_assets.pipeline.execution.reasons import PartReasons, ReasonPlan
+from churn_assets.storage.layout import part_name, reasons_folder, segments_folder
 from churn_assets.storage.lookup.writer import LookupSegment, write_segment
 from churn_assets.storage.tables.parquet import read_batches, write_part
 
@@ -67,7 +69,7 @@ class ScoringJob:
     """How a day is scored: by its first input, and for `canary_share` of the customers by its second.
 
     Where it `is_for_app`, a segment of the app's lookup is made of each part. `features` says how the rows of the first
-    input are counted.
+    input are counted, `reasons` how they are explained; they are not where it is None.
     """
 
     day: dt.date
@@ -78,12 +80,13 @@ class ScoringJob:
     audit: ScoreAudit
     is_for_app: bool = False
     features: FeatureCounts = field(default_factory=lambda: FeatureCounts({}, 0))
+    reasons: ReasonPlan | None = None
 
-    def blocks(self, part: int, features: FeatureCounts) -> Iterator[pa.Table]:
+    def blocks(self, part: int, features: FeatureCounts, reasons: PartReasons | None) -> Iterator[pa.Table]:
         """The score rows of a part, in fixed blocks, so that the arithmetic never depends on the batches.
 
         With a canary both models score the whole block: the champion's rows are then the same to
-        the bit as without one. What the first model was given is added to `features`.
+        the bit as without one. What the first model was given is added to `features`, who is explained to `reasons`.
         """
         given = [rechunk(each.batches(self.profile, self.day, part), BLOCK_ROWS) for each in self.inputs]
         for block in zip(*given, strict=True):
@@ -95,37 +98,51 @@ class ScoringJob:
             features.count(block[0])
             versions = [each.model.card.model_version for each in self.inputs]
             if len(versions) == 1:
-                yield score_rows(ids, scored[0], versions[0], self.decisions)
-                continue
-            tried = in_canary(ids, self.canary_share)
-            each_version = pa.DictionaryArray.from_arrays(pa.array(tried.astype(np.int32)), pa.array(versions))
-            yield score_rows(ids, np.where(tried, scored[1], scored[0]), each_version, self.decisions)
+                published, arm = scored[0], None
+                version: str | pa.Array = versions[0]
+            else:
+                arm = in_canary(ids, self.canary_share).astype(np.int32)
+                published = np.where(arm, scored[1], scored[0])
+                version = pa.DictionaryArray.from_arrays(pa.array(arm), pa.array(versions))
+            if reasons is not None:
+                reasons.add(ids, block, published, arm)
+            yield score_rows(ids, published, version, self.decisions)
 
 
 @dataclass(frozen=True)
 class PartResult:
-    """What an audit saw of the scores of a part, what their features counted, and the lookup's segment, if any."""
+    """What an audit saw of the scores of a part, what their features and reasons counted, and the lookup's segment."""
 
     audit: ScoreAudit
     features: FeatureCounts
+    reasons: ReasonCounts
     segment: LookupSegment | None = None
 
 
 def score_part(job: ScoringJob, folder: Path, part: int) -> PartResult:
-    """Write the scores of a part below `folder`, and read them back.
+    """Write the scores of a part below `folder`, and read them back; their reasons beside them.
 
     Raises:
         AuditFailed: a row is not fit to be read.
         ModelFault, ProfileError: a model cannot score the part.
     """
     features = job.features.empty_copy()
-    write_part(folder, part, SCORES, "customer_id", job.blocks(part, features))
+    reasons = PartReasons(job.reasons) if job.reasons else None
+    write_part(folder, part, SCORES, "customer_id", job.blocks(part, features, reasons))
+    counts = _written(reasons, folder, part) if reasons else ReasonCounts()
     audit = job.audit.empty_copy()
     audited = _audited(folder / part_name(part), audit)
     if job.is_for_app:
-        return PartResult(audit, features, write_segment(segments_folder(folder), part, audited))
+        return PartResult(audit, features, counts, write_segment(segments_folder(folder), part, audited))
     deque(audited, maxlen=0)
-    return PartResult(audit, features)
+    return PartResult(audit, features, counts)
+
+
+def _written(reasons: PartReasons, folder: Path, part: int) -> ReasonCounts:
+    """What was counted of the reasons, which are written beside the scores."""
+    reasons_folder(folder).mkdir(exist_ok=True)
+    reasons.write(reasons_folder(folder), part)
+    return reasons.counts
 
 
 def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:

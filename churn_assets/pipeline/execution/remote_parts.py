@@ -20,17 +20,20 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 import churn_assets
-from churn_assets.core.errors import ChurnError, RunError
+from churn_assets.core.errors import ChurnError, ModelFault, RunError
 from churn_assets.core.models.golden import golden_digest
 from churn_assets.core.models.model import Model
-from churn_assets.core.options import Decisions
+from churn_assets.core.options import Decisions, ReasonOptions
 from churn_assets.core.profile import Profile
+from churn_assets.core.reasons.explainer import Explainer, Unexplainable
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
+from churn_assets.core.telling.counts import ReasonCounts
 from churn_assets.pipeline.execution.parts import ModelInput, ScoringJob, score_part
+from churn_assets.pipeline.execution.reasons import ReasonPlan
 from churn_assets.profiles.loading import load_profile
-from churn_assets.storage.layout import part_name
+from churn_assets.storage.layout import part_name, reasons_folder
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.models.store import ModelStore
 
@@ -41,12 +44,13 @@ LISTED = 12  # of a digest, in a sentence
 
 @dataclass(frozen=True)
 class TaskInput:
-    """A model by its name, and the one file of it that the task is about."""
+    """A model by its name, the one file of it that the task is about, and whether its customers are explained."""
 
     model_version: str
     file: Path
     is_customers: bool
     correction: PriorCorrection
+    is_explained: bool
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,23 @@ class ScoringTask:
     decisions: Decisions
     audit: ScoreAudit
     features: FeatureCounts
+    reasons: ReasonOptions | None
     libraries: tuple[str, ...]
     proof: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A finished file below the inbox, which nobody writes any more, what an audit saw of it, and what was counted."""
+    """Finished files below the inbox, which nobody writes any more, what an audit saw of them, and what was counted.
+
+    `reasons_file` holds the reasons of the scores in `file`; it is None where they are not explained.
+    """
 
     file: Path
+    reasons_file: Path | None
     audit: ScoreAudit
     features: FeatureCounts
+    reasons: ReasonCounts
 
 
 def scoring_tasks(
@@ -93,10 +103,13 @@ def scoring_tasks(
     """
     with threadpool_limits(1):
         proof = _proof(job.profile, [each.model for each in job.inputs], models, libraries)
+    explainers = job.reasons.explainers if job.reasons else [None] * len(job.inputs)
     for part in parts:
         inputs = [
-            TaskInput(each.model.card.model_version, each.files[part], each.is_customers, each.correction)
-            for each in job.inputs
+            TaskInput(
+                each.model.card.model_version, each.files[part], each.is_customers, each.correction, by is not None
+            )
+            for each, by in zip(job.inputs, explainers, strict=True)
         ]
         yield ScoringTask(
             part=part,
@@ -109,6 +122,7 @@ def scoring_tasks(
             decisions=job.decisions,
             audit=job.audit.empty_copy(),
             features=job.features.empty_copy(),
+            reasons=job.reasons.options if job.reasons else None,
             libraries=libraries,
             proof=proof,
         )
@@ -130,7 +144,8 @@ def run_task(task: ScoringTask) -> TaskResult | ChurnError:
         if isinstance(error, ChurnError):
             return error
         raise
-    return TaskResult(attempt / part_name(0), result.audit, result.features)
+    explained = reasons_folder(attempt) / part_name(0) if job.reasons else None
+    return TaskResult(attempt / part_name(0), explained, result.audit, result.features, result.reasons)
 
 
 def _job(task: ScoringTask) -> ScoringJob:
@@ -164,7 +179,29 @@ def _job(task: ScoringTask) -> ScoringJob:
         decisions=task.decisions,
         audit=task.audit,
         features=task.features,
+        reasons=_reasons(task, profile),
     )
+
+
+def _reasons(task: ScoringTask, profile: Profile) -> ReasonPlan | None:
+    if task.reasons is None:
+        return None
+    explainers = [_explainer(task.models, each.model_version) if each.is_explained else None for each in task.inputs]
+    return ReasonPlan(tuple(explainers), profile, task.decisions, task.reasons)
+
+
+@lru_cache(maxsize=2)
+def _explainer(models: Path, version: str) -> Explainer:
+    """The explainer of a model, which whoever asks has opened too.
+
+    Raises:
+        ModelFault: it is not what the model's card says.
+    """
+    store = ModelStore(models)
+    explainer = store.explainer(store.card(version))
+    if isinstance(explainer, Unexplainable):
+        raise ModelFault(f"model {version} gives no reasons here: {explainer.reason}")
+    return explainer
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
@@ -14,6 +14,7 @@ from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
+from churn_assets.pipeline.scoring.reasons import ReasonsResult, plan_reasons, publish_reasons
 from churn_assets.pipeline.scoring.scored_days import count_published, scoring_commit
 from churn_assets.pipeline.scoring.serving_models import (
     ResolvedInput,
@@ -57,6 +58,7 @@ class ScoreResult(StageResult):
         is_published: whether readers may have met it.
         is_fallback: whether rules scored although a trained model is wanted.
         previous: what was current before, and what differs; empty for a first version.
+        reasons: why, where the scores are explained.
     """
 
     card: ModelCard
@@ -67,6 +69,7 @@ class ScoreResult(StageResult):
     is_published: bool
     is_fallback: bool
     previous: dict[str, Any] = field(default_factory=dict)
+    reasons: ReasonsResult | None = None
 
     @property
     def hindsight(self) -> bool:
@@ -95,28 +98,20 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     found = audit_customers(chain, customers)
     reference = chain.registry.models.reference(card)
     inputs, skew = _inputs(chain, customers, serving)
-    scores = stage_scores(
-        chain,
-        chain.scores,
-        inputs,
-        inputs[0].correction.edges(reference.scores.edges),  # so that what the model gave is held against its reference
-        reference=reference,
-        canary_share=serving.canary.share if serving.canary else 0.0,
-        for_app=options.publish,
-    )
+    scores = _staged(chain, inputs, reference, serving, options)
     try:
         found += [*skew.findings, *audit_scored_features(chain, scores, reference)]
         found += _audit_scores(chain, scores, reference.scores)
         known = scores.staged.version == expected  # readers have these very rows already: there is nothing to accept
         accepted = _accepted_before(events) if known else _accepted(day, found, options, run)
     except AuditFailed:
-        chain.scores.discard(scores.staged)
+        scores.discard(chain, chain.scores)
         raise
     details = _details(chain, serving, scores, options, accepted) | skew.details(accepted)
     commit = run.commit("score", card.model_version, **details)
     published = _publish(chain, scores, reference, expected, commit, publish=options.publish)
     _warn_of_rollback(day, events, published)
-    return ScoreResult(
+    result = ScoreResult(
         chain.scores,
         day,
         published,
@@ -129,6 +124,22 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
         is_published=options.publish,
         is_fallback=_warn_of_fallback(chain, day, card),
         previous=_previous(events, expected, published.version, commit),
+    )
+    return replace(result, reasons=publish_reasons(chain, scores.reasons, result, run)) if options.publish else result
+
+
+def _staged(
+    chain: Chain, inputs: list[ResolvedInput], reference: Reference, serving: ServingModels, options: ScoreOptions
+) -> StagedScores:
+    return stage_scores(
+        chain,
+        chain.scores,
+        inputs,
+        inputs[0].correction.edges(reference.scores.edges),  # so that what the model gave is held against its reference
+        reference=reference,
+        canary_share=serving.canary.share if serving.canary else 0.0,
+        for_app=options.publish,
+        reasons=plan_reasons(chain, inputs) if options.publish else None,
     )
 
 
@@ -177,7 +188,7 @@ def _publish(
         write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
         keep_feature_counts(chain, scores, reference)
         return chain.scores.publish(scores.staged, expected, commit)
-    chain.scores.discard(scores.staged)
+    scores.discard(chain, chain.scores)
     return Published(scores.staged.version, changed=False)
 
 

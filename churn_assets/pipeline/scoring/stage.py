@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +11,11 @@ from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import SCORES
+from churn_assets.core.telling.counts import ReasonCounts
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.execution.parts import ScoringJob
+from churn_assets.pipeline.execution.parts import PartResult, ScoringJob
+from churn_assets.pipeline.execution.reasons import ReasonPlan
+from churn_assets.pipeline.scoring.reasons import StagedReasons, stage_reasons
 from churn_assets.pipeline.scoring.serving_models import ResolvedInput
 from churn_assets.storage.lookup.writer import LookupSegment
 from churn_assets.storage.tables.table import Table
@@ -37,6 +40,13 @@ class StagedScores:
     inputs: tuple[ResolvedInput, ...]
     segments: tuple[LookupSegment, ...]
     features: FeatureCounts
+    reasons: StagedReasons | None = None
+
+    def discard(self, chain: Chain, table: Table) -> None:
+        """Remove what failed an audit, of the `table` whose version was staged."""
+        table.discard(self.staged)
+        if self.reasons is not None:
+            chain.churn_reasons.discard(self.reasons.staged)
 
     @property
     def details(self) -> dict[str, Any]:
@@ -54,7 +64,23 @@ class StagedScores:
         return details
 
 
-def stage_scores(
+@dataclass
+class _Counted:
+    """What the parts of a day gave, joined."""
+
+    audit: ScoreAudit
+    features: FeatureCounts
+    reasons: ReasonCounts = field(default_factory=ReasonCounts)
+    segments: list[LookupSegment] = field(default_factory=list)
+
+    def join(self, part: PartResult) -> None:
+        self.audit.join(part.audit)
+        self.features.join(part.features)
+        self.reasons.join(part.reasons)
+        self.segments += [part.segment] if part.segment else []
+
+
+def stage_scores(  # noqa: PLR0913  # who is scored by what, and what else is made in the same pass
     chain: Chain,
     table: Table,
     inputs: Sequence[ResolvedInput],
@@ -63,6 +89,7 @@ def stage_scores(
     reference: Reference | None = None,
     canary_share: float = 0.0,
     for_app: bool = False,
+    reasons: ReasonPlan | None = None,
 ) -> StagedScores:
     """Score every customer of a day and write the rows where no reader looks.
 
@@ -74,14 +101,13 @@ def stage_scores(
         reference: by which the features of the first input are counted; they are not where it is None.
         canary_share: of the customers, whom the canary scores.
         for_app: whether an engine may make segments of the app's lookup as it goes.
+        reasons: how the scores are explained, in the same pass; they are not where it is None.
 
     Raises:
-        AuditFailed: the rows are not fit to be read; nothing is left behind.
-        RunError: the engine could not do it; likewise.
+        AuditFailed, RunError: the rows are not fit to be read, or the engine could not do it; nothing is left behind.
     """
     customers = inputs[0].customers
-    audit = ScoreAudit(f"{table.name} {customers.day}", edges)
-    features = _nothing_counted(reference, customers.rows)
+    audit, features = ScoreAudit(f"{table.name} {customers.day}", edges), _nothing_counted(reference, customers.rows)
     job = ScoringJob(
         day=customers.day,
         profile=chain.profile,
@@ -91,19 +117,29 @@ def stage_scores(
         audit=audit.empty_copy(),
         is_for_app=for_app,
         features=features.empty_copy(),
+        reasons=reasons,
     )
-    segments: list[LookupSegment] = []
+    counted = _Counted(audit, features)
 
     def score_all(folder: Path) -> None:
         with closing(chain.engine.score(job, folder, customers.parts)) as results:
             for result in logged_progress(results, str(customers.day), len(customers.parts)):
-                audit.join(result.audit)
-                features.join(result.features)
-                segments.extend([result.segment] if result.segment else [])
+                counted.join(result)
         audit.finish(customers.rows)
 
     staged = table.stage(customers.day, SCORES, score_all)
-    return StagedScores(staged, audit, tuple(inputs), tuple(segments), features)
+    made = _staged_reasons(chain, table, staged, counted.reasons, inputs) if reasons else None
+    return StagedScores(staged, audit, tuple(inputs), tuple(counted.segments), features, made)
+
+
+def _staged_reasons(
+    chain: Chain, table: Table, scores: Staged, counts: ReasonCounts, inputs: Sequence[ResolvedInput]
+) -> StagedReasons | None:
+    try:
+        return stage_reasons(chain, scores, counts, tuple(each.model.card.model_version for each in inputs))
+    except BaseException:
+        table.discard(scores)
+        raise
 
 
 def _nothing_counted(reference: Reference | None, rows: int) -> FeatureCounts:

@@ -146,6 +146,7 @@ def record_evaluation(chain: Chain, card: ModelCard, evidence: Evidence) -> None
         "difference_low": comparison.interval.low if comparison else None,
         "difference_high": comparison.interval.high if comparison else None,
         "evidence": evidence.model_dump_json(),
+        "first_reason_changed": evidence.first_reason_changed,
     }
     chain.registry.evaluations.append(lambda rows: None if _is_there(rows, row) else row)
 

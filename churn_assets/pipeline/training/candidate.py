@@ -61,7 +61,7 @@ RULES = "the profile's rules, which are not trained"
 class CandidateModel:
     """What is served (`pipeline`, None for rules), and what its card and its record will say of it.
 
-    `sample` are some of the feature rows that it learnt from, None for rules.
+    `sample` are some of the feature rows that it learnt from, and `holdout` those of the hold-out; None for rules.
     `churned` and `probability` are those of the hold-out, empty where no outcome is known. An `imported` model says
     which `columns` it sees, and on which `libraries` its numbers depend; of any other one these are the recipe's.
     """
@@ -88,6 +88,7 @@ class CandidateModel:
     libraries: dict[str, str] = field(default_factory=dict)
     imported: ImportedModel | None = None
     sample: pa.Table | None = None
+    holdout: pa.Table | None = None
 
     def intervals(self) -> dict[str, Interval]:
         """The 95 % intervals of its metrics."""
@@ -138,6 +139,7 @@ def train_candidate(chain: Chain, plan: TrainingPlan, baseline: Baseline | None)
         duplicates=0 if is_dated else _duplicates(data, columns),
         stability=stability(data.judged, holdout.rows, chosen, columns),
         sample=reasons_sample(data.served),
+        holdout=holdout.rows.features,
     )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn_assets.core.errors import ChurnError
+from churn_assets.core.errors import ChurnError, ModelFault
 from churn_assets.core.evaluation.gates import judge
-from churn_assets.core.evaluation.results import Gate
+from churn_assets.core.evaluation.results import Evidence, Gate
 from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard
 from churn_assets.core.models.card_markdown import card_page
 from churn_assets.core.models.card_plots import card_figure
@@ -17,12 +17,13 @@ from churn_assets.core.models.cross_fitting import CrossFitted
 from churn_assets.core.models.golden import golden_features, with_kernel
 from churn_assets.core.models.limitations import limitations_of
 from churn_assets.core.models.model import Model
-from churn_assets.core.reasons.explainer import Unexplainable
+from churn_assets.core.reasons.explainer import Explainer, Unexplainable
 from churn_assets.core.reasons.proof import Reasons, prove_reasons
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.libraries import libraries_of
 from churn_assets.pipeline.training.baselines import record_evaluation
 from churn_assets.pipeline.training.candidate import CandidateModel, freeze
+from churn_assets.pipeline.training.reasons import with_reasons
 from churn_assets.pipeline.training.training_data import RulesPlan, TrainingPlan
 from churn_assets.storage.models.store import ModelFiles
 
@@ -54,8 +55,11 @@ def register(
 ) -> TrainResult:
     """Record how a model was judged, and keep its folder where it was `created` just now."""
     version = card.model_version
-    record_evaluation(chain, card, candidate.evidence)
-    card = _keep(chain, card, candidate, plan) if created else chain.registry.models.card(version)
+    if created:
+        card = _keep(chain, card, candidate, plan)
+    else:
+        card = chain.registry.models.card(version)
+        record_evaluation(chain, card, _evidence(chain, candidate, _kept_explainer(chain, card)))
     quality = f"ROC-AUC {card.metrics.roc_auc:.3f} in its backtest" if card.metrics else "no outcome is known yet"
     logger.info("%s churn_model: %s, %s", card.trained_as_of, version, quality)
     return train_result(chain, card, created=created)
@@ -69,7 +73,7 @@ def train_result(chain: Chain, card: ModelCard, *, created: bool) -> TrainResult
 
 
 def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: TrainingPlan | RulesPlan) -> ModelCard:
-    """Write the model's folder: artefact, card, golden rows, reference, and the card for a person."""
+    """Write how the model was judged, and its folder: artefact, card, golden rows, reference, the card for a person."""
     shown = plan.day if card.imported and isinstance(plan, TrainingPlan) else card.trained_as_of
     as_of = chain.customers.version(shown, plan.version("customers", shown))
     model = Model(candidate.pipeline, card)
@@ -77,6 +81,7 @@ def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: Traini
     proven = with_kernel(model, chain.profile, golden)
     reasons = _reasons(chain, card, candidate, golden)
     unexplained = reasons.explainer if isinstance(reasons.explainer, Unexplainable) else None
+    evidence = _evidence(chain, candidate, reasons.explainer)
     card = card.model_copy(
         update={
             "kernel": EXACT if proven.model.kernel else proven.reason,
@@ -85,9 +90,10 @@ def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: Traini
         }
     )
     figure = card_figure(candidate.churned, candidate.probability, card.importance) if len(candidate.churned) else b""
-    champion, changes = _since_champion(chain, card)
-    page = card_page(card, judge(candidate.evidence, chain.gates), champion, changes, picture=bool(figure))
+    champion, changes = _since_champion(chain, card, evidence)
+    page = card_page(card, judge(evidence, chain.gates), champion, changes, picture=bool(figure))
     explainer = None if isinstance(reasons.explainer, Unexplainable) else reasons.explainer
+    record_evaluation(chain, card, evidence)
     files = ModelFiles(golden, reference, page, figure, proven.model.kernel, explainer)
     return chain.registry.models.save(candidate.pipeline, card, files)
 
@@ -103,12 +109,23 @@ def _reasons(chain: Chain, card: ModelCard, candidate: CandidateModel, golden: p
     return reasons
 
 
-def _since_champion(chain: Chain, card: ModelCard) -> tuple[str, list[str]]:
+def _evidence(chain: Chain, candidate: CandidateModel, explainer: Explainer | Unexplainable) -> Evidence:
+    return with_reasons(chain, candidate.evidence, explainer, candidate.holdout)
+
+
+def _kept_explainer(chain: Chain, card: ModelCard) -> Explainer | Unexplainable:
+    try:
+        return chain.registry.models.explainer(card)
+    except ModelFault as error:  # how good its scores are can be told all the same
+        return Unexplainable(str(error))
+
+
+def _since_champion(chain: Chain, card: ModelCard, evidence: Evidence) -> tuple[str, list[str]]:
     try:
         champion = chain.registry.models.card(chain.registry.champion())
     except ChurnError:  # there is none, or its folder is gone
         return "", []
-    return champion.model_version, changes_between(champion, card)
+    return champion.model_version, changes_between(champion, card, evidence.first_reason_changed)
 
 
 def make_card(

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 
 from churn_assets.core.errors import InputError, UnknownVersion
 from churn_assets.core.table_schemas import SCORES, SNAPSHOT_DATE
+from churn_assets.core.telling.answers import told_reasons
 from churn_assets.storage.layout import Layout
+from churn_assets.storage.reasons.published import PublishedReasons, follow_scores
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.parquet import find_rows
 from churn_assets.storage.tables.table import Table
@@ -30,6 +32,7 @@ class PublishedScores:
 
     def __init__(self, layout: Layout) -> None:
         self.table = Table(layout.table("churn_scores"))
+        self._layout = layout
 
     def day(self, day: dt.date | None) -> PartitionVersion:
         """The current scores of `day`, of the newest scored day where none is named.
@@ -58,8 +61,8 @@ class PublishedScores:
             raise UnknownVersion(f"no score version {version} on {scored.day}; {listed}")
         return self.table.version(scored.day, version)
 
-    def show(self, customer: str, day: dt.date | None) -> dict[str, Any]:
-        """One customer's score.
+    def show(self, customer: str, day: dt.date | None, *, reasons: bool = False) -> dict[str, Any]:
+        """One customer's score, with its `reasons` where they are asked for; null where none were made of these scores.
 
         Raises:
             UnknownVersion: no scores, or none of this customer.
@@ -70,8 +73,13 @@ class PublishedScores:
             raise UnknownVersion(
                 f"customer {customer!r} has no score on {scored.day}; was it quarantined, or is it new?"
             )
-        row = rows[0]
-        return {"customer_id": customer, SNAPSHOT_DATE: scored.day, **row, "score_version": scored.version}
+        score = {"customer_id": customer, SNAPSHOT_DATE: scored.day, **rows[0], "score_version": scored.version}
+        return score | (self.reasons(customer, scored) if reasons else {})
+
+    def reasons(self, customer: str, scored: PartitionVersion) -> dict[str, Any]:
+        """What is told of why a customer has their score in a version of scores."""
+        of_day = PublishedReasons(self._layout).day(scored.day, scored.version)
+        return {"reasons": None} if of_day is None else told_reasons(of_day.of([customer]).get(customer, []))
 
     def riskiest(self, day: dt.date) -> str:
         """The customer with the highest probability of a day."""
@@ -147,6 +155,8 @@ class PublishedScores:
     ) -> list[dict[str, Any]]:
         """Make the version before the current one (or `to`) current again on each of `days`; `report` gets each.
 
+        The reasons of that version are current again too.
+
         Every day is looked at, its files too, before the first is moved.
 
         Raises:
@@ -163,6 +173,7 @@ class PublishedScores:
             model = made.commit.model_version
             commit = Commit("rollback", actor, reason, model_version=model, details=made.commit.details)
             before, now = self.table.rollback(day, target, commit)
+            follow_scores(self._layout, day, now, commit)
             seconds = round(time.perf_counter() - started, 3)
             row = {SNAPSHOT_DATE: day, "from": before, "to": now, "seconds": seconds}
             moved.append(row | {"model_version": model, "rows": made.rows})

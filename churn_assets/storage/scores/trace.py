@@ -49,6 +49,7 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
         "score": _version(published) | {"hindsight": card.trained_as_of > scored.day, "row": row},
         "reasons": _reasons(layout, scored.day, customer),
         "model": card.model_dump(mode="json"),
+        "explanation": scores.reasons(customer, scored),
         "features": _features(layout, scored.day, seen, key, customer),
         "customer": _version(validated)
         | {"row": _row(customers.version(scored.day, validated.version), key, customer)},

@@ -67,14 +67,22 @@ def as_filled(schema: pa.Schema, rows: Sequence[pa.Table]) -> pa.Schema:
     return pa.schema([field.with_nullable(field.nullable and field.name in nulls) for field in schema])
 
 
-def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Path:
-    """Write `batches` as one file, `part-<number>.parquet`; otherwise as `write_parts`.
+def write_part(  # what a file is, and how it is cut
+    folder: Path,
+    number: int,
+    schema: pa.Schema,
+    key: str,
+    batches: Iterable[pa.Table],
+    *,
+    group_rows: int = ROW_GROUP_ROWS,
+) -> Path:
+    """Write `batches` as one file, `part-<number>.parquet`, in groups of `group_rows`; otherwise as `write_parts`.
 
     Raises:
         AuditFailed: a column that may hold no null by `schema` holds one.
     """
     path = folder / part_name(number)
-    groups = rechunk(batches, ROW_GROUP_ROWS)
+    groups = rechunk(batches, group_rows)
     first = next(groups, None)
     arrived = schema if first is None else first.schema
     stored = as_coded(schema, arrived.remove(arrived.get_field_index(key)))
@@ -82,7 +90,7 @@ def write_part(folder: Path, number: int, schema: pa.Schema, key: str, batches: 
     with pq.ParquetWriter(path, stored, store_schema=False, **options) as writer:
         for group in chain([] if first is None else [first], groups):
             _refuse_nulls(stored, group, path)
-            writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=ROW_GROUP_ROWS)
+            writer.write_table(_by_first_seen(group.cast(stored)), row_group_size=group_rows)
     fsync_file(path)
     return path
 

@@ -167,7 +167,7 @@ async function find(customer) {
       shown.replaceChildren(title, make("p", { class: "hint" }, `No score on ${batch.snapshot_date}: is it a new customer, or spelled otherwise?`));
     } else {
       const verdict = make("p", { class: "verdict" }, make("span", { class: "figure" }, percent(score.churn_probability)), tag(score.risk_tier), actionText(score.action));
-      shown.replaceChildren(title, verdict);
+      shown.replaceChildren(title, verdict, ...drawReasons(score));
       const history = await ask(`/v1/history/${encodeURIComponent(customer)}`, { days: HISTORY_DAYS }).catch(() => ({ scores: [] }));
       if (history.scores.length) shown.append(make("p", { class: "hint" }, `Risk over the last ${history.scores.length} days with scores`), drawHistory(history.scores));
     }
@@ -182,7 +182,7 @@ async function find(customer) {
 // A batch of one: it carries ids that no address can.
 async function fetchOne(customer) {
   const headers = { "Content-Type": "application/json", ...(state.key ? { Authorization: `Bearer ${state.key}` } : {}) };
-  const body = { customer_ids: [customer], ...(state.day ? { snapshot_date: state.day } : {}) };
+  const body = { customer_ids: [customer], reasons: true, ...(state.day ? { snapshot_date: state.day } : {}) };
   const response = await fetch("/v1/scores:batchGet", { method: "POST", headers, body: JSON.stringify(body) });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem(response.status, answer.detail ?? "The score service gave no answer.");
@@ -201,6 +201,7 @@ async function load() {
     at("key-form").hidden = true;
     at("scores").hidden = false;
     showSummary(summary);
+    loadDrivers();
     await loadRisk(null);
   } catch (error) {
     at("when").textContent = "";

@@ -231,7 +231,7 @@ def test_head_is_get_without_the_body_everywhere(client: httpx.Client) -> None:
     """Every address that answers or refuses GET does so to HEAD, with the same status and headers, and is counted."""
     operations = client.get("/openapi.json").json()["paths"]
     documented = [path.replace("{customer_id}", "c1") for path, methods in operations.items() if "get" in methods]
-    pages = ["/", "/page.js", "/page.css", "/favicon.svg", "/openapi.json", "/metrics"]
+    pages = ["/", "/page.js", "/reasons.js", "/page.css", "/favicon.svg", "/openapi.json", "/metrics"]
     refused = ["/v1/scores/nobody", "/nowhere", "/v1/history/c1?days=99", "/v1/scores/%ff", "/v1/scores:batchGet"]
 
     answers = {path: (client.get(path), client.head(path)) for path in [*documented, *pages, *refused]}

@@ -19,6 +19,7 @@ PATHS = [
     "/v1/snapshots",
     "/v1/customers/at-risk",
     "/v1/summary",
+    "/v1/drivers",
     "/healthz",
     "/readyz",
 ]

@@ -11,11 +11,12 @@ from distributed import KilledWorker
 from churn_assets.core.errors import AuditFailed, ChurnError, RunError
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.telling.counts import ReasonCounts
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.remote_parts import TaskResult
 
 ADDRESS = "tcp://scheduler:8786"
-DELIVERY = TaskResult(Path("part-0.parquet"), ScoreAudit("somewhere"), FeatureCounts({}, 0))
+DELIVERY = TaskResult(Path("part-0.parquet"), None, ScoreAudit("somewhere"), FeatureCounts({}, 0), ReasonCounts())
 
 
 class Answered:

@@ -58,7 +58,10 @@ def refused(task: ScoringTask) -> ChurnError:
 
 @pytest.mark.parametrize("part", [0, PARTS - 1])
 def test_task_is_the_part(evening: Evening, inbox: Path, tmp_path: Path, part: int) -> None:
-    """What is delivered has the bytes that the part has when it is scored by whoever asks, its audit and its counts."""
+    """What is delivered has the bytes that the part has when it is scored by whoever asks, its audit and its counts.
+
+    So have its reasons: of those whom the model scored, and of nobody who was scored by rules.
+    """
     here = score_part(evening.scoring(evening.fitted, evening.rules), tmp_path, part)
     audit = here.audit
 
@@ -69,6 +72,11 @@ def test_task_is_the_part(evening: Evening, inbox: Path, tmp_path: Path, part: i
     assert (result.audit.first_id, result.audit.last_id) == (audit.first_id, audit.last_id)
     assert result.features.summary() == here.features.summary()
     assert result.features.summary().rows == PART_ROWS
+    assert result.reasons_file is not None
+    assert result.reasons_file.read_bytes() == (tmp_path / "reasons" / f"part-{part}.parquet").read_bytes()
+    assert result.reasons == here.reasons
+    assert 0 < result.reasons.explained < PART_ROWS
+    assert result.reasons.trouble == ""
 
 
 def test_task_is_small(evening: Evening, inbox: Path) -> None:
