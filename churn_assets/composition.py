@@ -32,6 +32,8 @@ def build_chain(settings: Settings) -> Chain:
             settings.data_dir,
             follow_links=settings.source.follow_links,
             manifest=settings.source.manifest,
+            csv=settings.source.csv,
+            row_number=settings.source.row_number,
         ),
         layout=Layout(settings.data_dir),
         validation=settings.validation,

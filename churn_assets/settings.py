@@ -2,17 +2,19 @@
 
 import datetime as dt
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 import churn_assets
-from churn_assets.core.days import PLACEHOLDER
+from churn_assets.core.customers.dialect import CsvDialect
+from churn_assets.core.days import PLACEHOLDER, DayTemplate
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import (
     AppOptions,
@@ -95,10 +97,29 @@ class SourceSettings(BaseModel):
     path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
     follow_links: bool = False
     manifest: str = ""
+    row_number: str = ""
+    csv: CsvDialect = CsvDialect()
+
+    @field_validator("path", "manifest")
+    @classmethod
+    def _is_a_template_of_files(cls, path: str) -> str:
+        if store := re.match(r"([a-z][a-z0-9+.-]*)://", path, re.IGNORECASE):
+            message = f"{store[0]} is no folder of this machine: mount the store, or copy its files, and name a folder"
+            raise ValueError(message)
+        if fault := DayTemplate(path).fault():
+            raise ValueError(fault)
+        return path
+
+    @model_validator(mode="after")
+    def _rows_are_counted_once(self) -> "SourceSettings":
+        if self.row_number and DayTemplate(self.path).is_dated:
+            message = "row_number is for one export: of daily ones a row's number is another customer each day"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _manifest_is_of_a_day(self) -> "SourceSettings":
-        if self.manifest and (PLACEHOLDER in self.path) != (PLACEHOLDER in self.manifest):
+        if self.manifest and DayTemplate(self.path).is_dated != DayTemplate(self.manifest).is_dated:
             message = f"manifest must name {PLACEHOLDER} where path does, and only there: each export has its own"
             raise ValueError(message)
         return self

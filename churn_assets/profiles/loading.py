@@ -34,5 +34,5 @@ def load_profile(name: str) -> Profile:
         customers_schema(profile)
     except ProfileError as error:
         raise ProfileError(f"{name}: {error}") from error
-    source = inspect.getsource(module)
+    source = inspect.getsource(module) + profile.translations
     return dataclasses.replace(profile, name=name, source_digest=hashlib.sha256(source.encode()).hexdigest())

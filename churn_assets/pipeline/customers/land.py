@@ -18,7 +18,7 @@ import pyarrow as pa
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.customers.casting import truncated_times
-from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch
+from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch, reading_of, renamed
 from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
@@ -116,7 +116,8 @@ class _LandingCounts:
 def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, _LandingCounts]:
     """The rows in the order of their ids: as they come where they are in order, else sorted."""
     schema, key = raw_schema(chain.profile), chain.profile.id_column
-    categories = categorical_columns(chain.profile)
+    sources = {name: source for source, name in chain.profile.columns.items()}
+    categories = [sources.get(name, name) for name in categorical_columns(chain.profile)]
     landed = _LandingCounts()
 
     def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> _LandingCounts:
@@ -146,14 +147,16 @@ def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _L
     """Rows of the source in the profile's types."""
     schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
     checked: set[Path] = set()
-    for path, batch in arrived:
+    for path, each in arrived:
+        batch = renamed(each, chain.profile.columns)
         if path not in checked:
             landed.unknown.update(check_columns(batch.schema.names, schema, str(path)))
             checked.add(path)
         landed.rows += batch.num_rows
         for column, cells in truncated_times(batch, schema).items():
             landed.truncated[path, column] += cells
-        yield land_batch(batch, schema, day, str(path), categories, chain.profile.id_column)
+        reading = reading_of(chain.profile, chain.source.dialect_of(path))
+        yield land_batch(batch, schema, day, str(path), categories, chain.profile.id_column, reading)
 
 
 def _in_order(batches: Iterable[pa.Table], key: str, landed: "_LandingCounts") -> Iterator[pa.Table]:
