@@ -9,7 +9,7 @@ from churn_assets.pipeline.chain import Chain, installed_libraries
 from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, checkout
+from churn_assets.settings import Settings, checkout, configuration_folder
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.source.files import FileSource
 
@@ -22,7 +22,7 @@ def build_chain(settings: Settings) -> Chain:
     Raises:
         ProfileError, SettingsError: the profile, its feature parameters or another setting are not valid.
     """
-    profile = load_profile(settings.profile)
+    profile = load_profile(settings.profile, configuration_folder())
     _check_recipe(settings, profile)
     return Chain(
         profile=profile,

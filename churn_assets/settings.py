@@ -33,6 +33,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "checkout",
+    "configuration_folder",
     "dagster_home",
     "describe_origin",
     "load_settings",
@@ -217,6 +218,11 @@ def dagster_home() -> Path | None:
     """The folder of `dagster.yaml` that `DAGSTER_HOME` names, where it names one."""
     named = os.environ.get("DAGSTER_HOME")
     return Path(named) if named else None
+
+
+def configuration_folder() -> Path:
+    """The folder of `config.yaml`, where a profile's module may lie too."""
+    return Path(os.environ.get(f"{PREFIX}CONFIG") or "config.yaml").absolute().parent
 
 
 def load_settings() -> Settings:

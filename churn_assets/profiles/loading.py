@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+import sys
+from pathlib import Path
 
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.profile import Profile
@@ -12,12 +14,16 @@ from churn_assets.core.profile_schemas import customers_schema
 __all__ = ["load_profile"]
 
 
-def load_profile(name: str) -> Profile:
+def load_profile(name: str, folder: Path | None = None) -> Profile:
     """The `PROFILE` of the importable module `name`, with its name and source digest filled in.
+
+    A module may also lie in `folder`, which is searched last, now and by whatever is imported later.
 
     Raises:
         ProfileError: the module cannot be imported, or defines no `PROFILE = Profile(...)`.
     """
+    if folder is not None and str(folder) not in sys.path:
+        sys.path.append(str(folder))
     try:
         module = importlib.import_module(name)
     except ProfileError as error:
@@ -25,7 +31,7 @@ def load_profile(name: str) -> Profile:
     except (Exception, SystemExit) as error:
         raise ProfileError(
             f"profile: module {name!r} cannot be imported ({type(error).__name__}: {error}); "
-            "name one of churn_assets.profiles or a module on PYTHONPATH"
+            "name one of churn_assets.profiles, or a module beside config.yaml or on PYTHONPATH"
         ) from error
     profile = getattr(module, "PROFILE", None)
     if not isinstance(profile, Profile):

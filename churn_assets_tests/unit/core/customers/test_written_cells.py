@@ -1,6 +1,7 @@
 """Text cells are read by the dialect of their file and the translations of the profile."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from churn_assets.core.table_schemas import RESCUED, UTC_TIMESTAMP
 UTC = dt.UTC
 
 
-def land(cells: list[str | None], kind: pa.DataType, values: Any = None, **dialect: Any) -> list[Any]:
+def land(cells: Sequence[str | None], kind: pa.DataType, values: Any = None, **dialect: Any) -> list[Any]:
     """Each cell as it lands, or the text that was rescued of it, in a list."""
     reading = Reading(CsvDialect(**dialect), {"cell": values} if values else {})
     schema = pa.schema([("cell", kind), (RESCUED, pa.string())])
