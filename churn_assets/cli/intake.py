@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from churn_assets.cli import output
-from churn_assets.core.errors import InputError
+from churn_assets.cli.context import load_settings
+from churn_assets.cli.options import Date, Json, as_date
+from churn_assets.core.errors import InputError, SourceMissing
 
 if TYPE_CHECKING:
     from churn_assets.core.intake.columns import Column
+    from churn_assets.pipeline.chain import Chain
+    from churn_assets.pipeline.intake.dry_run import DryRun
     from churn_assets.pipeline.intake.proposal import Proposal
 
 __all__ = ["commands"]
@@ -75,3 +79,65 @@ def _met(column: "Column") -> str:
 
 def _short(end: Any) -> str:
     return f"{end:%Y-%m-%d}" if isinstance(end, dt.datetime) else f"{end:g}" if isinstance(end, float) else str(end)
+
+
+@commands.command()
+def check(date: Date = None, json: Json = False) -> None:
+    """Try source and profile on a day, and tell what a night would meet; nothing is published."""
+    from dataclasses import asdict
+
+    from churn_assets.composition import build_chain
+    from churn_assets.pipeline.intake.dry_run import dry_run
+
+    chain = build_chain(load_settings())
+    day = _day_to_try(chain, as_date(date))
+    with output.progress(f"trying {day}"):
+        found = dry_run(chain, day)
+    if json:
+        output.print_json(asdict(found))
+    else:
+        _show(found)
+    for problem in found.problems:
+        output.print_error(problem)
+    if found.problems:
+        raise typer.Exit(1)
+    output.print_note(f"nothing stands in the way; next: churn-assets run --date {day}")
+
+
+def _day_to_try(chain: "Chain", asked: dt.date | None) -> dt.date:
+    """The day that was asked for, else the newest of the source.
+
+    Raises:
+        InputError: it lies before the first partition; an export without a date says no day itself.
+        SourceMissing: the source holds no day.
+    """
+    if asked is None and not chain.source.dated:
+        raise InputError("source.path holds no {snapshot_date}: say with --date which day the export stands for")
+    days = [] if asked else chain.source.days()
+    if asked is None and not days:
+        raise SourceMissing(f"the source is empty at {chain.source.template}; export customers there, or correct it")
+    day = asked or days[-1]
+    if day < chain.start_date:
+        raise InputError(f"{day} lies before start_date {chain.start_date}: set start_date to {day} or earlier")
+    return day
+
+
+def _show(found: "DryRun") -> None:
+    """The findings as tables."""
+    titled = {
+        "Columns": found.columns,
+        "Would be quarantined": found.faults,
+        "Features": found.features,
+        "Label": found.label_rate,
+        "Strongest": [{**each, "features": " and ".join(each["features"])} for each in found.leaks],
+    }
+    for title, rows in titled.items():
+        if rows:
+            output.print_table(title, list(rows[0]), [list(row.values()) for row in rows])
+    history = found.history
+    lacking = f", {len(history['lacking'])} days of the window lack" if history["lacking"] else ""
+    output.print_text(
+        f"{found.snapshot_date}: {found.rows:,} rows, {found.looked_at:,} looked at, {found.quarantined:,} would be "
+        f"quarantined; {len(history['usable'])} days to learn from{lacking}; a night takes about "
+        f"{found.night['seconds']:.0f} s to its features and {found.night['bytes'] / 2**20:,.1f} MiB"
+    )
