@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["ISO8601", "format_fault", "iso_texts"]
+__all__ = ["ISO8601", "format_fault", "has_form", "iso_texts"]
 
 ISO8601 = "ISO8601"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -55,13 +55,19 @@ def iso_texts(texts: pa.Array, formats: Sequence[str]) -> pa.Array:
     return result
 
 
+def has_form(text: str, form: str) -> bool:
+    """Whether a trimmed text has the form, though it may be no day of the calendar."""
+    return re.match(_pattern(form), text) is not None
+
+
+def _pattern(form: str) -> str:
+    """A form as a regular expression, of RE2's and of Python's kind alike."""
+    pieces = DIRECTIVE.split(form)
+    return f"^{''.join(PARTS[piece] if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))}$"
+
+
 def _rewritten(texts: pa.Array, form: str) -> pa.Array:
-    literal_and_letters = DIRECTIVE.split(form)
-    pattern = "".join(
-        PARTS[part] if at % 2 else re.escape(part).replace(r"\ ", " ").replace("/", "/")
-        for at, part in enumerate(literal_and_letters)
-    )
-    found = pc.extract_regex(texts, f"^{pattern}$")
+    found = pc.extract_regex(texts, _pattern(form))
     parts = {field.name: found.field(at) for at, field in enumerate(found.type)}
     year = parts["year"] if "year" in parts else _century(parts["short"])
     month = _two(parts["month"]) if "month" in parts else _month_of(parts["word"])

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 from churn_assets.core.customers.casting import cast_batch
 from churn_assets.core.customers.dialect import CsvDialect
-from churn_assets.core.customers.time_formats import ISO8601
+from churn_assets.core.customers.time_formats import ISO8601, has_form
 from churn_assets.core.customers.written_cells import Reading
 from churn_assets.core.table_schemas import RESCUED, UTC_TIMESTAMP
 
-__all__ = ["cell_dialect", "fits", "typed"]
+__all__ = ["cell_dialect", "fits", "typed", "with_quoted_words"]
 
 LOOKED_AT = 5_000  # cells of a column
 NO_VALUE = ("\\N", "NULL", "null", "(null)", "#N/A", "N/A")  # in any column
@@ -85,6 +85,15 @@ def cell_dialect(columns: Mapping[str, pa.Array], dialect: CsvDialect) -> CsvDia
     )
 
 
+def with_quoted_words(columns: Mapping[str, pa.Array], dialect: CsvDialect) -> CsvDialect:
+    """The dialect under which quoted words for no value are none too, where `columns`, read by it, still hold some."""
+    nothing = dialect.null_values
+    words = pa.array(nothing, pa.string())
+    if "" in nothing or not any(pc.any(pc.is_in(cells, value_set=words)).as_py() for cells in columns.values()):
+        return dialect
+    return dialect.model_copy(update={"null_values": (*nothing, "")})
+
+
 def _words(cells: pa.Array) -> set[str]:
     return set(pc.unique(pc.utf8_trim_whitespace(cells)).to_pylist())
 
@@ -132,6 +141,8 @@ def _forms_of(cells: pa.Array, days: Sequence[str]) -> list[str]:
             if zone and not clock:
                 continue
             form = f"{day}{clock}{zone}"
+            if not has_form(left[0].as_py(), form):
+                continue
             values, misfits = typed(left, UTC_TIMESTAMP, CsvDialect(timestamp_formats=(form,)))
             if misfits < len(left):
                 forms.append(form)

@@ -11,7 +11,7 @@ import yaml
 
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.errors import InputError
-from churn_assets.core.intake.cells import cell_dialect
+from churn_assets.core.intake.cells import cell_dialect, with_quoted_words
 from churn_assets.core.intake.columns import Column, read_columns
 from churn_assets.core.intake.draft import Draft, choose_key, draft_profile
 from churn_assets.core.intake.names import profile_names
@@ -75,6 +75,7 @@ def propose(given: str, wishes: Wishes, folder: Path, today: dt.date) -> Proposa
     if is_csv(sampled):
         dialect = cell_dialect(_texts(sample.rows), dialect)
         sample = read_sample(FileSource(template, folder, csv=dialect), today)
+        dialect = with_quoted_words(_texts(sample.rows), dialect)
     if wishes.gone_after and not source.dated:
         raise InputError(f"--gone-after asks for daily snapshots, and {given} is one export: give --label COLUMN")
     doubts = [] if sample.is_whole else ["only the first rows of a day were looked at"]
