@@ -30,7 +30,7 @@ def customers(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Customer ID": [f"c{number:05d}" for number in rng.permutation(rows)],
-            "Signup Date": [dt.date(2024, 1, 1) + dt.timedelta(days=int(day)) for day in rng.integers(0, 700, rows)],
+            "Signup Date": [dt.date(2024, 1, 1) + dt.timedelta(days=int(day)) for day in rng.integers(0, 600, rows)],
             "Plan": rng.choice(["basic", "pro, yearly", 'the "gold" one'], rows),
             "Region": np.where(rng.random(rows) < 0.2, None, rng.choice(["Zürich", "Genève"], rows)),
             "Visits": visits,
