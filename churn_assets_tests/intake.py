@@ -32,7 +32,7 @@ def customers(rows: int, seed: int) -> pd.DataFrame:
             "Customer ID": [f"c{number:05d}" for number in rng.permutation(rows)],
             "Signup Date": [dt.date(2024, 1, 1) + dt.timedelta(days=int(day)) for day in rng.integers(0, 600, rows)],
             "Plan": rng.choice(["basic", "pro, yearly", 'the "gold" one'], rows),
-            "Region": np.where(rng.random(rows) < 0.2, None, rng.choice(["Zürich", "Genève"], rows)),
+            "Region": pd.Series(rng.choice(["Zürich", "Genève"], rows)).where(rng.random(rows) > 0.2),
             "Visits": visits,
             "Spend": np.where(rng.random(rows) < 0.1, np.nan, np.round(rng.uniform(0, 20_000, rows), 2)),
             "Newsletter": rng.random(rows) < 0.5,

@@ -39,10 +39,10 @@ ZONES = ("", " UTC", " %z")
 SHORTEST_TIME = len("1/1/25")
 
 
-def typed(cells: pa.Array, kind: pa.DataType, dialect: CsvDialect) -> tuple[pa.Array, int]:
-    """The cells as `kind`, and how many do not fit it."""
+def typed(cells: pa.Array, kind: pa.DataType, dialect: CsvDialect, key: str = "") -> tuple[pa.Array, int]:
+    """The cells as `kind`, and how many do not fit it; `key` is `cell` where they are ids."""
     schema = pa.schema([("cell", kind), (RESCUED, pa.string())])
-    table = cast_batch(pa.table({"cell": cells}), schema, reading=Reading(dialect))
+    table = cast_batch(pa.table({"cell": cells}), schema, key=key, reading=Reading(dialect))
     return table.column("cell").combine_chunks(), len(table) - table.column(RESCUED).null_count
 
 

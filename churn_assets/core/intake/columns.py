@@ -64,8 +64,9 @@ class Column:
 
     @cached_property
     def ends(self) -> tuple[Any, Any]:
-        """The least and the greatest value."""
-        told = pc.min_max(self.cells).as_py()
+        """The least and the greatest value; no infinity, which is quarantined."""
+        finite = self.cells.filter(pc.is_finite(self.cells)) if self.kind == "number" else self.cells
+        told = pc.min_max(finite).as_py()
         return told["min"], told["max"]
 
     def series(self, day: pd.Timestamp) -> "pd.Series[Any]":
@@ -75,7 +76,7 @@ class Column:
         if self.kind == "time":
             days: pd.Series[Any] = (day - pd.Series(self.cells.to_pandas())).dt.days.astype("float64")
             return days
-        numbers: pd.Series[Any] = pd.Series(self.cells.cast(pa.float64()).to_pandas())
+        numbers: pd.Series[Any] = pd.Series(self.cells.cast(pa.float64(), safe=False).to_pandas())
         return numbers
 
 
@@ -103,8 +104,8 @@ def _array(table: pa.Table, name: str) -> pa.Array:
 def _read(source: str, name: str, cells: pa.Array, dialect: CsvDialect, is_key: bool) -> Column:  # noqa: FBT001  # a key or not
     if pa.types.is_nested(cells.type) or (pa.types.is_duration(cells.type) or pa.types.is_time(cells.type)):
         return Column(source, name, "other", cells)
-    as_text, misfits = typed(cells, pa.string(), dialect)
-    if misfits:  # bytes
+    as_text, misfits = typed(cells, pa.string(), dialect, key="cell" if is_key else "")
+    if misfits and (not is_key or misfits == len(cells)):  # bytes, or what is no id
         return Column(source, name, "other", cells)
     kind = "text" if is_key else _kind(cells, as_text, dialect)
     if kind != "text":
@@ -120,6 +121,8 @@ def _kind(cells: pa.Array, as_text: pa.Array, dialect: CsvDialect) -> Kind:  # n
         return "truth"
     if pa.types.is_date(given) or pa.types.is_timestamp(given):
         return "time"
+    if isinstance(given, pa.BaseExtensionType):  # a UUID
+        return "text"
     if not pa.types.is_string(given):
         return "whole" if fits(cells, pa.int64(), dialect) else "number"
     if pc.any(pc.match_substring_regex(as_text, CODE)).as_py() and not fits(cells, UTC_TIMESTAMP, dialect):

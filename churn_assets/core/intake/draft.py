@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from churn_assets.core.customers.number_cells import EXACT_BOUND
 from churn_assets.core.errors import InputError
 from churn_assets.core.evaluation.leaks import rank_alone
 from churn_assets.core.intake.columns import Column
@@ -121,8 +122,10 @@ def draft_profile(
     values, doubt = _label_values(chosen) if chosen else ({}, "")
     decisions = []
     for column in columns:
+        if column.source == key and column.kind == "other":
+            raise InputError(f"the key {key} is {column.cells.type}; a key is text, a whole number, a UUID or bytes")
         if column.source == key:
-            decisions.append(Decision(column, "key", doubt=_doubt_of_key(column)))
+            decisions.append(Decision(column, "key", doubt=_doubt_of_key(column, people)))
         elif column is chosen:
             decisions.append(Decision(column, "label", doubt=doubt))
         else:
@@ -149,12 +152,13 @@ def _named(name: str, names: Sequence[str], option: str) -> str:
 def _is_unique(column: pa.ChunkedArray) -> bool:
     if pa.types.is_nested(column.type) or pa.types.is_floating(column.type) or column.null_count:
         return False
-    return int(pc.count_distinct(column).as_py()) == len(column)
+    stored = column.cast(column.type.storage_type) if isinstance(column.type, pa.BaseExtensionType) else column
+    return int(pc.count_distinct(stored).as_py()) == len(column)
 
 
-def _doubt_of_key(column: Column) -> str:
-    repeated = column.rows - column.missing - column.distinct
-    return f"{repeated:,} rows repeat an id, or have none" if repeated + column.missing else ""
+def _doubt_of_key(column: Column, people: int) -> str:
+    repeats = max(people - column.distinct, 0)
+    return f"at least {repeats:,} rows repeat an id, or have none" if repeats else ""
 
 
 def _choose_label(columns: Sequence[Column], wanted: str | None) -> Column | None:
@@ -203,6 +207,8 @@ def _decide(column: Column, people: int) -> Decision:  # noqa: PLR0911  # a line
             return Decision(column, "left out", "tells who somebody is")
         if enough and (share > NEAR_UNIQUE or column.distinct > MOST_WORDS):
             return Decision(column, "left out", f"{column.distinct:,} words among {people:,} customers")
+    elif column.kind == "whole" and max(map(abs, column.ends)) >= EXACT_BOUND:
+        return Decision(column, "left out", "numbers too large to be told apart by a model: ids?")
     elif column.kind == "whole" and enough and share >= 1 and (key_rank(column.source) or _counts_rows(column)):
         return Decision(column, "left out", "a number of its own for each row")
     return Decision(column, "feature")

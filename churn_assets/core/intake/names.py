@@ -18,7 +18,7 @@ __all__ = [
     "words_of_name",
 ]
 
-KEY = {"id", "key", "uuid", "guid", "msisdn", "number", "no", "nr", "code", "hash"}
+KEY = {"id", "uid", "key", "uuid", "guid", "msisdn", "number", "no", "nr", "code", "hash"}
 PERSON = {"customer", "client", "user", "member", "account", "subscriber", "cust", "contract"}
 LABEL = {
     "churn", "churned", "churner", "attrition", "attrited", "exited", "exit", "left", "cancelled", "canceled", "lapsed",

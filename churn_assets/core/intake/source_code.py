@@ -118,6 +118,8 @@ def _checks(decision: Decision) -> Iterator[tuple[str, Any]]:
         yield "isin", [0, 1]
         return
     low, high = column.ends
+    if low is None:
+        return
     yield "ge", 0 if low >= 0 else -_bound(-low)
     yield "le", _bound(max(high, -low))
 
