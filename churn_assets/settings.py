@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,9 +103,6 @@ class SourceSettings(BaseModel):
     @field_validator("path", "manifest")
     @classmethod
     def _is_a_template_of_files(cls, path: str) -> str:
-        if store := re.match(r"([a-z][a-z0-9+.-]*)://", path, re.IGNORECASE):
-            message = f"{store[0]} is no folder of this machine: mount the store, or copy its files, and name a folder"
-            raise ValueError(message)
         if fault := DayTemplate(path).fault():
             raise ValueError(fault)
         return path

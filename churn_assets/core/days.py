@@ -35,6 +35,8 @@ class DayTemplate:
 
     def fault(self) -> str:
         """What is wrong with it, in words; empty where nothing is."""
+        if store := re.match(r"[a-z][a-z0-9+.-]*://", self.text, re.IGNORECASE):
+            return f"{store[0]} is no folder of this machine: mount the store, or copy its files, and name a folder"
         if odd := re.search(r"\{[^{}]*\}", NAMED.sub("", self.text)):
             return f"{odd[0]} is no placeholder: write {PLACEHOLDER}, or its parts as {{snapshot_date:%Y%m%d}}"
         letters = {letter for form in self._forms for letter in DIRECTIVE.findall(form)}

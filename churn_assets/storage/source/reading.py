@@ -97,9 +97,10 @@ def head_of(path: Path) -> bytes:
 
 def _hint(path: Path, dialect: CsvDialect, error: Exception) -> str:
     """Which keys to set, where the file looks like text of another dialect."""
-    if "zlib" in str(error) or isinstance(error, OSError):
+    try:
+        found = differences(dialect, head_of(path))
+    except UNREADABLE:  # it cannot be decompressed: nothing is known of its text
         return ""
-    found = differences(dialect, head_of(path))
     if not found and (NOT_UTF8.search(str(error)) or isinstance(error, UnicodeError)):
         found = ["source.csv.encoding to the one it is written in, such as 'cp1252'"]
     return f", or set {', '.join(found)}" if found else ""

@@ -211,6 +211,7 @@ def test_what_cannot_be_drafted_is_refused(
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
+        ("s3://bucket/a.csv", r"s3://bucket/a\.csv: s3:// is no folder of this machine: mount the store"),
         ("nowhere.csv", r"nowhere\.csv: there is no such file or folder"),
         (".", r"\. holds no \.parquet, \.csv, \.tsv or \.txt file"),
         ("exports/{day}.csv", r"\{day\} is no placeholder: write \{snapshot_date\}"),
@@ -257,3 +258,16 @@ def test_every_type_of_a_parquet_file_is_taken_or_left_with_a_reason(tmp_path: P
         "exited": "label",
     }
     assert landed(proposal, tmp_path).column("uid")[1].as_py() == "00000000-0000-0000-0000-000000000001"
+
+
+def test_a_file_without_a_heading_gets_names(tmp_path: Path) -> None:
+    """Where the first line is a customer, columns are numbered, in the configuration too, and no customer is lost."""
+    frame = pd.DataFrame(
+        {"id": range(1000, 1060), "spend": np.arange(60) / 8, "plan": ["a", "b"] * 30, "out": [0, 1] * 30}
+    )
+    frame.to_csv(tmp_path / "acme.csv", index=False, header=False)
+
+    proposal = propose(str(tmp_path / "acme.csv"), Wishes(key="column_1", label="column_4"), tmp_path, TODAY)
+
+    assert "    - column_4" in proposal.configuration
+    assert len(landed(proposal, tmp_path)) == 60
