@@ -12,7 +12,7 @@ from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.pipeline.libraries import is_source, libraries_of
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, checkout
+from churn_assets.settings import Settings, checkout, configuration_folder
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.source.files import FileSource
 
@@ -25,7 +25,7 @@ def build_chain(settings: Settings) -> Chain:
     Raises:
         ProfileError, SettingsError: the profile, its feature parameters or another setting are not valid.
     """
-    profile = load_profile(settings.profile)
+    profile = load_profile(settings.profile, configuration_folder())
     recipe = _recipe(settings, profile)
     if settings.alerts.smtp.lacks_addresses:
         raise SettingsError("alerts.smtp.host is set: name alerts.smtp.sender and alerts.smtp.to as well")
@@ -37,6 +37,8 @@ def build_chain(settings: Settings) -> Chain:
             settings.data_dir,
             follow_links=settings.source.follow_links,
             manifest=settings.source.manifest,
+            csv=settings.source.csv,
+            row_number=settings.source.row_number,
         ),
         layout=Layout(settings.data_dir),
         validation=settings.validation,

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 import churn_assets
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
-from churn_assets.core.days import PLACEHOLDER
+from churn_assets.core.customers.dialect import CsvDialect
+from churn_assets.core.days import PLACEHOLDER, DayTemplate
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.options import (
     AppOptions,
@@ -33,6 +34,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "checkout",
+    "configuration_folder",
     "dagster_home",
     "describe_origin",
     "load_settings",
@@ -97,10 +99,26 @@ class SourceSettings(BaseModel):
     path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
     follow_links: bool = False
     manifest: str = ""
+    row_number: str = ""
+    csv: CsvDialect = CsvDialect()
+
+    @field_validator("path", "manifest")
+    @classmethod
+    def _is_a_template_of_files(cls, path: str) -> str:
+        if fault := DayTemplate(path).fault():
+            raise ValueError(fault)
+        return path
+
+    @model_validator(mode="after")
+    def _rows_are_counted_once(self) -> "SourceSettings":
+        if self.row_number and DayTemplate(self.path).is_dated:
+            message = "row_number is for one export: of daily ones a row's number is another customer each day"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _manifest_is_of_a_day(self) -> "SourceSettings":
-        if self.manifest and (PLACEHOLDER in self.path) != (PLACEHOLDER in self.manifest):
+        if self.manifest and DayTemplate(self.path).is_dated != DayTemplate(self.manifest).is_dated:
             message = f"manifest must name {PLACEHOLDER} where path does, and only there: each export has its own"
             raise ValueError(message)
         return self
@@ -201,6 +219,11 @@ def dagster_home() -> Path | None:
     """The folder of `dagster.yaml` that `DAGSTER_HOME` names, where it names one."""
     named = os.environ.get("DAGSTER_HOME")
     return Path(named) if named else None
+
+
+def configuration_folder() -> Path:
+    """The folder of `config.yaml`, where a profile's module may lie too."""
+    return Path(os.environ.get(f"{PREFIX}CONFIG") or "config.yaml").absolute().parent
 
 
 def load_settings() -> Settings:

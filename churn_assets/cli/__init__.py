@@ -3,6 +3,7 @@
 What belongs here: reading options, one call into the layers below, printing what came of it. A module holds the
 commands about one thing; heavy imports wait inside the functions until a command needs them.
 
+    intake     init, check
     nights     sample, run, quickstart            options    options that several commands share
     backfill   backfill                           context    what commands work with, opened from the settings
     models     train, models, promote, canary     output     tables, JSON, notes, progress
@@ -22,7 +23,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, health, models, monitoring, nights, output, repair, report, scores, serve
+from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, repair, report, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
@@ -33,7 +34,8 @@ logger = logging.getLogger(__name__)
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Nightly churn scores as versioned tables."
 )
-app.add_typer(nights.commands)  # these in the order of --help
+app.add_typer(intake.commands)  # these in the order of --help
+app.add_typer(nights.commands)
 app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)

@@ -84,6 +84,9 @@ class Profile:
         id_column: the key, unique within a snapshot.
         past_columns: date columns that cannot lie after the snapshot.
         slices: columns by which quality is compared between groups.
+        columns: names of the source's columns that differ from the schema's: the source's, then the schema's.
+        values: by column, cells of the source and what each stands for (None: missing); a cell that is not named is
+            read as it is.
         rules: a probability of churn for each row of customers (with `snapshot_date`), row by row;
             a model without training, which every trained one must beat.
         build_estimator: an unfitted estimator of these parameters and this seed, which `training.estimator: profile`
@@ -103,6 +106,8 @@ class Profile:
     rules: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
     build_estimator: Callable[[dict[str, Any], int], Any] | None = None
     reasons: Mapping[str, ReasonFamily] = field(default_factory=dict, hash=False)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     name: str = field(default="", kw_only=True)
     source_digest: str = field(default="", kw_only=True)
 
@@ -112,6 +117,7 @@ class Profile:
         self._check_names()
         self._check_schema()
         check_families(self.reasons, self.feature_columns)
+        self._check_translations()
 
     def _check_names(self) -> None:
         columns = self.checks.columns
@@ -158,6 +164,18 @@ class Profile:
             if column.parsers:
                 raise ProfileError(f"profile: column {name!r}: a schema checks and never changes; remove its parsers")
 
+    def _check_translations(self) -> None:
+        """Translations are of columns that are there, each of which comes from one column."""
+        columns = self.checks.columns
+        if unknown := sorted({*self.columns.values(), *self.values} - columns.keys()):
+            raise ProfileError(f"profile: columns= or values= names {', '.join(unknown)}, which the schema lacks")
+        named = list(self.columns.values())
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            raise ProfileError(f"profile: columns= gives {', '.join(twice)} to more than one column of the source")
+        for name, cells in self.values.items():
+            if odd := [cell for cell in cells if not isinstance(cell, str) or cell != cell.strip()]:
+                raise ProfileError(f"profile: values={{{name!r}: ...}} names {odd[0]!r}; write a cell as trimmed text")
+
     @cached_property
     def checks(self) -> pa.DataFrameSchema:
         """The schema as pandera's object form."""
@@ -192,6 +210,13 @@ class Profile:
         if unset := [name for name, value in chosen.items() if value is inspect.Parameter.empty]:
             raise SettingsError(f"features: set {', '.join(unset)}, which add_features needs")
         return {name: _checked(name, value, parameters) for name, value in chosen.items()}
+
+    @property
+    def translations(self) -> str:
+        """What `columns` and `values` say, for a digest; empty where they say nothing."""
+        if not (self.columns or self.values):
+            return ""
+        return json.dumps([dict(self.columns), {name: dict(cells) for name, cells in self.values.items()}], default=str)
 
     def feature_digest(self, parameters: Mapping[str, Any]) -> str:
         """Digest of the feature code and its parameters: equal digests mean equal features."""

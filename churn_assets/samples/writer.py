@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from churn_assets.core.days import PLACEHOLDER
+from churn_assets.core.days import DayTemplate
 from churn_assets.core.errors import InputError
 from churn_assets.samples.simulation import simulate
 from churn_assets.settings import Settings
@@ -27,7 +27,7 @@ def write_sample(
             end of the calendar.
     """
     template = settings.source.path
-    if PLACEHOLDER not in template or not template.endswith(".parquet"):
+    if not DayTemplate(template).is_dated or not template.endswith(".parquet"):
         raise InputError(f"source.path {template} is no template of daily .parquet files, which is what a sample is")
     if settings.source.manifest:
         raise InputError("source.manifest asks for a file that a sample has not: leave it out to try one")
@@ -51,7 +51,7 @@ def write_sample(
             written[day] = Path(staging) / f"{day}.parquet"
             frame.to_parquet(written[day], index=False)
         for day, file in written.items():  # all of it or nothing: a part would look like a source with little history
-            path = settings.data_dir / template.replace(PLACEHOLDER, day.isoformat()).replace("*", "customers")
+            path = settings.data_dir / DayTemplate(template).on(day).replace("*", "customers")
             path.parent.mkdir(parents=True, exist_ok=True)
             file.replace(path)
     return first, last

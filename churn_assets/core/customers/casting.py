@@ -13,15 +13,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churn_assets.core.customers.number_cells import MISSING_NUMBER, nan_as_null, numbers, numbers_from_text
-from churn_assets.core.customers.text_cells import decimal_texts, key_texts, texts
+from churn_assets.core.customers.text_cells import decimal_texts, hexadecimal_texts, key_texts, texts, uuid_texts
 from churn_assets.core.customers.time_cells import finer_than_microseconds, times, times_from_text, within_calendar
+from churn_assets.core.customers.written_cells import PLAIN, Reading
 from churn_assets.core.table_schemas import RESCUED
 
 __all__ = ["cast_batch", "texts_of", "truncated_times"]
 
+UUID = "arrow.uuid"
+BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+
 
 def cast_batch(
-    batch: pa.RecordBatch | pa.Table, schema: pa.Schema, categories: Collection[str] = (), key: str = ""
+    batch: pa.RecordBatch | pa.Table,
+    schema: pa.Schema,
+    categories: Collection[str] = (),
+    key: str = "",
+    reading: Reading = PLAIN,
 ) -> pa.Table:
     """The columns of `schema` out of `batch`, typed, with misfits in its `rescued_data` column.
 
@@ -30,6 +38,7 @@ def cast_batch(
         schema: of `raw_customers`.
         categories: text columns that stay dictionary-encoded, where they come so.
         key: the id column, in which only text and whole numbers fit.
+        reading: how text cells are written, and what some of them stand for.
     """
     columns: list[pa.ChunkedArray | pa.Array] = []
     misfits: dict[str, pa.Array] = {}
@@ -37,14 +46,21 @@ def cast_batch(
         if field.name == RESCUED:
             continue
         given = batch.column(field.name)
-        if field.name in categories and _is_dictionary_of_text(given, field.type):
+        is_translated = field.name in reading.values
+        if field.name in categories and not is_translated and _is_dictionary_of_text(given, field.type):
             columns.append(given)
             continue
         given = _plain(given)
-        cast = _cast(given, field.type, is_key=field.name == key)
+        is_key = field.name == key
+        written = texts(given, is_key=False) if is_translated and not _is_text(given.type) else given
+        plain = reading.plain(written, field.name, field.type) if _is_text(written.type) else written
+        cast = _cast(plain, field.type, is_key=is_key)
         columns.append(cast)
         if cast.null_count > given.null_count:
-            misfit = pc.and_(cast.is_null(), pc.invert(_is_missing(given, field.type)))
+            missing = _is_missing(given, field.type)
+            if plain is not given:
+                missing = pc.or_(missing, reading.is_missing(written, field.name, field.type))
+            misfit = pc.and_(cast.is_null(), pc.invert(missing))
             if pc.any(misfit).as_py():
                 misfits[field.name] = _as_they_came(given, misfit)
     columns.append(_rescued(misfits, batch.num_rows))
@@ -75,7 +91,7 @@ def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(array, pa.ChunkedArray):  # too large for one chunk of 32-bit offsets
         array = pa.concat_arrays(array.cast(pa.large_string()).chunks)
     if isinstance(array.type, pa.BaseExtensionType):
-        array = array.storage
+        array = uuid_texts(array.storage) if array.type.extension_name == UUID else array.storage
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_string_view(array.type):
@@ -99,6 +115,8 @@ def _as_text(values: pa.Array, target: pa.DataType, *, is_key: bool) -> pa.Array
     if _is_text(kind):
         same = values if kind == target else values.cast(target)
         return key_texts(same) if is_key else same
+    if is_key and any(test(kind) for test in BINARY):
+        return key_texts(hexadecimal_texts(values))
     written = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     clear = any(test(kind) for test in written) or _is_date_or_timestamp(kind) or pa.types.is_time(kind)
     return texts(values, is_key=is_key) if clear else pa.nulls(len(values), target)

@@ -1,6 +1,7 @@
 """Cells of a source as text: the one spelling of a value, whatever type or file it came in; null where it has none."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from churn_assets.core.customers.number_cells import EXACT_BOUND, by_distinct, only
 from churn_assets.core.customers.time_cells import within_calendar
 
-__all__ = ["decimal_texts", "key_texts", "texts"]
+__all__ = ["decimal_texts", "hexadecimal_texts", "key_texts", "texts", "uuid_texts"]
 
 BYTE_ORDER_MARK = "\ufeff"
 FIRST_PRINTED, PRINTED = 33, 94  # the bytes of ASCII that are no white space and no control character
@@ -39,6 +40,16 @@ def key_texts(values: pa.Array) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(values)
     bad = pc.or_(pc.equal(trimmed, ""), pc.match_substring(trimmed, BYTE_ORDER_MARK))
     return pc.if_else(bad, None, trimmed)
+
+
+def uuid_texts(values: pa.Array) -> pa.Array:
+    """UUIDs, sixteen bytes each, in small letters with hyphens (RFC 9562)."""
+    return pa.array([None if each is None else str(UUID(bytes=each)) for each in values.to_pylist()], pa.string())
+
+
+def hexadecimal_texts(values: pa.Array) -> pa.Array:
+    """Bytes as two small hexadecimal digits each."""
+    return pa.array([None if each is None else each.hex() for each in values.to_pylist()], pa.string())
 
 
 def decimal_texts(values: pa.Array) -> pa.Array:

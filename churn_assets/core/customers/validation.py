@@ -45,9 +45,18 @@ from churn_assets.core.days import end_of_day
 from churn_assets.core.errors import AuditFailed, ProfileError
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import customers_schema, quarantine_schema
-from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED
+from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED, UTC_TIMESTAMP
 
 __all__ = ["FaultCount", "ValidationCounts", "ValidationResult", "audit_quarantine", "audit_so_far", "validate"]
+
+LONGEST_EXAMPLE = 60
+WRITTEN = {  # what a cell of a type may look like
+    "type bool": "; a boolean is true, false, 1 or 0, or a word of source.csv.true_values or false_values, or of the "
+    "profile's values=",
+    f"type {UTC_TIMESTAMP}": "; a time is 2026-01-31 or 2026-01-31 10:20:30, or of source.csv.timestamp_formats",
+    "type double": "; a number is 1234.5, or written with source.csv.decimal and thousands; a word for none stands in "
+    "source.csv.null_values",
+}
 
 
 class Fault(NamedTuple):
@@ -175,10 +184,11 @@ def _too_many_broken(counts: ValidationCounts, raw_rows: int, max_share: float, 
     so_far = f" among the first {seen} looked at" if seen < raw_rows else ""
     none_left = not counts.valid and seen == raw_rows
     limit = "no valid row is left" if none_left else f"validation.max_quarantined_share is {max_share:g}"
+    hints = "".join(hint for check, hint in WRITTEN.items() if any(fault.check == check for fault in counts.worst[:5]))
     return AuditFailed(
         f"{where}: {counts.quarantined} of {raw_rows} rows are broken{so_far} and {limit}: "
         f"{worst or 'it holds no rows'}; nothing was published: mend the source, or the profile's schema if it is too "
-        "strict"
+        f"strict{hints}"
     )
 
 

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from churn_assets.core.evaluation.sampling import rows_of_each_kind
 
-__all__ = ["Strongest", "strongest_features"]
+__all__ = ["Strongest", "rank_alone", "strongest_features"]
 
 ROWS_OF_EACH_KIND = 10_000
 LEAST_LEAF = 5
@@ -107,13 +107,7 @@ def strongest_features(
     rows, shown = (rows_of_each_kind(each, ROWS_OF_EACH_KIND) for each in (train_churned, churned))
     thinned, thinned_test = train_churned[rows], churned[shown]
     columns = {str(name): _Column.of(train[name].iloc[rows], test[name].iloc[shown]) for name in test.columns}
-    alone = {}
-    for name, column in columns.items():
-        if isinstance(train[name].dtype, pd.CategoricalDtype):
-            alone[name] = _by_category(_Column.of(train[name], test[name]), train_churned, churned)
-        else:
-            learnt = max(_by_tree(column, thinned, thinned_test), _by_value(column, thinned, thinned_test))
-            alone[name] = max(_by_size(test[name], churned), learnt)
+    alone = rank_alone(train, train_churned, test, churned)
     feature = max(alone, key=lambda each: alone[each])
     together = {
         pair: _together(columns[pair[0]], columns[pair[1]], thinned, thinned_test)
@@ -123,6 +117,23 @@ def strongest_features(
         return Strongest(feature, alone[feature])
     pair = max(together, key=lambda each: together[each])
     return Strongest(feature, alone[feature], pair, together[pair])
+
+
+def rank_alone(
+    train: pd.DataFrame, train_churned: NDArray[np.bool_], test: pd.DataFrame, churned: NDArray[np.bool_]
+) -> dict[str, float]:
+    """How well each feature ranks the churners of `test` by itself; the arguments as in `strongest_features`."""
+    rows, shown = (rows_of_each_kind(each, ROWS_OF_EACH_KIND) for each in (train_churned, churned))
+    thinned, thinned_test = train_churned[rows], churned[shown]
+    alone = {}
+    for name in map(str, test.columns):
+        if isinstance(train[name].dtype, pd.CategoricalDtype):
+            alone[name] = _by_category(_Column.of(train[name], test[name]), train_churned, churned)
+        else:
+            column = _Column.of(train[name].iloc[rows], test[name].iloc[shown])
+            learnt = max(_by_tree(column, thinned, thinned_test), _by_value(column, thinned, thinned_test))
+            alone[name] = max(_by_size(test[name], churned), learnt)
+    return alone
 
 
 def _watched(alone: Mapping[str, float], importance: Mapping[str, float]) -> Iterable[str]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.customers.casting import truncated_times
-from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch
+from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch, reading_of, renamed
 from churn_assets.core.errors import AuditFailed, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
@@ -27,7 +27,16 @@ from churn_assets.storage.source.sorting import sorted_by_id
 from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part
 from churn_assets.storage.tables.versions import Staged
 
-__all__ = ["LandedCustomers", "LandedFile", "batch_id_of", "digest_file", "land_customers"]
+__all__ = [
+    "LandedCustomers",
+    "LandedFile",
+    "LandingCounts",
+    "batch_id_of",
+    "cast_rows",
+    "digest_file",
+    "land_customers",
+    "source_categories",
+]
 
 LISTED = 10  # unknown columns that a warning names; the metadata has them all
 
@@ -80,7 +89,7 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
     return LandedCustomers(chain.raw, day, published, landed.rows, batch_id, files, unknown)
 
 
-def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_LandingCounts", staged: Staged) -> None:
+def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "LandingCounts", staged: Staged) -> None:
     named = ", ".join(str(file.path) for file in files)
     if chain.source.files(day) != files:
         raise SourceFault(f"{named} changed while it was read; run {day} again")
@@ -96,7 +105,7 @@ def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "_Landin
 
 
 @dataclass
-class _LandingCounts:
+class LandingCounts:
     """What was seen of rows on their way, and the digests of files."""
 
     rows: int = 0
@@ -105,7 +114,8 @@ class _LandingCounts:
     ids: IdOrder = field(default_factory=IdOrder)
     digests: dict[Path, str] = field(default_factory=dict)
 
-    def add(self, more: "_LandingCounts") -> None:
+    def add(self, more: "LandingCounts") -> None:
+        """Count what was seen of later rows."""
         self.rows += more.rows
         self.unknown |= more.unknown
         self.truncated.update(more.truncated)
@@ -113,15 +123,15 @@ class _LandingCounts:
         self.ids.follow(more.ids)
 
 
-def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, _LandingCounts]:
+def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, LandingCounts]:
     """The rows in the order of their ids: as they come where they are in order, else sorted."""
     schema, key = raw_schema(chain.profile), chain.profile.id_column
-    categories = categorical_columns(chain.profile)
-    landed = _LandingCounts()
+    categories = source_categories(chain)
+    landed = LandingCounts()
 
-    def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> _LandingCounts:
-        here = _LandingCounts()
-        rows = list(_in_order(_cast(chain, day, part, here), key, here))
+    def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> LandingCounts:
+        here = LandingCounts()
+        rows = list(_in_order(cast_rows(chain, day, part, here), key, here))
         write_part(folder, number, as_filled(schema, rows), key, rows)
         return here
 
@@ -134,29 +144,37 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
     try:
         return chain.raw.stage(day, schema, land_all), landed
     except OutOfOrder:
-        landed = _LandingCounts()
+        landed = LandingCounts()
     for file in files:
         landed.add(_digest(file))
-    arrived = _cast(chain, day, chain.source.batches(files), landed)
+    arrived = cast_rows(chain, day, chain.source.batches(files), landed)
     with chain.raw.scratch() as folder:
         return chain.raw.write(day, schema, key, sorted_by_id(arrived, schema, key, folder)), landed
 
 
-def _cast(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: _LandingCounts) -> Iterator[pa.Table]:
+def source_categories(chain: Chain) -> list[str]:
+    """The profile's categoricals by the names that they have in the source."""
+    names = {name: source for source, name in chain.profile.columns.items()}
+    return [names.get(name, name) for name in categorical_columns(chain.profile)]
+
+
+def cast_rows(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed: LandingCounts) -> Iterator[pa.Table]:
     """Rows of the source in the profile's types."""
     schema, categories = raw_schema(chain.profile), categorical_columns(chain.profile)
     checked: set[Path] = set()
-    for path, batch in arrived:
+    for path, each in arrived:
+        batch = renamed(each, chain.profile.columns)
         if path not in checked:
             landed.unknown.update(check_columns(batch.schema.names, schema, str(path)))
             checked.add(path)
         landed.rows += batch.num_rows
         for column, cells in truncated_times(batch, schema).items():
             landed.truncated[path, column] += cells
-        yield land_batch(batch, schema, day, str(path), categories, chain.profile.id_column)
+        reading = reading_of(chain.profile, chain.source.dialect_of(path))
+        yield land_batch(batch, schema, day, str(path), categories, chain.profile.id_column, reading)
 
 
-def _in_order(batches: Iterable[pa.Table], key: str, landed: "_LandingCounts") -> Iterator[pa.Table]:
+def _in_order(batches: Iterable[pa.Table], key: str, landed: "LandingCounts") -> Iterator[pa.Table]:
     for batch in batches:
         landed.ids.watch(id_texts(batch.column(key)).combine_chunks())
         yield batch
@@ -173,8 +191,8 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _digest(file: SourceFile) -> _LandingCounts:
-    return _LandingCounts(digests={file.path: digest_file(file.path)})
+def _digest(file: SourceFile) -> LandingCounts:
+    return LandingCounts(digests={file.path: digest_file(file.path)})
 
 
 def _below(path: Path, folder: Path) -> str:

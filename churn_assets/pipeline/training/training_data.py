@@ -16,7 +16,7 @@ import pyarrow as pa
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.models.card import InputVersion
 from churn_assets.core.profile import LabelColumn
-from churn_assets.core.training.dataset import LabelledRows, training_days
+from churn_assets.core.training.dataset import LabelledRows, TrainingDays, training_days
 from churn_assets.core.training.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.core.training.sampling import sample_rate
 from churn_assets.pipeline.chain import Chain, RunContext, logger
@@ -37,6 +37,7 @@ __all__ = [
     "plan_outcomes",
     "plan_rules",
     "plan_training",
+    "usable_days",
 ]
 
 
@@ -109,7 +110,21 @@ def plan_training(chain: Chain, as_of: dt.date, run: RunContext) -> TrainingPlan
         land_history(chain, {as_of}, {as_of}, run)
         inputs = _pin(chain, [as_of], [])
         return TrainingPlan(inputs, _sample_rate(chain, [as_of], inputs), as_of, (as_of,), (as_of,), ())
-    horizon = label.horizon
+    days, skipped = usable_days(chain, as_of)
+    needed = {days.backtest, *days.served, *days.judged}
+    later = {day + label.horizon for day in needed}
+    land_history(chain, needed | later, needed, run)
+    inputs = _pin(chain, needed, later)
+    return TrainingPlan(inputs, _sample_rate(chain, needed, inputs), days.backtest, days.served, days.judged, skipped)
+
+
+def usable_days(chain: Chain, as_of: dt.date) -> tuple[TrainingDays, tuple[dt.date, ...]]:
+    """The days that a rule's labels can be learnt from, and those of the window that the source lacks; nothing is read.
+
+    Raises:
+        TrainingImpossible: the history is too short for a model and its backtest.
+    """
+    horizon = chain.profile.label.horizon
     days = training_days(as_of, horizon.days, chain.recipe.window_days)
     wanted = {days.backtest, *days.served, *days.judged}
     available = available_days(chain, wanted | {day + horizon for day in wanted})
@@ -118,12 +133,7 @@ def plan_training(chain: Chain, as_of: dt.date, run: RunContext) -> TrainingPlan
     judged = tuple(day for day in days.judged if day in usable)
     if days.backtest not in usable or not judged:
         raise _too_short(as_of, days.backtest, horizon, available)
-    needed = {days.backtest, *served, *judged}
-    later = {day + horizon for day in needed}
-    land_history(chain, needed | later, needed, run)
-    inputs = _pin(chain, needed, later)
-    skipped = tuple(sorted(wanted - usable))
-    return TrainingPlan(inputs, _sample_rate(chain, needed, inputs), days.backtest, served, judged, skipped)
+    return TrainingDays(days.backtest, served, judged), tuple(sorted(wanted - usable))
 
 
 def _too_short(as_of: dt.date, backtest: dt.date, horizon: dt.timedelta, available: set[dt.date]) -> TrainingImpossible:

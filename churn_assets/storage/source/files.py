@@ -3,41 +3,26 @@
 import datetime as dt
 import glob
 import json
-import os
-import re
+import os.path
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
-from churn_assets.core.arrow.batches import BATCH_ROWS
-from churn_assets.core.days import PLACEHOLDER
+from churn_assets.core.customers.dialect import CsvDialect
+from churn_assets.core.days import DayTemplate
 from churn_assets.core.errors import SourceFault, SourceMissing
-from churn_assets.storage.source.quotes import QuoteCheckedStream, QuoteFault
+from churn_assets.storage.source.reading import check_file, is_csv, read_file
 
 __all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-BLOCK_BYTES = 1 << 20
-UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, QuoteFault)
-RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
-NOT_UTF8 = re.compile(r"In CSV column #(\d+): .*invalid UTF8")
 TOLD_OTHERWISE = "cannot be read as a manifest: empty, a number of rows, or a JSON object, in which it is `rows`"
-REASONS = {  # words of Arrow's, and what they mean
-    "straddling object": f"a line is longer than {BLOCK_BYTES >> 20} MB, or a quote is left open",
-    "Empty CSV": "it has no heading",
-    "CRC checksum": "a page is not what its checksum says",
-    "magic bytes": "it is no Parquet file, or was cut short",
-    "smaller than the minimum": "it is no Parquet file, or was cut short",
-    "Truncated compressed stream": "it was cut short",
-    "zlib": "it is not compressed by gzip, or damaged",
-}
+SUCCESS = "_SUCCESS"  # what Spark and Hadoop write last
+NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
@@ -76,6 +61,9 @@ class Source(Protocol):
     def expected_rows(self, day: dt.date) -> int | None:
         """How many rows whoever exported `day` counted, where that is told."""
 
+    def dialect_of(self, path: Path) -> CsvDialect:
+        """How the text cells of one of its files are written."""
+
     def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
         """Their rows, in order, a batch at a time; the columns `categories` dictionary-encoded, where they can be."""
 
@@ -83,7 +71,16 @@ class Source(Protocol):
 class FileSource:
     """Parquet or CSV files found by a path template."""
 
-    def __init__(self, template: str, base: Path, *, follow_links: bool = False, manifest: str = "") -> None:
+    def __init__(
+        self,
+        template: str,
+        base: Path,
+        *,
+        follow_links: bool = False,
+        manifest: str = "",
+        csv: CsvDialect | None = None,
+        row_number: str = "",
+    ) -> None:
         """Look for `template`, which may hold `{snapshot_date}` and wildcards; relative to `base`.
 
         A snapshot is there once its `manifest` is, a file such as `_SUCCESS` that the export writes last; it may hold
@@ -91,16 +88,25 @@ class FileSource:
 
         Links may lead out of the folder of the source only where `follow_links` says so: whoever may write there
         would choose which files of this machine are read.
+
+        CSV files are read as `csv` says. Folders such as `country=DE` below the fixed part of the template are columns;
+        `row_number` names one that counts the rows of an export, which may serve as a key where it has none.
         """
-        self.template = str(base / template)
-        self._folder = None if follow_links else base.joinpath(*_fixed_parts(template))
-        self._manifest = str(base / manifest) if manifest else ""
-        self._pattern = template if Path(template).is_absolute() else f"{glob.escape(str(base))}/{template}"
+        self.template = os.path.normpath(base / template) if ".." in Path(template).parts else str(base / template)
+        self._days = DayTemplate(self.template)
+        self._fixed = Path(*_fixed_parts(self.template))
+        self._folder = None if follow_links else self._fixed
+        self._manifest = DayTemplate(str(base / manifest)) if manifest else None
+        relative = self.template.removeprefix(f"{base}/")
+        literal = "" if Path(relative).is_absolute() else f"{glob.escape(str(base))}/"
+        self._pattern = DayTemplate(literal + relative)
+        self._csv = csv or CsvDialect()
+        self._row_number = row_number
 
     @property
     def dated(self) -> bool:
         """Whether the template holds `{snapshot_date}`."""
-        return PLACEHOLDER in self.template
+        return self._days.is_dated
 
     def days(self) -> list[dt.date]:
         """The days for which there is a file."""
@@ -114,12 +120,7 @@ class FileSource:
         """The days that paths name, in order."""
         if not self.dated:
             return []
-        named = {text for path in self._glob("*") for text in DATE.findall(path)}
-        days: set[dt.date] = set()
-        for text in named:
-            with suppress(ValueError):  # a folder such as 2026-02-31 is no day
-                days.add(dt.date.fromisoformat(text))
-        return sorted(days)
+        return sorted({day for path in self._glob(self._pattern.anywhere()) for day in self._days.days_in(path)})
 
     def has(self, day: dt.date) -> bool:
         """Whether there is a file for `day`, and its manifest, where there must be one."""
@@ -135,9 +136,12 @@ class FileSource:
         """
         paths = self._paths(day)
         if not paths:
+            folder = next(iter(self._glob(self._pattern.on(day))), None)
+            missing = f"nothing for {day} at {self._days.on(day)}; export that day, or correct source.path"
             raise SourceMissing(
-                f"source: nothing for {day} at {self.template.replace(PLACEHOLDER, day.isoformat())}; "
-                "export that day, or correct source.path"
+                f"source: {folder} is a folder; write {self.template}/* in source.path for the files in it"
+                if folder and Path(folder).is_dir()
+                else f"source: {missing}"
             )
         manifest = self._manifest_of(day)
         if manifest is not None and not manifest.is_file():
@@ -174,23 +178,21 @@ class FileSource:
             SourceFault: a file cannot be read; raised before the first row, where its footer says so.
         """
         for file in files:
-            if file.size == 0:
-                raise SourceFault(f"{file.path} is empty (0 bytes); export it again")
-            if not _is_parquet(file.path) and not _is_csv(file.path):
-                raise SourceFault(f"{file.path} is neither .parquet nor .csv; correct source.path")
-            if _is_parquet(file.path):
-                try:
-                    pq.read_metadata(file.path)
-                except UNREADABLE as error:
-                    raise _fault(file.path, error) from error
+            check_file(file.path, file.size)
+        rows = 0
         for file in files:
-            rows = 0
-            try:
-                for batch in _parquet(file.path, categories) if _is_parquet(file.path) else _csv(file.path):
-                    rows += batch.num_rows
-                    yield file.path, batch
-            except UNREADABLE as error:
-                raise _fault(file.path, error, rows) from error
+            columns = self._folder_columns(file.path)
+            for batch in read_file(file.path, self._csv, categories):
+                widened = _with_columns(batch, columns)
+                if self._row_number:
+                    numbers = pa.array(range(rows + 1, rows + 1 + batch.num_rows), pa.int64())
+                    widened = widened.append_column(self._row_number, numbers)
+                rows += batch.num_rows
+                yield file.path, widened
+
+    def dialect_of(self, path: Path) -> CsvDialect:
+        """How its text cells are written: as configured in a CSV file, plainly in Parquet."""
+        return self._csv if is_csv(path) else CsvDialect()
 
     def _refuse_links_out(self, paths: Iterable[Path]) -> None:
         if self._folder is None:
@@ -203,19 +205,43 @@ class FileSource:
                     "source.follow_links to true"
                 )
 
+    def _folder_columns(self, path: Path) -> dict[str, str | None]:
+        """The columns that the folders of a file name, as Hive and Spark write them; the day is none of them."""
+        fixed = len(self._fixed.parts)
+        dated = {part.partition("=")[0] for part in Path(self.template).parts if DayTemplate(part).is_dated}
+        named = (part.partition("=") for part in path.parts[fixed:-1] if "=" in part)
+        return {key: None if value == NO_PARTITION else unquote(value) for key, _, value in named if key not in dated}
+
     def _manifest_of(self, day: dt.date) -> Path | None:
-        return Path(self._manifest.replace(PLACEHOLDER, day.isoformat())) if self._manifest else None
+        return Path(self._manifest.on(day)) if self._manifest else None
 
     def _paths(self, day: dt.date) -> list[Path]:
-        return sorted(path for path in map(Path, self._glob(day.isoformat())) if path.is_file())
+        """The files of a day; none that is marked as no data, and no empty part of a job that Spark calls a success."""
+        named = Path(self.template).name.startswith("_")
+        paths = sorted(path for path in map(Path, self._glob(self._pattern.on(day))) if path.is_file())
+        return [path for path in paths if (named or not path.name.startswith("_")) and not _is_empty_part(path)]
 
-    def _glob(self, day: str) -> list[str]:
-        return glob.glob(self._pattern.replace(PLACEHOLDER, day), recursive=True)  # noqa: PTH207  # from the root
+    def _glob(self, pattern: str) -> list[str]:
+        return glob.glob(pattern, recursive=True)  # noqa: PTH207  # from the root
 
 
 def _fixed_parts(template: str) -> Iterator[str]:
     """The folders of a template that are the same for every file."""
-    return takewhile(lambda part: PLACEHOLDER not in part and not glob.has_magic(part), Path(template).parts[:-1])
+    parts = Path(template).parts[:-1]
+    return takewhile(lambda part: not DayTemplate(part).is_dated and not glob.has_magic(part), parts)
+
+
+def _is_empty_part(path: Path) -> bool:
+    """Whether Spark left it: a task without rows writes a file of no bytes, and the job `_SUCCESS` beside it."""
+    return is_csv(path) and path.stat().st_size == 0 and (path.parent / SUCCESS).is_file()
+
+
+def _with_columns(batch: pa.RecordBatch, columns: dict[str, str | None]) -> pa.RecordBatch:
+    """The batch with a column of one value for each of `columns` that it does not hold itself."""
+    for name, value in columns.items():
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.repeat(pa.scalar(value, pa.string()), batch.num_rows))
+    return batch
 
 
 def chunks(arrived: Iterable[SourceBatch], rows: int) -> Iterator[list[SourceBatch]]:
@@ -234,78 +260,3 @@ def chunks(arrived: Iterable[SourceBatch], rows: int) -> Iterator[list[SourceBat
                 chunk, room = [], rows
     if chunk:
         yield chunk
-
-
-def _is_parquet(path: Path) -> bool:
-    return path.name.lower().endswith((".parquet", ".pq"))
-
-
-def _is_csv(path: Path) -> bool:
-    return path.name.lower().endswith((".csv", ".csv.gz"))
-
-
-def _fault(path: Path, error: Exception, rows: int = 0) -> SourceFault:
-    """The sentence for a file that cannot be read, of which `rows` rows came."""
-    where = f", below row {rows}" if rows else ""
-    reason = str(error) if isinstance(error, QuoteFault) else _reason(error)
-    return SourceFault(f"{path} cannot be read ({reason}{where}); export it again")
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong with a file, without a word of its content: a link may lead to a file that is no customer's."""
-    message = str(error)
-    if found := RAGGED.search(message):
-        return f"a row has {found[2]} columns, not the {found[1]} of the heading"
-    if found := NOT_UTF8.search(message):
-        return f"column {int(found[1]) + 1} holds text that is not UTF-8"
-    for mark, reason in REASONS.items():
-        if mark in message:
-            return reason
-    if isinstance(error, UnicodeDecodeError):
-        return "its heading is not UTF-8"
-    if isinstance(error, OSError) and error.errno and error.strerror:
-        return os.strerror(error.errno)
-    return "its content is damaged, or of another kind than its name says"
-
-
-def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
-    footer = pq.read_metadata(path)
-    there = footer.schema.to_arrow_schema().names
-    encoded = [name for name in categories if name in there]
-    rows = 0
-    with pq.ParquetFile(
-        path,
-        metadata=footer,
-        pre_buffer=False,
-        read_dictionary=encoded,
-        coerce_int96_timestamp_unit="us",  # nanoseconds end in 2262, and an open end is often 9999
-        page_checksum_verification=True,
-    ) as file:
-        for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
-            rows += batch.num_rows
-            yield batch
-    if rows != footer.num_rows:
-        raise SourceFault(f"{path} holds {rows} rows and its footer says {footer.num_rows}; export it again")
-
-
-def _csv(path: Path) -> Iterator[pa.RecordBatch]:
-    parsing = pacsv.ParseOptions(newlines_in_values=True)
-    compression = "gzip" if path.suffix.lower() == ".gz" else None
-    reading = pacsv.ReadOptions(block_size=BLOCK_BYTES)
-    with (
-        pa.input_stream(str(path), compression=compression) as file,
-        pacsv.open_csv(file, parse_options=parsing, read_options=reading) as peek,
-    ):
-        names = peek.schema.names
-    converting = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-    )
-    with (
-        pa.input_stream(str(path), compression=compression) as file,
-        pa.PythonFile(QuoteCheckedStream(file), mode="r") as checked,
-        pacsv.open_csv(checked, parse_options=parsing, read_options=reading, convert_options=converting) as reader,
-    ):
-        yield from reader

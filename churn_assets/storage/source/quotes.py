@@ -1,5 +1,6 @@
 """Whether the quotes of a CSV file say where its cells end: Arrow takes those that do not for part of a cell."""
 
+import re
 from typing import BinaryIO
 
 import numpy as np
@@ -7,8 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["QuoteCheckedStream", "QuoteFault"]
 
-QUOTE, NEWLINE = b'"', ord("\n")
-BOUNDARY = np.isin(np.arange(256), [ord(","), ord("\n"), ord("\r"), ord('"')])
+NEWLINE = ord("\n")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -19,12 +19,17 @@ class QuoteFault(ValueError):
 class QuoteCheckedStream:
     """A CSV file as it is read, each block checked before it is handed on.
 
-    A quote opens a cell where the cell begins, and closes it where a comma, an end of line or the end of the file
-    follows; two in a row stand for one (RFC 4180). Elsewhere in a cell that began without one it is a character.
+    A quote opens a cell where the cell begins, and closes it where a delimiter, an end of line or the end of the file
+    follows; two in a row stand for one (RFC 4180), as does one behind an escape. Elsewhere in a cell that began without
+    one it is a character.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, delimiter: str = ",", quote: str = '"', escape: str = "") -> None:
         self._file = file
+        self._quote = quote.encode()
+        self._boundary = np.isin(np.arange(256), [ord(delimiter), ord("\n"), ord("\r"), ord(quote)])
+        self._escape = escape.encode()
+        self._escaped = re.compile(re.escape(self._escape) + b".", re.DOTALL) if escape else None
         self._read = 0
         self._held = b""  # quotes at the end of a block: what follows them is not known yet
         self._before = NEWLINE
@@ -58,11 +63,13 @@ class QuoteCheckedStream:
         first = self._read == 0
         data = self._held + (block.removeprefix(BYTE_ORDER_MARK) if first else block)
         start = self._read + len(block) - len(data)
-        whole = data.rstrip(QUOTE) if block else data
+        if self._escaped is not None:
+            data = self._escaped.sub(b"xx", data)
+        whole = data.rstrip(self._quote + self._escape) if block else data
         self._held = data[len(whole) :]
         if whole:
             content = np.frombuffer(whole, np.uint8)
-            quotes = np.flatnonzero(content == ord(QUOTE))
+            quotes = np.flatnonzero(content == ord(self._quote))
             if quotes.size:
                 self._follow(content, quotes, start)
             self._before = int(content[-1])
@@ -73,7 +80,7 @@ class QuoteCheckedStream:
         """Go from quote to quote; at once where each stands beside a boundary, as in most files."""
         framed = np.concatenate([np.array([self._before], np.uint8), content, np.array([NEWLINE], np.uint8)])
         opening, closing = quotes[int(self._inside) :: 2], quotes[1 - int(self._inside) :: 2]
-        if BOUNDARY[framed[opening]].all() and BOUNDARY[framed[closing + 2]].all():
+        if self._boundary[framed[opening]].all() and self._boundary[framed[closing + 2]].all():
             self._inside ^= bool(len(quotes) % 2)
             return
         self._follow_each(quotes.tolist(), framed[quotes].tolist(), framed[quotes + 2].tolist(), start)
@@ -84,10 +91,10 @@ class QuoteCheckedStream:
             if place == escaped:
                 continue
             if not self._inside:
-                self._inside = BOUNDARY[previous] and previous != ord(QUOTE)
-            elif following == ord(QUOTE):
+                self._inside = self._boundary[previous] and previous != ord(self._quote)
+            elif following == ord(self._quote):
                 escaped = place + 1
-            elif BOUNDARY[following]:
+            elif self._boundary[following]:
                 self._inside = False
             else:
                 raise QuoteFault(f"the quote at byte {start + place + 1} ends no cell, or one before it is left open")

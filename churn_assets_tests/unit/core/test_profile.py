@@ -218,3 +218,30 @@ def test_columns_that_differ_only_in_case_are_refused(twin: str) -> None:
 
     with pytest.raises(ProfileError, match=r"differ only in case|which the tables add"):
         profile_of(model, feature_columns=("visits",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"columns": {"Plan ": "no_such"}}, r"columns= or values= names no_such, which the schema lacks"),
+        ({"values": {"no_such": {}}}, r"columns= or values= names no_such, which the schema lacks"),
+        ({"columns": {"Plan": "plan", "PLAN": "plan"}}, r"columns= gives plan to more than one column"),
+        ({"values": {"plan": {" x": "y"}}}, r"values=\{'plan': ...\} names ' x'; write a cell as trimmed text"),
+    ],
+)
+def test_translations_of_what_is_not_there_are_refused(changes: dict[str, Any], sentence: str) -> None:
+    """A translation names columns of the schema, each once, and cells as trimmed text."""
+    with pytest.raises(ProfileError, match=sentence):
+        dataclasses.replace(MEMBERS, **changes)
+
+
+def test_translations_are_part_of_the_digest() -> None:
+    """What is told of columns and values tells profiles apart, and nothing told is nothing added."""
+    told = [
+        MEMBERS.translations,
+        dataclasses.replace(MEMBERS, values={"plan": {"x": "free"}}).translations,
+        dataclasses.replace(MEMBERS, columns={"Plan": "plan"}).translations,
+    ]
+
+    assert told[0] == ""
+    assert len(set(told)) == 3

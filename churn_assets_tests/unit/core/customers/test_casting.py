@@ -4,6 +4,7 @@ import datetime as dt
 import decimal
 import json
 import math
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -299,6 +300,26 @@ def test_bytes_are_no_text(kind: pa.DataType) -> None:
 
     assert typed == [None]
     assert rescued == ["b'ab'"]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(2), pa.binary_view()], ids=str)
+def test_a_key_of_bytes_has_one_text_form(kind: pa.DataType) -> None:
+    """An id of bytes is two small hexadecimal digits for each, whichever of Arrow's types holds it."""
+    schema = pa.schema([("id", pa.string()), (RESCUED, pa.string())])
+
+    table = cast_batch(pa.table({"id": pa.array([b"\x00\xff", None], kind)}), schema, key="id")
+
+    assert table.column("id").to_pylist() == ["00ff", None]
+
+
+def test_a_uuid_has_one_text_form() -> None:
+    """A UUID is text in small letters with hyphens, as a key and elsewhere."""
+    number = uuid.UUID("6BA7B810-9DAD-11D1-80B4-00C04FD430C8")
+
+    typed, rescued = _cast(pa.array([number.bytes, None], pa.uuid()), pa.string())
+
+    assert typed == ["6ba7b810-9dad-11d1-80b4-00c04fd430c8", None]
+    assert rescued == [None, None]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)

@@ -139,6 +139,8 @@ def _read(cell: pa.Scalar, declared: Declared) -> Any:  # noqa: PLR0911  # a lin
         cell, kind = cell.value, cell.type.value_type
     if not cell.is_valid or (pa.types.is_floating(kind) and np.isnan(cell.as_py())):
         return MISSING
+    if pa.types.is_binary(kind) and declared.key and target == pa.string():
+        return str(cell.as_py().hex())
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_duration(kind):
         return MISFIT
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

@@ -41,6 +41,20 @@ def test_wrong_delimiter_is_guessed(mark: str) -> None:
         check_columns([mark.join(NAMES)], RAW, "day.csv")
 
 
+@pytest.mark.parametrize(
+    ("there", "hint"),
+    [
+        (["Customer ID ", "Plan"], "it holds the like: rename there, or give the profile columns={'Customer ID ': 'c"),
+        (["sep=", ""], r"its first line only names the delimiter: set source\.csv\.skip_rows to 1"),
+        (["something", "else"], "export them, or correct the profile"),
+    ],
+)
+def test_a_name_like_the_missing_one_is_told(there: list[str], hint: str) -> None:
+    """A heading of another case, or with blanks, is named with the translation that reads it."""
+    with pytest.raises(SourceFault, match=hint):
+        check_columns(there, RAW, "day.csv")
+
+
 def test_column_that_stands_twice_is_an_error() -> None:
     """Which of two columns of one name is meant, nobody can tell."""
     with pytest.raises(SourceFault, match=r"day\.csv holds the column\(s\) spend more than once"):

@@ -537,7 +537,19 @@ def test_audit_names_count_column_check_and_source() -> None:
     assert "column spend: type double broken in 1 rows" in sentence
     assert "-7" not in sentence
     assert "nothing was published" in sentence
+    assert "a number is 1234.5, or written with source.csv.decimal and thousands" in sentence
     assert "\n" not in sentence
+
+
+def test_audit_lists_the_words_that_are_accepted() -> None:
+    """Where cells of a boolean or a time do not fit, the sentence says which would, and the key that adds others."""
+    tally = _tally(_members(2, active=["ja", "true"], since=["2025-06-01", "1.6.2025"]))
+
+    with pytest.raises(AuditFailed) as caught:
+        audit_quarantine(tally, 2, 0.05, "customers")
+
+    assert "a boolean is true, false, 1 or 0, or a word of source.csv.true_values" in str(caught.value)
+    assert "a time is 2026-01-31 or 2026-01-31 10:20:30, or of source.csv.timestamp_formats" in str(caught.value)
 
 
 def test_audit_names_a_check_across_columns() -> None:
