@@ -43,6 +43,7 @@ GATES = {
     "beats_rules": "Ranks better than the profile's rules",
     "min_slice_roc_auc": "Ranks well enough in every large group",
     "min_disparate_impact": "Every large group is selected often enough beside the one selected most",
+    "reproducible": "Two fits of the same rows give the same probabilities",
 }
 
 
