@@ -9,7 +9,7 @@ from churn_assets.assets.monitoring.drift import drift_assets
 from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
 from churn_assets.assets.monitoring.lineage import lineage_sensors
 from churn_assets.assets.monitoring.night_metrics import metrics_assets
-from churn_assets.assets.monitoring.score_quality import quality_assets
+from churn_assets.assets.monitoring.watching import watching_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, scoring_assets
@@ -32,7 +32,7 @@ def build(chain: Chain, nightly_cron: str, training_cron: str, results: RunResul
     nightly = nightly_job()
     training = training_job()
     fresh = freshness_job()
-    watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
+    watching = [*drift_assets(chain, partitions), *watching_assets(chain, partitions)]
     return dg.Definitions(
         assets=[
             *customer_assets(chain, partitions),

@@ -6,7 +6,7 @@ commands about one thing; heavy imports wait inside the functions until a comman
     nights     sample, run, quickstart            options    options that several commands share
     backfill   backfill                           context    what commands work with, opened from the settings
     models     train, models, promote, canary     output     tables, JSON, notes, progress
-    scores     scores ..., rollback, trace
+    scores     scores ..., rollback, trace        performance performance
     serve      serve                              repair     repair
     monitoring drift
 """
@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, models, monitoring, nights, output, repair, scores, serve
+from churn_assets.cli import backfill, models, monitoring, nights, output, performance, repair, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
@@ -35,6 +35,7 @@ app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
 app.add_typer(monitoring.commands)
+app.add_typer(performance.commands)
 app.add_typer(serve.commands)
 app.add_typer(repair.commands)
 

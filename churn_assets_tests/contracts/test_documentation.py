@@ -14,9 +14,9 @@ from typer.main import get_command
 
 from churn_assets.cli import app
 from churn_assets.core.evaluation.gates import gate_names
-from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
+from churn_assets.core.monitoring import table_schemas as monitoring
 from churn_assets.core.options import GateBounds
-from churn_assets.core.table_schemas import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, QUALITY, SCORES
+from churn_assets.core.table_schemas import CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, SCORES
 from churn_assets.launch.launcher import Night
 from churn_assets.settings import Settings
 
@@ -117,8 +117,17 @@ def test_no_command_is_documented_that_is_not_there() -> None:
     assert not unknown
 
 
-LEDGERS = (PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY)
-COLUMNS = {name for schema in (SCORES, *LEDGERS, FEATURE_DRIFT, SCORE_DRIFT) for name in schema.names}
+WATCHING = (
+    monitoring.CHURN_OUTCOMES,
+    monitoring.ESTIMATED_PERFORMANCE,
+    monitoring.FEATURE_DRIFT,
+    monitoring.REALIZED_PERFORMANCE,
+    monitoring.SCORE_DRIFT,
+    monitoring.SCORE_SUMMARY,
+)
+COLUMNS = {
+    name for schema in (SCORES, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, *WATCHING) for name in schema.names
+}
 
 
 @pytest.mark.parametrize("column", sorted({"snapshot_date"} | COLUMNS))
