@@ -32,13 +32,14 @@ def main() -> None:
     build_source(given.script, given.work)
     decisions = [month(given.work, day) for day in MONTH_ENDS]
     quality = {
-        (row["snapshot_date"], row["scores"]): row
-        for row in DeltaTable(given.work / "tables" / "score_quality").to_pyarrow_table().to_pylist()
+        (row["snapshot_date"], row["arm"]): row
+        for row in DeltaTable(given.work / "tables" / "realized_performance").to_pyarrow_table().to_pylist()
+        if not row["slice_column"]
     }
     print("| trained as of | champion that night | its ROC-AUC came to | challenger | backtest | against | decision |")
     print("|---|---|---|---|---|---|---|")
     for told in decisions:
-        came = [quality.get((told["day"], scores)) for scores in ("published", "challenger")]
+        came = [quality.get((told["day"], scores)) for scores in ("champion", "challenger")]
         reached = [f"{row['roc_auc']:.3f}" if row else "not known yet" for row in came]
         shadow = f"{told['challenger']}: {reached[1]}" if told["challenger"] else "none"
         print(

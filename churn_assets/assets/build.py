@@ -14,7 +14,7 @@ from churn_assets.assets.monitoring.drift import drift_assets
 from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
 from churn_assets.assets.monitoring.lineage import lineage_sensors
 from churn_assets.assets.monitoring.night_metrics import metrics_assets
-from churn_assets.assets.monitoring.score_quality import quality_assets
+from churn_assets.assets.monitoring.watching import watching_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring_assets
@@ -40,7 +40,7 @@ def build(
     nightly = nightly_job()
     training = training_job()
     fresh = freshness_job()
-    watching = [*quality_assets(chain, partitions), *drift_assets(chain, partitions)]
+    watching = [*drift_assets(chain, partitions), *watching_assets(chain, partitions)]
     watched = [*scoring_assets(chain, partitions), *challenger_assets(chain, partitions), *watching]
     return dg.Definitions(
         assets=[

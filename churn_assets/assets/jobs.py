@@ -21,9 +21,12 @@ CHAIN = (
     "customer_features",
     "churn_scores",
     "challenger_scores",
-    "score_quality",
     "feature_drift",
     "score_drift",
+    "estimated_performance",
+    "score_summary",
+    "churn_outcomes",
+    "realized_performance",
     "night_metrics",
     "alerts",
 )
@@ -37,8 +40,8 @@ def nightly_job() -> "UnresolvedAssetJobDefinition":
         executor_def=dg.in_process_executor,
         tags=MAX_RUNTIME,
         description="Land, validate, featurize, score, audit and publish one snapshot date; then the challenger, "
-        "unseen, the quality of the scores whose outcomes are known by then, how far features and scores moved, and "
-        "what of all that is worth an alert.",
+        "unseen, and the watching: how far features and scores moved, what the scores promise, what became of those "
+        "whose outcomes are known by then, and what of all that is worth an alert.",
     )
 
 

@@ -3,16 +3,13 @@
 What belongs here: reading options, one call into the layers below, printing what came of it. A module holds the
 commands about one thing; heavy imports wait inside the functions until a command needs them.
 
-    intake     init, check
-    nights     sample, run, quickstart            options    options that several commands share
-    backfill   backfill                           context    what commands work with, opened from the settings
-    models     train, models, promote, canary     output     tables, JSON, notes, progress
-    foreign_models  models import, models export
-    scores     scores ..., rollback, trace
-    serve      serve                              repair     repair
-    monitoring drift
-    report     report
-    health     status, doctor
+    intake      init, check                        options    options that several commands share
+    nights      sample, run, quickstart            context    what commands work with, opened from the settings
+    backfill    backfill                           output     tables, JSON, notes, progress
+    models      train, models ..., promote, canary
+    scores      scores ..., rollback, trace        story      what `trace` tells a person
+    monitoring  drift, performance, report         health     status, doctor, repair
+    serve       serve
 """
 
 import errno
@@ -23,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, repair, report, scores, serve
+from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 
@@ -40,10 +37,8 @@ app.add_typer(backfill.commands)
 app.add_typer(models.commands)
 app.add_typer(scores.commands)
 app.add_typer(monitoring.commands)
-app.add_typer(report.commands)
 app.add_typer(health.commands)
 app.add_typer(serve.commands)
-app.add_typer(repair.commands)
 
 
 @app.callback()

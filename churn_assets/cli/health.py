@@ -1,4 +1,4 @@
-"""The commands that look at an installation as a whole: how it stands, and whether it is fit for production."""
+"""The commands about an installation as a whole: how it stands, whether it is fit for production, what to mend."""
 
 import datetime as dt
 from typing import TYPE_CHECKING
@@ -54,6 +54,26 @@ def doctor(json: Json = False) -> None:
         output.print_table("Fit for production?", ["", "point", "finding", "advice"], shown)
     if not all(each.passed for each in points):
         raise typer.Exit(1)
+
+
+@commands.command()
+def repair(json: Json = False) -> None:
+    """Rename what a power cut left torn of the tables' logs: what was current before is current."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.tables.repair import set_aside_torn_files
+
+    renamed = [
+        {"table": root.name, "file": str(file)}
+        for root in Layout(load_settings().data_dir).tables()
+        for file in set_aside_torn_files(root)
+    ]
+    if json:
+        output.print_json(renamed)
+    elif not renamed:
+        output.print_note(f"nothing to mend{describe_emptiness()}")
+    else:
+        for row in renamed:
+            output.print_text(f"{row['table']}: set aside as {row['file']}")
 
 
 def _lines(found: "Status") -> list[tuple[str, str]]:

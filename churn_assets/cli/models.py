@@ -1,12 +1,14 @@
-"""Commands about models: train one, list them, make one champion."""
+"""Commands about models: train one, list them, make one champion; bring one in, take one away."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from churn_assets.cli import foreign_models, output
+from churn_assets.cli import output
 from churn_assets.cli.context import (
+    announce,
     announce_champion,
     current_user,
     describe_emptiness,
@@ -14,7 +16,6 @@ from churn_assets.cli.context import (
     open_launcher,
     open_registry,
 )
-from churn_assets.cli.foreign_models import show_models
 from churn_assets.cli.options import Json, Reason, as_date, day_option, required_reason
 from churn_assets.core.errors import ChurnError, InputError, ModelFault, UnknownVersion
 
@@ -25,7 +26,8 @@ __all__ = ["commands"]
 
 NO_MODEL = "no model yet; `churn-assets run` trains the first one"
 commands = typer.Typer()
-commands.add_typer(foreign_models.commands, name="models")
+listed = typer.Typer(invoke_without_command=True)
+commands.add_typer(listed, name="models")
 
 
 @commands.command()
@@ -53,7 +55,7 @@ def train(
         return
     if card.leaderboard:
         output.print_table(f"Candidates, {card.selection}", *leaderboard(card))
-    show_models([row])
+    _show_models([row])
     if trained.fallback:
         output.print_note(f"warning: no model could be trained, these are the profile's rules: {trained.fallback}")
     if not trained.created:
@@ -62,7 +64,7 @@ def train(
         output.print_note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
 
 
-@foreign_models.commands.callback()
+@listed.callback()
 def list_models(
     context: typer.Context,
     live_on: Annotated[
@@ -98,7 +100,7 @@ def list_models(
         shown = [str(rows[0].get(name, "")) for name in names]
         output.print_table(f"Live on {live_on.date()}", ["", ""], list(zip(names, shown, strict=True)))
     elif rows:
-        show_models(rows)
+        _show_models(rows)
     elif not faults:
         output.print_note(f"{NO_MODEL}{describe_emptiness()}")
 
@@ -165,3 +167,75 @@ def _registered(registry: "Registry") -> tuple[list[dict[str, Any]], list[ChurnE
         gone = f"model {champion} is champion, and its folder below {registry.models.root} is gone"
         faults.append(ModelFault(f"{gone}: restore it from a backup, or promote another version"))
     return rows, faults
+
+
+@listed.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A joblib or pickle file, or an MLflow model folder.")],
+    trained_as_of: Annotated[
+        datetime,
+        day_option("--trained-as-of", text="Nothing that became known later was learnt from."),
+    ],
+    reason: Reason,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Open a pickle, which RUNS THE CODE that its maker put into it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring a model that was made elsewhere: checked, judged on the backtest's day, and left a challenger."""
+    from churn_assets.composition import build_chain
+    from churn_assets.pipeline.chain import RunContext
+    from churn_assets.pipeline.training.import_model import import_model
+    from churn_assets.storage.models.foreign import open_foreign
+
+    settings = load_settings()
+    why = required_reason(reason)
+    with output.progress(f"importing {file.name}"):
+        chain = build_chain(settings)
+        if trust:
+            output.print_note(f"warning: opening {file} runs the code that its maker put into it, with your rights")
+        foreign = open_foreign(file, trust=trust)
+        run = RunContext(current_user(), reason=why, code_revision=chain.code_revision)
+        made = import_model(chain, foreign, trained_as_of.date(), why, run)
+    card = made.card
+    [row] = [each.row() for each in chain.registry.registered() if each.card.model_version == card.model_version]
+    if made.created:
+        metadata = {"model_version": card.model_version, "imported": file.name, "reason": why, "missed": made.missed}
+        announce(settings, "churn_model", card.trained_as_of.isoformat(), metadata)
+    if json:
+        gates = [gate.model_dump() for gate in made.gates]
+        output.print_json(row | {"created": made.created, "gates": gates, "kernel": card.kernel})
+        return
+    _show_models([row])
+    if unused := [name for name in chain.profile.feature_columns if name not in card.feature_columns]:
+        output.print_note(f"it does not look at {', '.join(unused)}")
+    if not made.created:
+        output.print_note("it was there already: the same file, data, code and settings give the same version")
+    output.print_note(
+        f"judged on {card.backtest_date}; `churn-assets promote {card.model_version} --reason TEXT` makes it champion"
+    )
+
+
+@listed.command("export")
+def export(
+    version: str,
+    folder: Annotated[Path, typer.Argument(help="Where the MLflow model folder is written; it must not exist.")],
+) -> None:
+    """Write a model version as an MLflow model folder, which `mlflow.pyfunc.load_model` opens."""
+    from churn_assets.profiles.loading import load_profile
+    from churn_assets.settings import configuration_folder
+    from churn_assets.storage.models.export import export_mlflow
+
+    settings = load_settings()
+    profile = load_profile(settings.profile, configuration_folder())
+    export_mlflow(open_registry(settings).models, version, profile, folder)
+    output.print_note(f"wrote {version} to {folder}: mlflow.pyfunc.load_model({str(folder)!r})")
+
+
+def _show_models(rows: list[dict[str, Any]]) -> None:
+    """The lines of model versions, and the gates that they missed."""
+    shown = [{name: value for name, value in row.items() if name != "missed"} for row in rows]
+    output.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
+    for row in rows:
+        for finding in row.get("missed", []):
+            output.print_note(f"{row['model_version']} missed: {finding}")

@@ -215,7 +215,8 @@ class MonitoringBounds(_Options):
     """What is watched once scores are published, and beyond which bounds it is told.
 
     A distance of distributions is a finding only above what chance gives and above `times_usual` times what the same
-    weekday usually has. By `fresh_by` of a day, in the configured time zone, yesterday's scores are wanted.
+    weekday usually has. By `fresh_by` of a day, in the configured time zone, yesterday's scores are wanted. A gap
+    of calibration is the distance of a month's mean probability from its churn rate, as a share of that rate.
     """
 
     psi_warning: Positive = 0.1
@@ -225,11 +226,21 @@ class MonitoringBounds(_Options):
     max_unseen_share: Share = 0.01
     max_null_share_rise: Share = 0.05
     fresh_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    min_outcomes: Annotated[int, Field(ge=1)] = 100
+    max_outcomes: Annotated[int, Field(ge=1)] | None = 250_000
+    calibration_gap_warning: Positive = 0.1
+    calibration_gap_error: Positive = 0.25
 
     @model_validator(mode="after")
     def _warned_before_an_error(self) -> Self:
         if self.psi_warning > self.psi_error:
             message = f"psi_warning {self.psi_warning} lies above psi_error {self.psi_error}"
+            raise ValueError(message)
+        if self.calibration_gap_warning > self.calibration_gap_error:
+            message = (
+                f"calibration_gap_warning {self.calibration_gap_warning} lies above calibration_gap_error "
+                f"{self.calibration_gap_error}"
+            )
             raise ValueError(message)
         return self
 
@@ -241,11 +252,12 @@ class OpenLineage(_Options):
 
 
 class Decisions(_Options):
-    """Thresholds that turn a probability into a tier and an action."""
+    """Thresholds that turn a probability into a tier and an action, and the share of the offers that is held out."""
 
     medium_above: Share = 0.3
     high_above: Share = 0.6
     review_band: tuple[Share, Share] = (0.55, 0.65)
+    held_out_share: Share = 0.0
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -15,7 +15,6 @@ __all__ = [
     "FAULTS",
     "FAULT_TYPE",
     "PROMOTIONS",
-    "QUALITY",
     "REASONS",
     "RESCUED",
     "SCORES",
@@ -146,22 +145,6 @@ COMPARISONS = pa.schema(
         described("mean_shift", pa.float64(), "Mean probability of the challenger less that of the published scores"),
         described("histogram_published", pa.list_(pa.int64()), "Rows by twentieths of the probability"),
         described("histogram_challenger", pa.list_(pa.int64()), "Likewise of the challenger"),
-    ]
-)
-QUALITY = pa.schema(
-    [
-        described("judged_at", UTC_TIMESTAMP, "When it was recorded"),
-        described(SNAPSHOT_DATE, pa.date32(), "The day that was scored"),
-        described("outcome_date", pa.date32(), "The day on which the outcomes were known"),
-        described("scores", pa.string(), "published or challenger"),
-        described("score_version", pa.string(), "The version of the scores"),
-        described("model_version", pa.string(), "The model that gave them"),
-        described("rows", pa.int64(), "Scored customers with a known outcome"),
-        described("base_rate", pa.float64(), "Share of them who churned"),
-        described("roc_auc", pa.float64(), "Area under the ROC curve"),
-        described("average_precision", pa.float64(), "Average precision"),
-        described("brier", pa.float64(), "Brier score"),
-        described("calibration_error", pa.float64(), "Mean distance of probability and churn rate, over quantile bins"),
     ]
 )
 ALERTS = pa.schema(

@@ -14,7 +14,7 @@ from churn_assets.composition import build_chain
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.readiness import Point, gates_point, lock_point, storage_point
 from churn_assets.instance import open_instance
-from churn_assets.pipeline.monitoring.channels import channels_of
+from churn_assets.pipeline.alerting.channels import channels_of
 from churn_assets.pipeline.readiness.champion import card_point, golden_point
 from churn_assets.pipeline.readiness.profile import features_point, schema_point
 from churn_assets.pipeline.readiness.tables import retention_point, rollback_point

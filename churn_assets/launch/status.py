@@ -9,9 +9,9 @@ from churn_assets.assets.automation.failures import failed_runs
 from churn_assets.composition import build_chain
 from churn_assets.core.alerting.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
 from churn_assets.instance import open_instance
+from churn_assets.pipeline.alerting.alert_record import AlertRecord
+from churn_assets.pipeline.alerting.facts import drift_rows, night_facts, standing_facts
 from churn_assets.pipeline.chain import Chain
-from churn_assets.pipeline.monitoring.alert_record import AlertRecord
-from churn_assets.pipeline.monitoring.facts import drift_rows, night_facts, standing_facts
 from churn_assets.settings import Settings
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.tables.commits import Event

@@ -14,18 +14,9 @@ from typer.main import get_command
 
 from churn_assets.cli import app
 from churn_assets.core.evaluation.gates import gate_names
-from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
+from churn_assets.core.monitoring import table_schemas as monitoring
 from churn_assets.core.options import GateBounds
-from churn_assets.core.table_schemas import (
-    ALERTS,
-    CANARIES,
-    COMPARISONS,
-    EVALUATIONS,
-    PROMOTIONS,
-    QUALITY,
-    REASONS,
-    SCORES,
-)
+from churn_assets.core.table_schemas import ALERTS, CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, REASONS, SCORES
 from churn_assets.launch.launcher import Night
 from churn_assets.settings import Settings
 
@@ -128,8 +119,16 @@ def test_no_command_is_documented_that_is_not_there() -> None:
     assert not unknown
 
 
-LEDGERS = (ALERTS, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY)
-COLUMNS = {name for schema in (SCORES, REASONS, *LEDGERS, FEATURE_DRIFT, SCORE_DRIFT) for name in schema.names}
+WATCHING = (
+    monitoring.CHURN_OUTCOMES,
+    monitoring.ESTIMATED_PERFORMANCE,
+    monitoring.FEATURE_DRIFT,
+    monitoring.REALIZED_PERFORMANCE,
+    monitoring.SCORE_DRIFT,
+    monitoring.SCORE_SUMMARY,
+)
+LEDGERS = (ALERTS, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS)
+COLUMNS = {name for schema in (SCORES, REASONS, *LEDGERS, *WATCHING) for name in schema.names}
 
 
 @pytest.mark.parametrize("column", sorted({"snapshot_date"} | COLUMNS))

@@ -169,6 +169,23 @@ def test_a_days_versions_are_listed(installed: Installation) -> None:
     assert dt.datetime.fromisoformat(row["published_at"]).tzinfo is not None
 
 
+def test_a_night_tells_what_its_scores_promise_and_who_moved(installed: Installation) -> None:
+    """Every night has its estimate, less what the backtest promised too much, and its summary beside the one before."""
+    told = [row for row in installed.run("performance", "--json").json if row["table"] == "estimated_performance"]
+    champion = nights_of(installed)[-1]["model_version"]
+    reference = json.loads((installed.data / "models" / champion / "reference.json").read_text())
+    summary = installed.rows("score_summary", NIGHTS[-1]).to_pylist()
+
+    assert [row["snapshot_date"] for row in told] == list(map(str, NIGHTS))
+    assert {row["model_version"] for row in told} == {champion}
+    assert reference["estimate_offsets"].keys() == {"roc_auc", "brier"}
+    assert all(abs(offset) < 0.15 for offset in reference["estimate_offsets"].values())
+    everybody = [row for row in summary if not row["slice_column"]]
+    assert sum(row["customers"] for row in everybody) == nights_of(installed)[-1]["scored"]
+    assert sum(row["risen"] for row in everybody) > 0
+    assert {row["slice_column"] for row in summary} == {"", "plan", "country", "age_band"}
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_scores_are_exported_to_a_plain_file(installed: Installation, tmp_path: Path, suffix: str) -> None:
     """`scores export` writes the day's scores, each with its day, as one file that any program reads."""

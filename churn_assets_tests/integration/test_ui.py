@@ -168,10 +168,13 @@ def test_the_code_location_loads(url: str) -> None:
         *CHAIN,
         "churn_model",
         "challenger_scores",
-        "score_quality",
         "feature_drift",
         "score_drift",
         "night_metrics",
+        "estimated_performance",
+        "score_summary",
+        "churn_outcomes",
+        "realized_performance",
     }
 
 

@@ -13,9 +13,9 @@ from churn_assets.assets.metadata import summary
 from churn_assets.core.alerting.alerts import FailedRun, run_failed, standing_alerts
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card_markdown import markdown_table
+from churn_assets.pipeline.alerting.facts import standing_facts
+from churn_assets.pipeline.alerting.raising import alert_of_night, raise_alerts
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.monitoring.alerting import alert_of_night, raise_alerts
-from churn_assets.pipeline.monitoring.facts import standing_facts
 
 __all__ = ["alert_assets", "alert_sensors"]
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from churn_assets.core.alerting.retraining import retraining_reason
+from churn_assets.pipeline.alerting.facts import retraining_facts
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.monitoring.facts import retraining_facts
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

@@ -159,6 +159,8 @@ class Reference(BaseModel):
     `duplicate_share` of those customers have the features of another one; None where a model was made
     before that was counted. `words` are those of each category that the model met, where they
     are not too many. `mean_score` is the mean of `scores`; None where a model was made before it was kept.
+    `estimate_offsets` are by how much its backtest's probabilities promised a higher `roc_auc` and `brier` than they
+    came to; empty where nothing was judged, or a model was made before that was kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -168,6 +170,7 @@ class Reference(BaseModel):
     mean_score: float | None = None
     duplicate_share: float | None = None
     words: dict[str, tuple[str, ...]] = {}
+    estimate_offsets: dict[str, float] = {}
 
 
 class Comparison(BaseModel):

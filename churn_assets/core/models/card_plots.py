@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
 from churn_assets.core.errors import TrainingImpossible
-from churn_assets.core.evaluation.metrics import calibration_bins
+from churn_assets.core.evaluation.calibration import calibration_bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

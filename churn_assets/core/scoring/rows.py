@@ -1,4 +1,4 @@
-"""Probabilities into score rows, and which customers are the canary's: each stays in its arm, by a stable hash."""
+"""Probabilities into score rows; who is the canary's, and who is held out from offers: for good, by a stable hash."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from churn_assets.core.arrow.hashing import stable_hash
 from churn_assets.core.options import Decisions
 from churn_assets.core.table_schemas import ACTIONS, SCORES, TIERS
 
-__all__ = ["in_canary", "score_rows"]
+__all__ = ["held_out", "in_canary", "score_rows"]
 
 _SALT = "the canary's arm"
+_HELD_OUT_SALT = "held from offers"
 
 
 def score_rows(
@@ -22,14 +23,15 @@ def score_rows(
 
     Tiers, actions and versions come dictionary-encoded, as they are stored.
 
-    In the low-confidence band the action is `review`, also above the bound of the high tier.
+    In the low-confidence band the action is `review`, also above the bound of the high tier. Whoever is held out gets
+    no offer.
     """
     high = probability > decisions.high_above
     medium = probability > decisions.medium_above
-    start, end = decisions.review_band
-    review = (probability >= start) & (probability <= end)
+    review = _in_band(probability, decisions)
+    offer = high & ~held_out(customer_ids, probability, decisions)
     tier = _codes(TIERS, "low", high=high, medium=medium)
-    action = _codes(ACTIONS, "none", review=review, offer=high)
+    action = _codes(ACTIONS, "none", review=review, offer=offer)
     return pa.Table.from_arrays(
         [
             customer_ids,
@@ -48,6 +50,27 @@ def in_canary(ids: pa.Array | pa.ChunkedArray, share: float) -> NDArray[np.bool_
     """Whether each of `ids` (n) belongs to the canary's `share`; a larger share keeps whom a smaller one held."""
     inside: NDArray[np.bool_] = stable_hash(ids, _SALT) < share * 2.0**64
     return inside
+
+
+def held_out(
+    ids: pa.Array | pa.ChunkedArray, probability: NDArray[np.float64], decisions: Decisions
+) -> NDArray[np.bool_]:
+    """Who of `ids` (n) would get an offer by `probability` (n), and is held out of it, so that its effect can be told.
+
+    It follows from a published row and the decisions in its commit: no column needs to say it. A larger share keeps
+    whom a smaller one held.
+    """
+    held = (probability > decisions.high_above) & ~_in_band(probability, decisions)
+    if decisions.held_out_share == 0:
+        return np.zeros(len(held), bool)
+    at = np.flatnonzero(held)
+    held[at] = stable_hash(ids.take(pa.array(at)), _HELD_OUT_SALT) < decisions.held_out_share * 2.0**64
+    return held
+
+
+def _in_band(probability: NDArray[np.float64], decisions: Decisions) -> NDArray[np.bool_]:
+    start, end = decisions.review_band
+    return (probability >= start) & (probability <= end)
 
 
 def _codes(words: tuple[str, ...], otherwise: str, **holds: NDArray[np.bool_]) -> NDArray[np.int64]:

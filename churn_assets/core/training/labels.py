@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
-from churn_assets.core.arrow.conversion import id_texts, to_customers, with_snapshot_date
+from churn_assets.core.arrow.conversion import column_to_pandas, id_texts, to_customers, with_snapshot_date
 from churn_assets.core.errors import ProfileError
 from churn_assets.core.failures import without_words
 from churn_assets.core.models.cross_fitting import fold_of
 from churn_assets.core.profile import LabelColumn, LabelRule, Profile
 
-__all__ = ["Outcomes", "held_out", "label_from_column", "label_from_later"]
+__all__ = ["Outcomes", "churned_by", "held_out", "label_from_column", "label_from_later"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,31 @@ def label_from_later(
         later: `customers` of the day + horizon.
         quarantined_later: ids quarantined on that later day; they are neither gone nor known.
     """
+    ids, there, aside = (
+        _flat(id_texts(each))
+        for each in (then.column(profile.id_column), later.column(profile.id_column), quarantined_later)
+    )
+    places = pc.index_in(ids, value_set=there)
+    known = ~pc.is_in(ids, value_set=aside).to_numpy(zero_copy_only=False)
+    churned = churned_by(profile, rule, day, then, later, pc.fill_null(places, -1).to_numpy().astype(np.int64))
+    return Outcomes(known, churned)
+
+
+def churned_by(
+    profile: Profile, rule: LabelRule, day: dt.date, then: pa.Table, later: pa.Table, places: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """What the rule says of the customers `then` (n), who stand at `places` (n) among those `later`, -1 for the gone.
+
+    Raises:
+        ProfileError: it fails, or does not answer for each.
+    """
     frame = with_snapshot_date(_indexed(then, profile), day)
     later_day = day + dt.timedelta(days=rule.horizon_days)
-    after = with_snapshot_date(_indexed(later, profile), later_day)
+    there = np.flatnonzero(places >= 0)
+    met = with_snapshot_date(to_customers(later.take(pa.array(places[there])), profile.checks), later_day)
+    after = _nullable(met).set_axis(pd.Index(there), axis="index").reindex(pd.RangeIndex(len(frame)))
     try:
-        churned = rule.churned(frame, _nullable(after).reindex(frame.index))
+        churned = rule.churned(frame, after.set_axis(frame.index, axis="index"))
     except Exception as error:
         raise ProfileError(
             f"profile {profile.name}: the label's `churned` failed on {day} ({without_words(error)})"
@@ -59,8 +80,7 @@ def label_from_later(
     answers = isinstance(churned, pd.Series) and is_bool_dtype(churned.dtype) and not churned.isna().any()
     if not answers or not churned.index.equals(frame.index):
         raise ProfileError(f"profile {profile.name}: the label's `churned` must say True or False for every row")
-    known = ~frame.index.isin(id_texts(quarantined_later).to_pylist())
-    return Outcomes(known, churned.to_numpy(dtype=bool))
+    return churned.to_numpy(dtype=bool)
 
 
 def label_from_column(profile: Profile, label: LabelColumn, customers: pa.Table) -> Outcomes:
@@ -89,6 +109,10 @@ def held_out(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     return held
 
 
+def _flat(ids: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+
+
 def _nullable(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame in types that can say of a number or boolean that it is not there."""
     kinds = {"i": "Int64", "u": "UInt64", "f": "Float64", "b": "boolean"}
@@ -98,5 +122,5 @@ def _nullable(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _indexed(customers: pa.Table, profile: Profile) -> pd.DataFrame:
     frame = to_customers(customers, profile.checks)
-    ids = id_texts(customers.column(profile.id_column)).to_pylist()
+    ids = column_to_pandas(id_texts(customers.column(profile.id_column)), pd.StringDtype(na_value=float("nan")))
     return frame.set_axis(pd.Index(ids, dtype="str", name="customer"), axis="index")

@@ -28,6 +28,7 @@ from churn_assets.core.models.card import CandidateResult, ImportedModel
 from churn_assets.core.models.cross_fitting import FOLDS, CrossFitted, fold_of, known_hashes
 from churn_assets.core.models.golden import freeze_golden, golden_sample
 from churn_assets.core.models.model import Model, apply_rules, predict, predict_in_blocks
+from churn_assets.core.monitoring.performance.estimate import offsets
 from churn_assets.core.options import Recipe
 from churn_assets.core.reasons.background import reasons_sample
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers, words_of
@@ -93,6 +94,11 @@ class CandidateModel:
     def intervals(self) -> dict[str, Interval]:
         """The 95 % intervals of its metrics."""
         return intervals(self.churned, self.probability) if len(self.churned) else {}
+
+    def estimate_offsets(self) -> dict[str, float]:
+        """By how much the hold-out's probabilities promise more than they came to."""
+        metrics = self.evidence.metrics
+        return offsets(self.probability, metrics.roc_auc, metrics.brier) if metrics else {}
 
 
 @dataclass(frozen=True)
@@ -254,6 +260,7 @@ def freeze(
         mean_score=float(scores.mean()),
         duplicate_share=features.summary().duplicate_share,
         words=candidate.words or {},
+        estimate_offsets=candidate.estimate_offsets(),
     )
     return golden, reference
 

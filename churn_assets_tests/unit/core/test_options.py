@@ -5,9 +5,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from churn_assets.core.options import AuditBounds, Candidate, Decisions, GateBounds, Recipe, Validation
+from churn_assets.core.options import (
+    AuditBounds,
+    Candidate,
+    Decisions,
+    GateBounds,
+    MonitoringBounds,
+    Recipe,
+    Validation,
+)
 
-ALL = [Validation, Recipe, GateBounds, AuditBounds, Decisions]
+ALL = [Validation, Recipe, GateBounds, AuditBounds, MonitoringBounds, Decisions]
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -51,7 +59,25 @@ def test_defaults_are_the_documented_ones() -> None:
         "max_psi": 0.25,
         "max_reference_psi": 0.5,
     }
-    assert Decisions().model_dump() == {"medium_above": 0.3, "high_above": 0.6, "review_band": (0.55, 0.65)}
+    assert MonitoringBounds().model_dump() == {
+        "psi_warning": 0.1,
+        "psi_error": 0.2,
+        "times_usual": 3.0,
+        "ks_warning": 0.1,
+        "max_unseen_share": 0.01,
+        "max_null_share_rise": 0.05,
+        "fresh_by": "08:00",
+        "min_outcomes": 100,
+        "max_outcomes": 250_000,
+        "calibration_gap_warning": 0.1,
+        "calibration_gap_error": 0.25,
+    }
+    assert Decisions().model_dump() == {
+        "medium_above": 0.3,
+        "high_above": 0.6,
+        "review_band": (0.55, 0.65),
+        "held_out_share": 0.0,
+    }
 
 
 @pytest.mark.parametrize("options", [*ALL, Candidate])

@@ -8,14 +8,13 @@ from churn_assets.core.table_schemas import (
     COMPARISONS,
     EVALUATIONS,
     PROMOTIONS,
-    QUALITY,
     SCORES,
     SNAPSHOT_DATE,
     described,
     description_of,
 )
 
-RECORDS = [PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, QUALITY]
+RECORDS = [PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS]
 FIRST_COLUMNS = {
     "promotions": {
         "promoted_at": "timestamp[us, tz=UTC]",
@@ -40,7 +39,7 @@ FIRST_COLUMNS = {
         "missed": "string",
     },
 }
-NAMES = ["promotions", "evaluations", "canaries", "challenger_comparisons", "score_quality"]
+NAMES = ["promotions", "evaluations", "canaries", "challenger_comparisons"]
 
 
 def test_scores_are_the_contract_with_the_app() -> None:

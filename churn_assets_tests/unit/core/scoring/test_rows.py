@@ -12,6 +12,7 @@ from churn_assets.core.arrow.dictionaries import as_stored
 from churn_assets.core.options import Decisions
 from churn_assets.core.scoring import rows as module
 from churn_assets.core.scoring.partition_audit import ScoreAudit
+from churn_assets.core.scoring.rows import held_out as held_from_offers
 from churn_assets.core.scoring.rows import in_canary, score_rows
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.core.training.labels import held_out
@@ -185,3 +186,20 @@ def test_nobody_has_no_arm() -> None:
     """No ids give no answer, and no crash."""
     assert in_canary(pa.array([], pa.string()), 0.5).tolist() == []
     assert in_canary(pa.chunked_array([], pa.int64()), 0.5).tolist() == []
+
+
+def test_a_share_of_the_offers_is_held_out_for_good() -> None:
+    """Those held get action `none` and keep their tier; nobody else's action moves, and a larger share keeps them."""
+    probability = np.random.default_rng(4).random(len(IDS))
+    few, more = (DECISIONS.model_copy(update={"held_out_share": share}) for share in (0.1, 0.3))
+
+    plain, tried = (score_rows(IDS, probability, "20260131-0123abcd", each) for each in (DECISIONS, few))
+
+    held = held_from_offers(IDS, probability, few)
+    actions = np.array(plain.column("action").to_pylist())
+    assert held.sum() == pytest.approx(0.1 * (actions == "offer").sum(), rel=0.1)
+    assert set(actions[held]) == {"offer"}
+    assert tried.column("action").to_pylist() == np.where(held, "none", actions).tolist()
+    assert tried.column("risk_tier").to_pylist() == plain.column("risk_tier").to_pylist()
+    assert not (held & ~held_from_offers(IDS, probability, more)).any()
+    assert not held_from_offers(IDS, probability, DECISIONS).any()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from churn_assets.core.errors import TrainingImpossible
-from churn_assets.core.evaluation.metrics import calibration, measure
+from churn_assets.core.evaluation.calibration import calibration
+from churn_assets.core.evaluation.metrics import measure
 from churn_assets.core.models.model import predict
 from churn_assets.core.options import Estimator, Recipe
 from churn_assets.core.training.dataset import LabelledRows

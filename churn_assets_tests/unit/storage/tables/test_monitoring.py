@@ -1,4 +1,4 @@
-"""What was compared and what came true is kept once, and told as it was found."""
+"""What was compared is kept once, and told as it was found."""
 
 import datetime as dt
 from pathlib import Path
@@ -40,31 +40,12 @@ def comparison(**changes: Any) -> Row:
     return row | changes
 
 
-def quality(**changes: Any) -> Row:
-    """A row of `score_quality`."""
-    row = {
-        "judged_at": NOON,
-        "snapshot_date": DAY,
-        "outcome_date": DAY + dt.timedelta(days=30),
-        "scores": "published",
-        "score_version": "aaaa",
-        "model_version": "20261001-aaaaaaaa",
-        "rows": 400,
-        "base_rate": 0.1,
-        "roc_auc": 0.75,
-        "average_precision": 0.4,
-        "brier": 0.08,
-        "calibration_error": 0.01,
-    }
-    return row | changes
-
-
 def test_records_that_are_not_there_are_empty(monitoring: Monitoring) -> None:
     """Before anything was found there are no rows, and looking makes no folder."""
-    told = (monitoring.comparisons.rows(), monitoring.quality.rows())
+    told = monitoring.comparisons.rows()
 
-    assert told == ([], [])
-    assert not monitoring.quality.root.parents[1].exists()
+    assert told == []
+    assert not monitoring.comparisons.root.parents[1].exists()
 
 
 def test_a_comparison_comes_back_as_it_was_found(monitoring: Monitoring) -> None:
@@ -75,18 +56,6 @@ def test_a_comparison_comes_back_as_it_was_found(monitoring: Monitoring) -> None
 
     assert given == row
     assert monitoring.comparisons.rows() == [row]
-    assert monitoring.quality.rows() == []
-
-
-def test_quality_comes_back_as_it_was_found(monitoring: Monitoring) -> None:
-    """Every column keeps its value, in a table of its own."""
-    row = quality()
-
-    given = monitoring.record_quality(row)
-
-    assert given == row
-    assert monitoring.quality.rows() == [row]
-    assert monitoring.comparisons.rows() == []
 
 
 @pytest.mark.parametrize(
@@ -119,46 +88,13 @@ def test_other_scores_are_compared_anew(monitoring: Monitoring, changes: dict[st
     assert monitoring.comparisons.rows() == [comparison(), comparison(**changes)]
 
 
-def test_quality_that_is_known_is_not_recorded_again(monitoring: Monitoring) -> None:
-    """The same outcomes of the same scores are kept once, whenever they are judged."""
-    monitoring.record_quality(quality())
-
-    given = monitoring.record_quality(quality(judged_at=NOON + dt.timedelta(days=1)))
-
-    assert given is None
-    assert monitoring.quality.rows() == [quality()]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"snapshot_date": DAY + dt.timedelta(days=1)},
-        {"scores": "challenger"},
-        {"score_version": "bbbb"},
-        {"rows": 399},
-        {"brier": 0.081},
-        {"model_version": "20261015-bbbbbbbb", "rows": 40},
-        {"model_version": "20261015-bbbbbbbb"},
-    ],
-    ids=str,
-)
-def test_what_came_true_otherwise_is_recorded(monitoring: Monitoring, changes: dict[str, Any]) -> None:
-    """Other scores, corrected outcomes, and the canary beside the champion are findings of their own."""
-    monitoring.record_quality(quality())
-
-    given = monitoring.record_quality(quality(**changes))
-
-    assert given == quality(**changes)
-    assert monitoring.quality.rows() == [quality(), quality(**changes)]
-
-
-def test_a_finding_is_known_however_many_came_after_it(monitoring: Monitoring) -> None:
+def test_a_comparison_is_known_however_many_came_after_it(monitoring: Monitoring) -> None:
     """An older finding is found again behind newer ones of other days."""
     days = [DAY + dt.timedelta(days=number) for number in range(4)]
     for day in days:
-        monitoring.record_quality(quality(snapshot_date=day))
+        monitoring.record_comparison(comparison(snapshot_date=day))
 
-    given = monitoring.record_quality(quality(snapshot_date=days[0]))
+    given = monitoring.record_comparison(comparison(snapshot_date=days[0]))
 
     assert given is None
-    assert [row["snapshot_date"] for row in monitoring.quality.rows()] == days
+    assert [row["snapshot_date"] for row in monitoring.comparisons.rows()] == days

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from churn_assets.core.alerting.alerts import Alert
 from churn_assets.core.alerting.options import AlertOptions
-from churn_assets.pipeline.monitoring.channels import Channel, Undelivered, channels_of
+from churn_assets.pipeline.alerting.channels import Channel, Undelivered, channels_of
 from churn_assets_tests.receivers import mail_server, web_server
 
 ALERT = Alert("stale_scores", "error", dt.date(2026, 4, 30), "the newest scores are old")

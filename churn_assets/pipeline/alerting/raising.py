@@ -8,10 +8,10 @@ import logging
 from collections.abc import Sequence
 
 from churn_assets.core.alerting.alerts import Alert, night_alerts
+from churn_assets.pipeline.alerting.alert_record import AlertRecord
+from churn_assets.pipeline.alerting.channels import Channel, Undelivered, channels_of
+from churn_assets.pipeline.alerting.facts import night_facts
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.monitoring.alert_record import AlertRecord
-from churn_assets.pipeline.monitoring.channels import Channel, Undelivered, channels_of
-from churn_assets.pipeline.monitoring.facts import night_facts
 
 __all__ = ["alert_of_night", "deliver", "raise_alerts"]
 

@@ -11,10 +11,10 @@ from churn_assets.core.alerting.alerts import Alert
 from churn_assets.core.alerting.options import AlertOptions
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, REALIZED_PERFORMANCE, SCORE_DRIFT
 from churn_assets.core.options import GateBounds
+from churn_assets.pipeline.alerting.alert_record import AlertRecord
+from churn_assets.pipeline.alerting.facts import retraining_facts, standing_facts
+from churn_assets.pipeline.alerting.raising import alert_of_night, raise_alerts
 from churn_assets.pipeline.chain import Chain, RunContext
-from churn_assets.pipeline.monitoring.alert_record import AlertRecord
-from churn_assets.pipeline.monitoring.alerting import alert_of_night, raise_alerts
-from churn_assets.pipeline.monitoring.facts import retraining_facts, standing_facts
 from churn_assets.pipeline.monitoring.publishing import publish_rows
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.receivers import web_server

@@ -1,0 +1,173 @@
+"""The assets `churn_outcomes` and `realized_performance`: how Dagster asks for them, and what they show.
+
+What they do stands in `pipeline.monitoring`. Their partition in Dagster is the night that tells outcomes; that of their
+tables is the day that was scored.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.assets.checks import check_spec
+from churn_assets.assets.metadata import column_schema
+from churn_assets.assets.monitoring.troubles import told_trouble
+from churn_assets.assets.results import record, run_context
+from churn_assets.core.models.card_markdown import markdown_table
+from churn_assets.core.monitoring.performance.calibration import MonthCalibration, calibration_by_month
+from churn_assets.core.monitoring.performance.groups import offer_effects
+from churn_assets.core.monitoring.performance.ranking import FIGURES
+from churn_assets.core.monitoring.table_schemas import CHURN_OUTCOMES, REALIZED_PERFORMANCE
+from churn_assets.core.options import MonitoringBounds
+from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.monitoring.outcomes import OUTCOMES, DayOutcomes, days_told, record_outcomes
+from churn_assets.pipeline.monitoring.realized import PERFORMANCE, RealizedPerformance, judge_day
+from churn_assets.storage.tables.reading import rows_between
+
+__all__ = ["calibration_check", "calibration_result", "outcome_specs", "tell_outcomes", "tell_performance"]
+
+CALIBRATION_CHECK = "calibration_in_the_large"
+RUNBOOK = "docs/runbook.md#probabilities-run-high-or-low"
+SHOWN_DAYS = 92  # back from the day that was judged: some three months
+NOT_DATED = "the profile's label is a column of the export: it has no outcomes to wait for"
+NOTHING = "no outcome became known: the day a horizon before was not scored, or a snapshot is missing"
+IN_WORDS = ("arm", "model_version", "slice_column", "slice_value", "rows", "churners", *FIGURES)
+
+
+def outcome_specs(chain: Chain) -> list[dg.AssetSpec]:
+    """`churn_outcomes` and `realized_performance`."""
+    back = chain.profile.label.horizon.days
+    given: dict[str, Any] = {"group_name": "monitoring", "kinds": {"delta"}, "owners": ["team:data-science"]}
+    return [
+        dg.AssetSpec(
+            OUTCOMES,
+            deps=["churn_scores", "customers", "quarantined_customers"],
+            description=f"What became of the customers who were scored {back} days before, told by the partition's own "
+            "snapshot.",
+            metadata={"dagster/column_schema": column_schema(CHURN_OUTCOMES)},
+            **given,
+        ),
+        dg.AssetSpec(
+            PERFORMANCE,
+            deps=[
+                OUTCOMES
+            ],  # the challenger's scores it reads are another night's, and Dagster would wait for tonight's
+            description=f"How good the scores of {back} days before were, as they were published then, by model, arm "
+            "and group, now that their outcomes are known.",
+            metadata={"dagster/column_schema": column_schema(REALIZED_PERFORMANCE)},
+            **given,
+        ),
+    ]
+
+
+def calibration_check(partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
+    """The check of `realized_performance`."""
+    return check_spec(
+        CALIBRATION_CHECK, PERFORMANCE, "The month's mean probability lies near its churn rate", partitions
+    )
+
+
+def tell_outcomes(context: dg.AssetExecutionContext, chain: Chain, night: dt.date) -> Iterator[dg.MaterializeResult]:
+    """What a night gives of `churn_outcomes`."""
+    told: list[DayOutcomes] = []
+    with told_trouble(OUTCOMES, night) as trouble:
+        made = (record_outcomes(chain, day, run_context(context, chain)) for day in days_told(chain, night))
+        told.extend(filter(None, made))
+    record(context, *told)
+    shown = {"trouble": trouble.words, "outcomes": _outcomes_shown(chain, told)}
+    yield dg.MaterializeResult(OUTCOMES, metadata=shown | {"dagster/row_count": chain.table(OUTCOMES).rows()})
+
+
+def tell_performance(context: dg.AssetExecutionContext, chain: Chain, night: dt.date) -> Iterator[Any]:
+    """What a night gives of `realized_performance`, and the result of its check."""
+    judged: list[RealizedPerformance] = []
+    months: list[MonthCalibration] = []
+    with told_trouble(PERFORMANCE, night) as trouble:
+        made = (judge_day(chain, day, run_context(context, chain)) for day in days_told(chain, night))
+        judged.extend(filter(None, made))
+        if judged:
+            newest = max(each.day for each in judged)
+            since = newest - dt.timedelta(days=SHOWN_DAYS)
+            months = calibration_by_month(rows_between(chain.table(PERFORMANCE), since, newest))
+    record(context, *judged)
+    metadata = {"trouble": trouble.words} | _performance_metadata(chain, judged, months)
+    yield dg.MaterializeResult(PERFORMANCE, metadata=metadata)
+    yield calibration_result(months, judged, chain.bounds)
+
+
+def _outcomes_shown(chain: Chain, told: Sequence[DayOutcomes]) -> Any:
+    if not told:
+        return NOTHING if chain.profile.label.is_dated else NOT_DATED
+    names = ("snapshot_date", "known_on", "version", "scored", "known", "churned", "left_out", "held_out")
+    whose = [(each.day, each.known_on, each.published.version) for each in told]
+    counts = [(each.scored, each.rows, each.churners, each.left_out, each.held_out) for each in told]
+    cells = [[str(cell) for cell in (*who, *count)] for who, count in zip(whose, counts, strict=True)]
+    return dg.MetadataValue.md(markdown_table(names, cells))
+
+
+def _performance_metadata(
+    chain: Chain, judged: Sequence[RealizedPerformance], months: Sequence[MonthCalibration]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {"judged": len(judged)}
+    if not judged:
+        return shown | {"performance": NOTHING if chain.profile.label.is_dated else NOT_DATED}
+    names = ("snapshot_date", *IN_WORDS)
+    cells = [[_cell(value) for value in (each.day, *map(row.get, IN_WORDS))] for each in judged for row in each.figures]
+    shown["performance"] = dg.MetadataValue.md(markdown_table(names, cells))
+    shown["snapshot_dates"] = [each.day.isoformat() for each in judged]
+    if months:
+        by_month = [[_cell(value) for value in asdict(month).values()] for month in months]
+        shown["calibration_by_month"] = dg.MetadataValue.md(markdown_table(list(asdict(months[0])), by_month))
+    effects = [effect for each in judged for effect in offer_effects(each.figures).values()]
+    if effects:
+        rows = [[_cell(value) for value in asdict(effect).values()] for effect in effects]
+        shown["offers"] = dg.MetadataValue.md(markdown_table(list(asdict(effects[0])), rows))
+    return shown
+
+
+def calibration_result(
+    months: Sequence[MonthCalibration], judged: Sequence[RealizedPerformance], bounds: MonitoringBounds
+) -> dg.AssetCheckResult:
+    """The result of the check for the newest month that was judged, with the correction that was in force."""
+    metadata: dict[str, Any] = {
+        "warning_bound": bounds.calibration_gap_warning,
+        "error_bound": bounds.calibration_gap_error,
+        "runbook": RUNBOOK,
+    }
+    severity = "ok"
+    if months:
+        month = months[-1]
+        severity = month.severity(bounds)
+        metadata |= {name: value for name, value in asdict(month).items() if name != "month"}
+        metadata |= {"month": f"{month.month:%Y-%m}", "gap": month.gap, "finding": _finding(month)}
+    if judged:
+        prior = max(judged, key=lambda each: each.day).prior
+        metadata["prior"] = str(prior.get("kind", "none"))
+        metadata |= {
+            f"prior_{name}": float(prior[name])
+            for name in ("odds_factor", "rate", "uncorrected_mean")
+            if prior.get(name) is not None
+        }
+    return dg.AssetCheckResult(
+        asset_key=PERFORMANCE,
+        check_name=CALIBRATION_CHECK,
+        passed=severity == "ok",
+        severity=dg.AssetCheckSeverity.WARN if severity == "warning" else dg.AssetCheckSeverity.ERROR,
+        metadata=metadata,
+    )
+
+
+def _finding(month: MonthCalibration) -> str:
+    way = "high" if month.gap > 0 else "low"
+    return (
+        f"{month.month:%Y-%m}: mean probability {month.mean_probability:.4f}, churn rate {month.churn_rate:.4f} "
+        f"[{month.low:.4f}, {month.high:.4f}]: predictions run {way} by {abs(month.gap):.1%} of the rate"
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

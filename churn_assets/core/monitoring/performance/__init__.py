@@ -1,0 +1,1 @@
+"""How good scores are: what came true of them, and what they promise while nobody knows yet."""
