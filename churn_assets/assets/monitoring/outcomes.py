@@ -29,7 +29,7 @@ from churn_assets.storage.tables.reading import rows_between
 __all__ = ["calibration_check", "calibration_result", "outcome_specs", "tell_outcomes", "tell_performance"]
 
 CALIBRATION_CHECK = "calibration_in_the_large"
-RUNBOOK = "docs/runbook.md#probabilities-run-high-or-low"
+RUNBOOK = "docs/runbook.md#calibration"
 SHOWN_DAYS = 92  # back from the day that was judged: some three months
 NOT_DATED = "the profile's label is a column of the export: it has no outcomes to wait for"
 NOTHING = "no outcome became known: the day a horizon before was not scored, or a snapshot is missing"
@@ -141,7 +141,7 @@ def calibration_result(
         month = months[-1]
         severity = month.severity(bounds)
         metadata |= {name: value for name, value in asdict(month).items() if name != "month"}
-        metadata |= {"month": f"{month.month:%Y-%m}", "gap": month.gap, "finding": _finding(month)}
+        metadata |= {"month": f"{month.month:%Y-%m}", "gap": month.gap, "finding": month.words}
     if judged:
         prior = max(judged, key=lambda each: each.day).prior
         metadata["prior"] = str(prior.get("kind", "none"))
@@ -156,14 +156,6 @@ def calibration_result(
         passed=severity == "ok",
         severity=dg.AssetCheckSeverity.WARN if severity == "warning" else dg.AssetCheckSeverity.ERROR,
         metadata=metadata,
-    )
-
-
-def _finding(month: MonthCalibration) -> str:
-    way = "high" if month.gap > 0 else "low"
-    return (
-        f"{month.month:%Y-%m}: mean probability {month.mean_probability:.4f}, churn rate {month.churn_rate:.4f} "
-        f"[{month.low:.4f}, {month.high:.4f}]: predictions run {way} by {abs(month.gap):.1%} of the rate"
     )
 
 

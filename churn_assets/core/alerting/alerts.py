@@ -5,8 +5,11 @@ A sentence holds numbers, days, columns and versions, never a customer's value.
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from churn_assets.core.monitoring.performance.calibration import MonthCalibration
+from churn_assets.core.options import MonitoringBounds
 
 __all__ = [
     "CONDITIONS",
@@ -26,8 +29,6 @@ Row = Mapping[str, Any]
 SEVERITIES = ("ok", "warning", "error")
 NAMED = 5  # drifted features that a sentence names
 NEAR_BOUND = 0.8  # of the share that a night may quarantine
-LEVEL_ERROR = 0.2  # of the churn rate: how far the mean probability may lie from it
-STANDARD_ERRORS = 3.0  # and chance must not explain it
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class NightFacts:
         feature_drift: the day's rows of that table.
         score_drift: likewise.
         performance: rows of `realized_performance` about everybody's published scores, known on the day.
+        calibration: of the month that they belong to, None where nothing is known.
+        bounds: by which that month is judged.
         raw_rows: rows of the source.
         quarantined_rows: those of them that are broken.
         max_quarantined_share: the bound on their share.
@@ -66,6 +69,8 @@ class NightFacts:
     feature_drift: Sequence[Row] = ()
     score_drift: Sequence[Row] = ()
     performance: Sequence[Row] = ()
+    calibration: MonthCalibration | None = None
+    bounds: MonitoringBounds = field(default_factory=MonitoringBounds)
     raw_rows: int = 0
     quarantined_rows: int = 0
     max_quarantined_share: float = 1.0
@@ -164,20 +169,12 @@ def _score_drift(facts: NightFacts) -> Alert | None:
 
 
 def _calibration(facts: NightFacts) -> Alert | None:
-    """The mean probability against the share that left: in the large, beyond chance and by a fifth of the rate."""
-    for row in facts.performance:
-        rows, rate, mean = row["rows"], row["churners"] / row["rows"] if row["rows"] else 0.0, row["mean_probability"]
-        if not row["churners"] or mean is None:
-            continue
-        chance = STANDARD_ERRORS * (rate * (1 - rate) / rows) ** 0.5
-        if abs(mean - rate) > max(LEVEL_ERROR * rate, chance):
-            side = "high" if mean > rate else "low"
-            sentence = (
-                f"the probabilities of {row['model_version']} ran {side}: {mean:.4f} on the mean, and {rate:.4f} of "
-                f"{rows:,} customers left, as is known on {facts.day}"
-            )
-            return Alert("calibration", "warning", facts.day, sentence)
-    return None
+    """The mean probability against the share that left, by the rule of the check on it."""
+    month = facts.calibration
+    severity = month.severity(facts.bounds) if month else "ok"
+    if month is None or severity == "ok":
+        return None
+    return Alert("calibration", severity, facts.day, f"{month.words}, as is known on {facts.day}")
 
 
 def _realized_roc_auc(facts: NightFacts) -> Alert | None:

@@ -7,7 +7,9 @@ from typing import Any
 from churn_assets.core.alerting.alerts import FailedRun, NightFacts, StandingFacts
 from churn_assets.core.alerting.retraining import RetrainingFacts
 from churn_assets.core.monitoring.freshness import freshness
+from churn_assets.core.monitoring.performance.calibration import MonthCalibration, calibration_by_month
 from churn_assets.pipeline.chain import Chain
+from churn_assets.storage.tables.reading import rows_between
 from churn_assets.storage.tables.table import Table
 
 __all__ = ["day_rows", "drift_rows", "night_facts", "retraining_facts", "standing_facts"]
@@ -32,11 +34,14 @@ def drift_rows(chain: Chain, day: dt.date) -> list[Row]:
 def night_facts(chain: Chain, day: dt.date) -> NightFacts:
     """What is known of `day` once its night has run."""
     challenger = chain.registry.challenger(chain.profile.name)
+    performance = _performance(chain, day)
     return NightFacts(
         day,
         feature_drift=day_rows(chain.table("feature_drift"), day),
         score_drift=day_rows(chain.table("score_drift"), day),
-        performance=_performance(chain, day),
+        performance=performance,
+        calibration=_calibration(chain, day - chain.profile.label.horizon) if performance else None,
+        bounds=chain.bounds,
         raw_rows=_rows(chain.raw, day),
         quarantined_rows=_rows(chain.quarantined, day),
         max_quarantined_share=chain.validation.max_quarantined_share,
@@ -84,6 +89,12 @@ def retraining_facts(chain: Chain) -> RetrainingFacts | None:
 def _performance(chain: Chain, known: dt.date) -> list[Row]:
     """What came true of the published scores, as far as it became known on that day."""
     return _everybodys(chain, known - chain.profile.label.horizon) if chain.profile.label.is_dated else []
+
+
+def _calibration(chain: Chain, day: dt.date) -> MonthCalibration | None:
+    """Of the month of `day`, as far as its outcomes are known by then."""
+    months = calibration_by_month(rows_between(chain.table("realized_performance"), day.replace(day=1), day))
+    return months[-1] if months else None
 
 
 def _everybodys(chain: Chain, day: dt.date, model_version: str | None = None) -> list[Row]:

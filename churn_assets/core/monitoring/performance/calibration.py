@@ -41,6 +41,15 @@ class MonthCalibration:
         """Mean probability less churn rate, as a share of the rate (of one in as many customers where nobody left)."""
         return (self.mean_probability - self.churn_rate) / max(self.churn_rate, 1 / self.rows)
 
+    @property
+    def words(self) -> str:
+        """The month in a sentence."""
+        way = "high" if self.gap > 0 else "low"
+        return (
+            f"{self.month:%Y-%m}: mean probability {self.mean_probability:.4f}, churn rate {self.churn_rate:.4f} "
+            f"[{self.low:.4f}, {self.high:.4f}]: predictions run {way} by {abs(self.gap):.1%} of the rate"
+        )
+
     def severity(self, bounds: MonitoringBounds) -> Literal["ok", "warning", "error"]:
         """Whether the gap is beyond chance and beyond a bound."""
         if self.low <= self.mean_probability <= self.high or abs(self.gap) <= bounds.calibration_gap_warning:

@@ -72,7 +72,7 @@ def test_the_night_that_tells_outcomes_makes_every_table_and_checks_the_level(ch
     assert [told["mean_probability"], told["churn_rate"]] == pytest.approx([0.2, 0.375])
     assert (told["warning_bound"], told["error_bound"]) == (0.1, 0.25)
     assert (told["prior"], told["prior_rate"]) == ("seasonal", 0.2)
-    assert told["runbook"] == "docs/runbook.md#probabilities-run-high-or-low"
+    assert told["runbook"] == "docs/runbook.md#calibration"
 
 
 def test_a_day_without_data_and_a_fault_are_told_and_fail_nothing(chain: Chain) -> None:

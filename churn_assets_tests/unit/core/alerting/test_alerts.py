@@ -15,6 +15,7 @@ from churn_assets.core.alerting.alerts import (
     night_alerts,
     standing_alerts,
 )
+from churn_assets.core.monitoring.performance.calibration import MonthCalibration
 
 DAY = dt.date(2026, 4, 30)
 
@@ -31,8 +32,13 @@ def scores(against: str, severity: str, shift: float) -> dict[str, Any]:
 
 def realized(**changes: Any) -> dict[str, Any]:
     """A row of `realized_performance` of a sound model."""
-    given = {"model_version": "20260101-0a", "rows": 10_000, "churners": 500, "mean_probability": 0.05}
+    given = {"model_version": "20260101-0a", "rows": 10_000, "churners": 500}
     return given | {"roc_auc": 0.8, "roc_auc_high": 0.82} | changes
+
+
+def month(mean_probability: float) -> MonthCalibration:
+    """A month of which one in twenty left."""
+    return MonthCalibration(DAY.replace(day=1), 30, 10_000, mean_probability, 0.05, 0.046, 0.054, 0.01)
 
 
 SOUND = NightFacts(
@@ -40,6 +46,7 @@ SOUND = NightFacts(
     feature_drift=[feature("spend", "ok")],
     score_drift=[scores("reference", "ok", 0.0)],
     performance=[realized(), realized(roc_auc=None, roc_auc_high=None, rows=10, churners=0)],
+    calibration=month(0.05),
     raw_rows=1000,
     quarantined_rows=39,
     max_quarantined_share=0.05,
@@ -84,8 +91,8 @@ def test_a_sound_night_and_an_empty_installation_are_worth_nothing() -> None:
             "error",
             "against the last day: PSI 0.300, mean probability +0.0200",
         ),
-        (changed(performance=[realized(mean_probability=0.07)]), "calibration", "warning", "ran high: 0.0700"),
-        (changed(performance=[realized(mean_probability=0.03)]), "calibration", "warning", "ran low"),
+        (changed(calibration=month(0.07)), "calibration", "error", "predictions run high by 40.0% of the rate"),
+        (changed(calibration=month(0.043)), "calibration", "warning", "predictions run low by 14.0%"),
         (changed(performance=[realized(roc_auc=0.55, roc_auc_high=0.65)]), "realized_roc_auc", "warning", "0.5500"),
         (
             changed(performance=[realized(roc_auc=0.55, roc_auc_high=0.58)]),
