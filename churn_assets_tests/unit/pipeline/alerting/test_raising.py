@@ -49,7 +49,15 @@ def realize(chain: Chain, day: dt.date, model: str, **figures: Any) -> None:
     """Publish what came true of a day's scores, beside a slice and a challenger that did worse."""
     row: dict[str, Any] = dict.fromkeys(REALIZED_PERFORMANCE.names)
     row |= {"known_on": day + dt.timedelta(days=30), "model_version": model, "arm": "champion"}
-    row |= {"slice_column": "", "slice_value": "", "rows": 1000, "churners": 100, "mean_probability": 0.1, **figures}
+    row |= {
+        "slice_column": "",
+        "slice_value": "",
+        "rows": 1000,
+        "churners": 100,
+        "mean_probability": 0.1,
+        "calibration_error": 0.01,
+        **figures,
+    }
     slice_of = row | {"slice_column": "plan", "slice_value": "basic", "roc_auc": 0.1}
     publish_rows(
         chain.table("realized_performance"),
