@@ -18,6 +18,7 @@ from churn_assets.core.trees.compiler import (
     estimator_name,
 )
 from churn_assets.core.trees.ensemble import LEAF, Ensemble, Tree, build_tables
+from churn_assets.core.trees.library_trees import Margins, library_of
 from churn_assets.core.trees.predictor import Link
 
 __all__ = ["compile_trees", "features_of_matrix", "log_odds", "margin"]
@@ -37,12 +38,13 @@ def log_odds(unwrapped: Unwrapped) -> tuple[float, float]:
 
 
 def margin(unwrapped: Unwrapped, columns: tuple[str, ...], rows: pa.Table) -> NDArray[np.float64]:
-    """The margin of feature `rows`, (n), as scikit-learn itself computes it."""
+    """The margin of feature `rows`, (n), as the model's own library computes it."""
     frame = to_model_frame(rows, columns)
     steps = unwrapped.pipeline[:-1]
     scale, shift = log_odds(unwrapped)
-    decided: NDArray[np.float64] = unwrapped.model.decision_function(steps.transform(frame) if len(steps) else frame)
-    return scale * decided + shift
+    model = Margins(unwrapped.model, None) if library_of(unwrapped.model) else unwrapped.model
+    decided = model.decision_function(steps.transform(frame) if len(steps) else frame)
+    return scale * np.asarray(decided, dtype=np.float64) + shift
 
 
 def compile_trees(pipeline: Any, unwrapped: Unwrapped, columns: tuple[str, ...]) -> CompiledKernel:
@@ -52,7 +54,7 @@ def compile_trees(pipeline: Any, unwrapped: Unwrapped, columns: tuple[str, ...])
         KernelUnsupported: there are none, or too large ones.
     """
     model = unwrapped.model
-    if type(model) in {HistGradientBoostingClassifier, GradientBoostingClassifier}:
+    if type(model) in {HistGradientBoostingClassifier, GradientBoostingClassifier} or library_of(model):
         return compile_kernel(pipeline, columns)
     if type(model) is not AdaBoostClassifier:
         raise KernelUnsupported(f"{estimator_name(model)} has log-odds that are no sum over trees or features")

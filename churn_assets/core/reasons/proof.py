@@ -19,6 +19,7 @@ from churn_assets.core.trees.equivalence import edge_rows
 __all__ = ["Reasons", "prove_reasons"]
 
 TOLERANCE = 1e-9
+SINGLE_TOLERANCE = 1e-5  # of a model that itself adds its trees in single precision
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,12 @@ def _proven(
     if isinstance(explainer, Unexplainable):
         return explainer
     kernel = explainer.kernel if isinstance(explainer, TreeExplainer) else None
+    tolerance = SINGLE_TOLERANCE if kernel and kernel.tables.trees.leaves.dtype == np.float32 else TOLERANCE
     for table in [*tables, edge_rows(kernel, tables[-1].select(columns))]:
         with np.errstate(all="ignore"), threadpool_limits(1):
             expected = margin(unwrap(pipeline), columns, table)
         given = explainer.base_value + explainer.contributions(table).sum(axis=1)
         apart = np.abs(given - expected) / np.maximum(1, np.abs(expected))
-        if not (apart <= TOLERANCE).all():
+        if not (apart <= tolerance).all():
             return Unexplainable(f"its contributions miss its margin by up to {np.nanmax(apart):.2g}")
     return explainer

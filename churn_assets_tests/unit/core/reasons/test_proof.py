@@ -12,6 +12,7 @@ from churn_assets.core.reasons import proof
 from churn_assets.core.reasons.explainer import Unexplainable
 from churn_assets.core.reasons.proof import prove_reasons
 from churn_assets.core.training.fitting import fit
+from churn_assets_tests.extras import needs
 from churn_assets_tests.factories import labelled_rows
 
 COLUMNS = ("spend", "active", "plan")
@@ -26,6 +27,8 @@ OTHERS = ROWS.features.slice(200, 100)
         ("hist_gradient_boosting", {"max_iter": 5}, "none"),
         ("gradient_boosting", {"n_estimators": 5}, "weights"),
         ("logistic_regression", {}, "none"),
+        pytest.param("lightgbm", {"n_estimators": 5}, "none", marks=needs("lightgbm")),
+        pytest.param("xgboost", {"n_estimators": 5}, "weights", marks=needs("xgboost")),
     ],
 )
 def test_what_adds_up_is_proven(estimator: Estimator, parameters: dict[str, Any], balance: Any) -> None:
