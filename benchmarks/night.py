@@ -1,16 +1,14 @@
 """A whole night, source to published, against the cron script a user would write, in turn, as whole processes.
 
-    python benchmarks/night.py WORK_FOLDER [--customers 10000000] [--rounds 3] [--shuffled] [--watching]
+    python benchmarks/night.py WORK_FOLDER [--customers 10000000] [--rounds 3] [--shuffled]
 
 Both read the same Parquet export of the simulated subscription business, hold it against the same pandera schema,
 compute the same features, and score with the same model. The script writes one Parquet file of scores. The chain
 also keeps raw, valid, quarantined and feature partitions as immutable versions, audits its files, writes the app's
-key lookup and records the run in Dagster. Then one customer's score is traced to its source. With `--watching` the
-same night is held against itself instead, with and without the assets that watch it.
+key lookup and records the run in Dagster. Then one customer's score is traced to its source.
 """
 
 import argparse
-import datetime as dt
 import statistics
 import sys
 from pathlib import Path
@@ -30,13 +28,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shuffled", action="store_true", help="an export that is not in the order of its ids")
     parser.add_argument("--alone", action="store_true", help="without the script, which needs a GiB for each million")
-    parser.add_argument("--watching", action="store_true", help="what the watching costs, in place of all else")
     given = parser.parse_args()
     print(machine())
     day = prepare(given.work, given.customers, ordered=not given.shuffled)
-    if given.watching:
-        _watching(given.work, day, given.rounds)
-        return
     night = [CHURN_ASSETS, "run", "--date", str(day), "--accept-shift", "--reason", "a benchmark", "--json"]
     script = [sys.executable, str(Path(__file__).with_name("cron_script.py")), str(given.work), str(day)]
     ratios = []
@@ -54,21 +48,6 @@ def main() -> None:
     print(f"churn-assets trace: {min(traced):.2f} to {max(traced):.2f} s")
     if ratios:
         print(f"{given.customers:,} customers: the cron script takes {statistics.median(ratios):.2f} times as long")
-
-
-def _watching(work: Path, day: dt.date, rounds: int) -> None:
-    """The night with and without what watches it, in turn, and the median of the ratios, pair by pair."""
-    ratios = []
-    command = [sys.executable, str(Path(__file__).with_name("night_selection.py")), str(day)]
-    for _ in range(rounds):
-        without_day(work, day)
-        watched = run(command)
-        without_day(work, day)
-        alone = run([*command, "--without-watching"])
-        ratios.append((watched.seconds / alone.seconds, watched.cpu / alone.cpu))
-        print(_told("watched", watched), _told("not watched", alone), sep="   ", flush=True)
-    seconds, cpu = (statistics.median(each) - 1 for each in zip(*ratios, strict=True))
-    print(f"watching costs {seconds:+.1%} of the time and {cpu:+.1%} of the processor's")
 
 
 def _told(name: str, one: Run) -> str:

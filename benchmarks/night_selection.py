@@ -1,4 +1,4 @@
-"""A night through Dagster with or without what watches it: what `night.py --watching` runs as a whole process.
+"""A night through Dagster with or without what watches it: what `night_watching.py` runs as a whole process.
 
 CHURN_DATA_DIR=WORK_FOLDER python benchmarks/night_selection.py DAY [--without-watching]
 """

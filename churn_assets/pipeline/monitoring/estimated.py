@@ -12,10 +12,12 @@ from churn_assets.core.monitoring.performance.estimate import Promise
 from churn_assets.core.monitoring.table_schemas import ESTIMATED_PERFORMANCE
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.pipeline.monitoring.publishing import publish_rows
+from churn_assets.storage.tables.windows import spread_batches
 
 __all__ = ["ESTIMATE", "EstimatedPerformance", "estimate_day"]
 
 ESTIMATE = "estimated_performance"
+MOST = 1_000_000  # customers: chance moves an estimate by less than a thousandth
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,24 @@ class EstimatedPerformance(StageResult):
 def estimate_day(chain: Chain, day: dt.date, run: RunContext) -> EstimatedPerformance:
     """Estimate ROC-AUC and Brier score of the day's current scores, by model, and publish them.
 
+    Of a day of more than `MOST` customers those of some row groups, spread evenly over it, tell it.
+
     Raises:
         DamagedVersion, PartitionConflict, PartitionMissing: nothing was published.
     """
     scores = chain.scores.version(day)
     promises: dict[str, Promise] = {}
-    for batch in scores.batches(["churn_probability", "model_version"], categories=("model_version",)):
+    columns = ["churn_probability", "model_version"]
+    for batch in spread_batches(scores, MOST, columns, categories=("model_version",)):
         probability, model = batch.column("churn_probability"), batch.column("model_version")
         words = words_of(model).to_pylist()
         for word in words:
             here = probability if len(words) == 1 else probability.filter(pc.equal(model.cast("string"), word))
             promises.setdefault(word, Promise()).count(here.to_numpy())
     offsets = {model: _offset(chain, model) for model in promises}
+    told = sum(promise.rows for promise in promises.values())
     rows = [
-        {"model_version": model, "rows": promise.rows} | promise.figures(offsets[model])
+        {"model_version": model, "rows": round(promise.rows * scores.rows / told)} | promise.figures(offsets[model])
         for model, promise in sorted(promises.items())
         if promise.rows
     ]
