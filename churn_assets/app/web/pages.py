@@ -24,16 +24,6 @@ MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-POLICY", "add_pages"]
-
-FOLDER = Path(__file__).with_name("site")
-FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/reasons.js": ("reasons.js", "text/javascript; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/favicon.svg": ("favicon.svg", "image/svg+xml"),
-}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -48,7 +38,7 @@ HEADERS = {
 
 def add_pages(app: FastAPI) -> None:
     """The pages and what they are made of, read once."""
-    for path, name in {**PAGES, **{f"/{name}": name for name in ASSETS}}.items():
+    for path, name in (PAGES | {f"/{name}": name for name in ASSETS}).items():
         answer = _file(FOLDER / name, MEDIA_TYPES[Path(name).suffix])
         app.add_api_route(path, answer, methods=["GET"], include_in_schema=False)
 
