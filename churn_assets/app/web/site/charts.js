@@ -2,17 +2,20 @@
 
 // Drawings and tables of the monitoring page. Every drawing tells its figures in words, and a table holds them too.
 
-const CHART = { width: 720, height: 230, left: 62, right: 708, top: 14, base: 190 };
+const CHART = { width: 720, height: 230, left: 78, right: 708, top: 14, base: 190 };
 const TICKS = 4;
+const LONG = 30; // letters of a cell that may take several lines
 const number = (value, digits = 3) => (value === null || value === undefined ? "" : value.toFixed(digits));
 const moment = (text) => new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const shortDay = (day) => new Date(`${day}T00:00:00`).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 const dayNumber = (day) => Date.parse(day) / 86400000;
 const severityTag = (severity) => make("span", { class: `tag ${{ ok: "low", warning: "medium", error: "high" }[severity] ?? ""}` }, severity);
 const hint = (text) => make("p", { class: "hint" }, text);
 
 function table(name, headings, rows) {
   const head = make("tr", {}, ...headings.map((each) => make("th", { scope: "col" }, each)));
-  const lines = rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell ?? ""))));
+  const isLong = (cell) => (cell?.textContent ?? String(cell ?? "")).length > LONG;
+  const lines = rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", isLong(cell) ? { class: "words" } : {}, cell ?? ""))));
   const whole = make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines));
   return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, whole);
 }
@@ -93,7 +96,10 @@ function dayGrid(caption, days, rows) {
     });
     return make("tr", chosen ? { class: "chosen" } : {}, make("th", { scope: "row" }, head), ...bars);
   });
-  const headings = days.map((day, index) => make("th", { scope: "col" }, make("span", { class: "spoken" }, day), index % 7 === (days.length - 1) % 7 ? make("span", { class: "shown", "aria-hidden": "true" }, `${Number(day.slice(8))}.${Number(day.slice(5, 7))}.`) : ""));
+  const headings = days.map((day, index) => {
+    const written = (days.length - 1 - index) % 7 === 0 ? shortDay(day) : "";
+    return make("th", { scope: "col" }, make("span", { class: "spoken" }, day), make("span", { class: "shown", "aria-hidden": "true" }, written));
+  });
   return make("table", { class: "grid" },
     make("caption", { class: "spoken" }, caption),
     make("thead", {}, make("tr", {}, make("td"), ...headings)),

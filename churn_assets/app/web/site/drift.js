@@ -65,9 +65,9 @@ function drawScoreDrift(answer) {
   const newest = days.at(-1);
   const rows = answer.score_drift.filter((row) => row.snapshot_date === newest);
   if (!rows.length) return [];
-  const names = { reference: "when the model was made", last_day: "the last scored day", last_week: "the same weekday last week" };
-  const lines = rows.map((row) => [names[row.against] ?? row.against, row.against_date, severityTag(row.severity), number(row.psi), number(row.mean_shift, 4)]);
-  const series = [{ name: "index against when the model was made", kind: "first", points: answer.score_drift.filter((row) => row.against === "reference" && row.psi !== null).map((row) => ({ day: row.snapshot_date, value: row.psi, severity: row.severity })) }];
+  const names = { reference: "training", last_day: "last day", last_week: "last week" };
+  const lines = rows.map((row) => [names[row.against] ?? row.against, severityTag(row.severity), number(row.psi), number(row.mean_shift, 4), row.against_date]);
+  const series = [{ name: "population stability index beside training", kind: "first", points: answer.score_drift.filter((row) => row.against === "reference" && row.psi !== null).map((row) => ({ day: row.snapshot_date, value: row.psi, severity: row.severity })) }];
   const chart = series[0].points.length > 1 ? [lineChart("Drift of scores", series, number, { fromZero: true })] : [];
-  return [hint(`The scores of ${newest} beside those of:`), table("Drift of scores", ["Beside", "Of", "Severity", "Index", "Shift of the mean"], lines), ...chart];
+  return [hint(`The scores of ${newest} beside those that the model gave in training, those of the last scored day and of a week before.`), table("Drift of scores", ["Beside", "Severity", "Index", "Mean shift", "Of"], lines), ...chart];
 }

@@ -3,6 +3,7 @@
 // The monitoring page: one answer of /v1/monitoring, drawn. Its address holds what is shown: ?day=D&feature=F.
 
 const DAYS = 30;
+const OPEN_ROWS = 7; // of publications: a week
 const shown = { answer: null, day: "", feature: "" };
 const everybody = (arm) => shown.answer.realized_performance.filter((row) => row.arm === arm && row.roc_auc !== null);
 
@@ -66,7 +67,7 @@ function drawTiles(answer) {
   const { model } = answer;
   const age = model?.trained_as_of ? `; trained as of ${model.trained_as_of}` : "";
   at("tiles").replaceChildren(
-    tile("Newest scores", answer.stale ? "Out of date" : "Fresh", `of ${answer.newest}, fresh until ${moment(answer.fresh_until)}`),
+    tile("Newest scores", answer.stale ? make("span", { class: "tag medium" }, "Out of date") : "Fresh", `of ${answer.newest}, fresh until ${moment(answer.fresh_until)}`),
     tile("Model in force", model?.model_version ?? "none", model ? `since ${moment(model.since)}, by ${model.actor}${age}` : "none was promoted"),
     tile(`Drift on ${answer.until}`, looked ? driftWords(drifted) : "not known", drifted.map((row) => row.feature).join(", ") || (looked ? "all features in order" : "nothing was looked at")),
     tile(`At high risk on ${answer.until}`, published?.high_share == null ? "not known" : whole.format(Math.round(published.high_share * published.rows)), published ? `of ${whole.format(published.rows)} customers` : "the day has no scores"),
@@ -163,7 +164,10 @@ function drawPublications(answer) {
     row.snapshot_date, row.kind === "rollback" ? "rolled back" : "published", moment(row.published_at), row.actor,
     row.model_version, whole.format(row.rows), row.score_version, row.reason,
   ]);
-  return [table("Publications", ["Day", "What", "When", "By", "Model", "Customers", "Score version", "Why"], lines)];
+  const headings = ["Day", "What", "When", "By", "Model", "Customers", "Score version", "Why"];
+  const newest = table("Publications of the newest days", headings, lines.slice(0, OPEN_ROWS));
+  const earlier = lines.slice(OPEN_ROWS);
+  return earlier.length ? [newest, folded(`${earlier.length} days before`, table("Publications before", headings, earlier))] : [newest];
 }
 
 function drawPromotions(answer) {
