@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
@@ -80,8 +81,8 @@ class MonitoringTables:
         notes = record.notes
         with self._lock:
             for name in self._tables:
-                record.tables[name] = _read_or_note(name, notes, lambda name=name: self._rows(name, window, notes))
-            record.publications = _read_or_note("churn_scores", notes, lambda: self._published(window))
+                record.tables[name] = _read_or_note(name, notes, partial(self._rows, name, window, notes))
+            record.publications = _read_or_note("churn_scores", notes, partial(self._published, window))
             record.alerts = _read_or_note("alerts", notes, self._alerts.rows)
             record.promotions = _read_or_note("promotions", notes, self._promotions.rows)
         kept = [read_night_facts(self._scores.root, each.day, each.version) for each in record.publications]

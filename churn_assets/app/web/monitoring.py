@@ -48,7 +48,9 @@ def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTable
     )
     async def monitoring(
         days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days, the last one included")] = DAYS,
-        until: Annotated[Day | None, Query(description="The last day; the newest scored one where none is named")] = None,
+        until: Annotated[
+            Day | None, Query(description="The last day; the newest scored one where none is named")
+        ] = None,
     ) -> Response:
         newest = current.served.newest
         if newest is None:

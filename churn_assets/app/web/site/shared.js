@@ -22,7 +22,8 @@ async function ask(path, parameters = {}) {
     throw new Problem(0, "The score service cannot be reached.");
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body.detail ?? "The score service gave no answer.");
+  const said = body.errors?.map((each) => `${each.field}: ${each.message}`).join("; ") ?? body.detail;
+  if (!response.ok) throw new Problem(response.status, said ?? "The score service gave no answer.");
   return body;
 }
 
