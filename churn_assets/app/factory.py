@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import Depends, FastAPI
 
 from churn_assets.app.scores.current import CurrentScores
+from churn_assets.app.scores.monitoring import MonitoringTables
 from churn_assets.app.scores.reasons import CurrentReasons
 from churn_assets.app.telemetry import logs
 from churn_assets.app.telemetry.metrics import Metrics
 from churn_assets.app.telemetry.middleware import ObservabilityMiddleware
 from churn_assets.app.web.auth import RequestGuard
 from churn_assets.app.web.endpoints import add_endpoints, known_parameters
+from churn_assets.app.web.monitoring import add_monitoring
 from churn_assets.app.web.openapi import describe
 from churn_assets.app.web.pages import add_pages
 from churn_assets.app.web.problems import install_handlers
@@ -55,6 +57,7 @@ def build_app(
     )
     install_handlers(app)
     fast_route = add_endpoints(app, current, CurrentReasons(layout), metrics)
+    add_monitoring(app, current, MonitoringTables(layout))
     add_pages(app)
     app.add_middleware(RequestGuard, keys=options.keys, fast_route=fast_route)
     app.add_middleware(ObservabilityMiddleware, metrics=metrics, log=logs.write_line)

@@ -36,7 +36,8 @@ async def main(data_dir):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
             while (await client.get("/v1/scores/klara")).status_code != 200:
                 await asyncio.sleep(0.01)
-            for path in ("/v1/summary", "/v1/customers/at-risk", "/v1/history/klara", "/v1/snapshots", "/metrics", "/"):
+            lists = ("/v1/summary", "/v1/customers/at-risk", "/v1/history/klara", "/v1/snapshots", "/v1/monitoring")
+            for path in (*lists, "/metrics", "/", "/monitoring"):
                 assert (await client.get(path)).status_code == 200, path
 
 asyncio.run(main(Path(sys.argv[1])))

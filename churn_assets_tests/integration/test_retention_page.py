@@ -1,30 +1,19 @@
 """The page in a real browser: it loads, finds a customer, asks nothing of elsewhere, and complains of nothing."""
 
 import datetime as dt
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from churn_assets.app.web.pages import POLICY
+from churn_assets.app.web.pages import ASSETS, PAGES, POLICY
+from churn_assets_tests.browsing import SIZES, needs_chromium, photograph, running_browser
 from churn_assets_tests.serving import DAY, KEY, asking, digest, make_app, publish_scores, rows_of, served
 from churn_assets_tests.storage_factories import publish_reasons
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-)
-ARTEFACTS = Path(__file__).parents[2] / "build" / "screenshots"
 ODD = "<img src=x onerror=alert(1)>/é\U0001f600"
 WHY = {"use": 2.0, "<b>price</b>": -0.5}
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium here; `make browser-test` installs it"
-)
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +38,14 @@ def url(data_dir: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A browser."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+    with running_browser() as running:
         yield running
-        running.close()
 
 
-def test_the_page_lets_nothing_else_in(data_dir: Path) -> None:
-    """Its policy names no other origin and no inline code, and its files hold none."""
+def test_the_pages_let_nothing_else_in(data_dir: Path) -> None:
+    """Their policy names no other origin and no inline code, and their files hold none."""
     with asking(make_app(data_dir)) as client:
-        files = {path: client.get(path) for path in ("/", "/page.js", "/reasons.js", "/page.css", "/favicon.svg")}
+        files = {path: client.get(path) for path in (*PAGES, *(f"/{name}" for name in ASSETS))}
         again = client.get("/", headers={"If-None-Match": files["/"].headers["etag"]})
 
     assert {answer.status_code for answer in files.values()} == {200}
@@ -67,7 +54,7 @@ def test_the_page_lets_nothing_else_in(data_dir: Path) -> None:
     assert "http" not in POLICY
     for answer in files.values():
         assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", "")
-    assert "style=" not in files["/"].text
+    assert not [path for path in PAGES if "style=" in files[path].text]
     assert again.status_code == 304
 
 
@@ -94,8 +81,7 @@ def test_a_customer_is_found_by_keyboard(url: str, browser: Any, size: str, sche
     page.keyboard.type(ODD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#customer .history")
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"page-{size}-{scheme}.png", full_page=True)
+    photograph(page, f"page-{size}-{scheme}")
 
     shown = page.inner_text("#customer")
     first_row = page.inner_text("#risk tr")
@@ -132,8 +118,7 @@ def test_a_customer_is_told_why(url: str, browser: Any, size: str) -> None:
     page.locator("#risk button").first.press("Enter")
     page.wait_for_selector("#customer .reasons li")
     page.wait_for_selector("#drivers li")
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"reasons-{size}.png", full_page=True)
+    photograph(page, f"reasons-{size}")
 
     reasons = page.locator("#customer .reasons li").all_inner_texts()
     middle, left, right = (

@@ -1,7 +1,7 @@
-"""The page for the retention team: a few files of this package, and headers that let nothing else in.
+"""The pages for the retention team and for whoever watches the model: files, and headers that let nothing else in.
 
-The page asks the same endpoints as any program, so it says nothing that they do not; where keys
-are set it asks its reader for one, and keeps it until the tab is closed.
+The pages ask the same endpoints as any program, so they say nothing that those do not; where keys
+are set they ask their reader for one, and keep it until the tab is closed.
 """
 
 import hashlib
@@ -13,12 +13,16 @@ from fastapi import FastAPI, Request, Response
 __all__ = ["POLICY", "add_pages"]
 
 FOLDER = Path(__file__).with_name("site")
-FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/reasons.js": ("reasons.js", "text/javascript; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/favicon.svg": ("favicon.svg", "image/svg+xml"),
+PAGES = {"/": "index.html", "/monitoring": "monitoring.html"}
+ASSETS = (
+    *("shared.js", "page.js", "reasons.js", "page.css", "favicon.svg"),
+    *("charts.js", "drift.js", "monitoring.js", "monitoring.css"),
+)
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -33,9 +37,9 @@ HEADERS = {
 
 
 def add_pages(app: FastAPI) -> None:
-    """The page and what it is made of, read once."""
-    for path, (name, media_type) in FILES.items():
-        answer = _file(FOLDER / name, media_type)
+    """The pages and what they are made of, read once."""
+    for path, name in (PAGES | {f"/{name}": name for name in ASSETS}).items():
+        answer = _file(FOLDER / name, MEDIA_TYPES[Path(name).suffix])
         app.add_api_route(path, answer, methods=["GET"], include_in_schema=False)
 
 

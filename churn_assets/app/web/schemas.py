@@ -11,9 +11,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
+    "Answer",
     "AtRiskPage",
     "Batch",
     "BatchRequest",
+    "Count",
     "Day",
     "Driver",
     "Drivers",
@@ -21,6 +23,7 @@ __all__ = [
     "FieldError",
     "Health",
     "History",
+    "Probability",
     "Problem",
     "Readiness",
     "Reason",
@@ -47,11 +50,13 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What every answer is: it never changes, and a field may be called `model_version`."""
+
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 
-class Reason(_Answer):
+class Reason(Answer):
     """What moves a customer's score: a family of features, by how much in log-odds, and the sentence for it."""
 
     rank: Annotated[int, Field(ge=1)]
@@ -63,7 +68,7 @@ class Reason(_Answer):
     sentence: str
 
 
-class Score(_Answer):
+class Score(Answer):
     """One customer's score; `stale` where it is older than the configured freshness."""
 
     customer_id: Text
@@ -89,7 +94,7 @@ class ExplainedScore(Score):
     hidden_share: Probability | None = None
 
 
-class BatchRequest(_Answer):
+class BatchRequest(Answer):
     """Whose scores are asked for, and whether their reasons are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
@@ -99,7 +104,7 @@ class BatchRequest(_Answer):
     reasons: bool = False
 
 
-class Batch(_Answer):
+class Batch(Answer):
     """The scores of those who have one, in the order asked and each once, and who has none; all of one version."""
 
     snapshot_date: dt.date
@@ -109,7 +114,7 @@ class Batch(_Answer):
     missing: list[str]
 
 
-class Snapshot(_Answer):
+class Snapshot(Answer):
     """What is current for one day."""
 
     snapshot_date: dt.date
@@ -119,13 +124,13 @@ class Snapshot(_Answer):
     published_at: dt.datetime
 
 
-class Snapshots(_Answer):
+class Snapshots(Answer):
     """Every day that has scores, the newest first."""
 
     snapshots: list[Snapshot]
 
 
-class AtRiskPage(_Answer):
+class AtRiskPage(Answer):
     """A page of the customers of tier `medium` and `high`, the highest probability first; `next` leads on."""
 
     snapshot_date: dt.date
@@ -135,7 +140,7 @@ class AtRiskPage(_Answer):
     next: str | None
 
 
-class Summary(_Answer):
+class Summary(Answer):
     """A day's scores in aggregates; `histogram` counts them by twentieths of the probability."""
 
     snapshot_date: dt.date
@@ -152,7 +157,7 @@ class Summary(_Answer):
     histogram: Annotated[list[int], Field(min_length=20, max_length=20)]
 
 
-class Driver(_Answer):
+class Driver(Answer):
     """A family of reasons, and for how many of the customers at high risk it is the first."""
 
     family: str
@@ -160,7 +165,7 @@ class Driver(_Answer):
     share: Probability
 
 
-class Drivers(_Answer):
+class Drivers(Answer):
     """What drives a day's high risk, the most frequent first; `explained` is null where there are no reasons."""
 
     snapshot_date: dt.date
@@ -171,7 +176,7 @@ class Drivers(_Answer):
     drivers: list[Driver]
 
 
-class History(_Answer):
+class History(Answer):
     """One customer's current scores of the last days, the newest first; `unreadable` days are left out."""
 
     customer_id: Text
@@ -179,13 +184,13 @@ class History(_Answer):
     unreadable: list[dt.date]
 
 
-class Health(_Answer):
+class Health(Answer):
     """The process answers."""
 
     status: Literal["alive"]
 
 
-class Readiness(_Answer):
+class Readiness(Answer):
     """There are scores, and they are fresh enough."""
 
     status: Literal["ready"]
@@ -194,14 +199,14 @@ class Readiness(_Answer):
     fresh_until: dt.datetime
 
 
-class FieldError(_Answer):
+class FieldError(Answer):
     """What is wrong with one field of a request."""
 
     field: str
     message: str
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """Why there is no answer, after RFC 9457; `instance` names the request in the service's log."""
 
     type: str

@@ -1,64 +1,12 @@
 "use strict";
 
-// The page asks the same endpoints as any program. Text from elsewhere goes into text nodes, never into markup.
+// The page for the retention team. Text from elsewhere goes into text nodes, never into markup.
 
-const SVG = "http://www.w3.org/2000/svg";
 const PAGE = 25;
 const HISTORY_DAYS = 14;
-const at = (id) => document.getElementById(id);
-const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0 };
-const whole = new Intl.NumberFormat("en");
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-
-class Problem extends Error {
-  constructor(status, detail) { super(detail); this.status = status; }
-}
-
-async function ask(path, parameters = {}) {
-  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
-  const headers = state.key ? { Authorization: `Bearer ${state.key}` } : {};
-  let response;
-  try {
-    response = await fetch(query.size ? `${path}?${query}` : path, { headers });
-  } catch {
-    throw new Problem(0, "The score service cannot be reached.");
-  }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body.detail ?? "The score service gave no answer.");
-  return body;
-}
-
-function make(name, attributes = {}, ...children) {
-  const svg = ["svg", "rect", "line", "polyline", "circle", "text", "title", "g"].includes(name);
-  const element = svg ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 
 const tag = (tier) => make("span", { class: `tag ${["low", "medium", "high"].includes(tier) ? tier : ""}` }, tier);
 const actionText = (action) => ({ none: "nothing to do", offer: "make an offer", review: "have a look" })[action] ?? action;
-
-function showNotice(text) {
-  at("notice").textContent = text;
-  at("notice").hidden = !text;
-}
-
-function showError(error) {
-  if (error.status !== 401) return showNotice(error.message);
-  sessionStorage.removeItem("key");
-  showNotice(state.key ? "That key is not valid." : "");
-  state.key = null;
-  at("scores").hidden = true;
-  at("key-form").hidden = false;
-  at("when").textContent = "";
-  at("key").value = "";
-  at("key").focus();
-}
-
-function tile(name, value, note) {
-  return make("dl", { class: "tile" }, make("dt", {}, name), make("dd", {}, value, make("small", {}, note)));
-}
 
 function showSummary(summary) {
   const share = (count) => (summary.rows ? `${percent(count / summary.rows)} of all` : "");
@@ -199,7 +147,7 @@ async function load() {
     at("day").value = days.indexOf(state.day) > 0 ? state.day : "";
     at("day").disabled = false;
     at("key-form").hidden = true;
-    at("scores").hidden = false;
+    at("content").hidden = false;
     showSummary(summary);
     loadDrivers();
     await loadRisk(null);
@@ -218,11 +166,5 @@ at("more").addEventListener("click", () => loadRisk(state.next).catch(showError)
 at("find-form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (at("find").value) find(at("find").value);
-});
-at("key-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  state.key = at("key").value;
-  sessionStorage.setItem("key", state.key);
-  load();
 });
 load();

@@ -1,6 +1,6 @@
 "use strict";
 
-// Why a customer is at risk, and what drives the risk of a day. Built with the functions of page.js.
+// Why a customer is at risk, and what drives the risk of a day. Built with the functions of shared.js.
 
 const FAMILIES = 8;
 const BAR = { width: 240, height: 14 };

@@ -20,6 +20,7 @@ PATHS = [
     "/v1/customers/at-risk",
     "/v1/summary",
     "/v1/drivers",
+    "/v1/monitoring",
     "/healthz",
     "/readyz",
 ]

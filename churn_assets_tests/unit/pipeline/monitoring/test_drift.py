@@ -11,49 +11,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from churn_assets.assets.monitoring.drift import drift_assets
 from churn_assets.assets.partitions import snapshot_dates
-from churn_assets.pipeline.chain import Chain, RunContext
-from churn_assets.pipeline.customers.land import land_customers
-from churn_assets.pipeline.customers.validate import validate_customers
-from churn_assets.pipeline.features import featurize_customers
+from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.monitoring.drift import ScoreDriftResult, watch_features, watch_scores
 from churn_assets.pipeline.monitoring.night_metrics import write_night_metrics
-from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
 from churn_assets.storage.layout import feature_counts_file
-from churn_assets_tests.chains import AS_OF, HORIZON, copied, export, with_champion
+from churn_assets_tests.chains import AS_OF, copied
+from churn_assets_tests.shifted_nights import CUSTOMERS, LAST, RUN, champion_at_work, night
 
-RUN = RunContext("tester", reason="a test")
 DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
-LAST = AS_OF + WEEK
-CUSTOMERS = 600
-
-
-def _spend(factor: float = 1.0, customers: int = CUSTOMERS) -> list[object]:
-    return [f"{number % 50 * factor + 0.5}" for number in range(customers)]
-
-
-def _night(chain: Chain, day: dt.date, factor: float = 1.0) -> None:
-    """A scored day, whose `spend` is multiplied; a shift is accepted."""
-    export(chain.layout.data_dir, day, customers=CUSTOMERS, spend=_spend(factor))
-    _score(chain, day)
-
-
-def _score(chain: Chain, day: dt.date) -> None:
-    land_customers(chain, day, RUN)
-    validate_customers(chain, day, RUN)
-    featurize_customers(chain, day, RUN)
-    score_customers(chain, day, ScoreOptions(accept_shift=True), RUN)
 
 
 @pytest.fixture(scope="module")
 def scored_once(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """A champion that has scored its first night, and the same weekday a week later; not to be changed."""
-    folder = tmp_path_factory.mktemp("scored")
-    for leavers, day in ((0, AS_OF), (100, AS_OF - HORIZON), (200, AS_OF - 2 * HORIZON)):
-        export(folder, day, customers=CUSTOMERS + leavers, spend=_spend(customers=CUSTOMERS + leavers))
-    chain = with_champion(folder, RUN)
-    _score(chain, AS_OF)
-    _night(chain, LAST)
-    return chain
+    return champion_at_work(tmp_path_factory.mktemp("scored"))
 
 
 @pytest.fixture
@@ -83,10 +54,10 @@ def test_a_quiet_night_is_published_with_nothing_to_tell(chain: Chain) -> None:
 
 def test_a_scaled_feature_is_found_on_its_first_day_and_is_usual_after_two_weeks(chain: Chain) -> None:
     """An error where the audit's stop was accepted; what has stayed so on two of three same weekdays is no news."""
-    _night(chain, LAST + DAY, factor=1.5)
+    night(chain, LAST + DAY, factor=1.5)
     for back in (2, 3):
-        _night(chain, LAST + back * WEEK, factor=1.5)
-    _night(chain, LAST + 4 * WEEK, factor=1.5)
+        night(chain, LAST + back * WEEK, factor=1.5)
+    night(chain, LAST + 4 * WEEK, factor=1.5)
 
     first = {each.feature: each for each in watch_features(chain, LAST + DAY, RUN).drifts}
     later = {each.feature: each for each in watch_features(chain, LAST + 4 * WEEK, RUN).drifts}
@@ -118,7 +89,7 @@ def test_what_cannot_be_compared_is_a_sentence_and_an_empty_day(chain: Chain) ->
 def test_days_without_data_another_model_and_a_day_out_of_order_are_named(chain: Chain) -> None:
     """The last scored day may be days ago; what another model scored is left out; a day made up for late says so."""
     other = LAST + 2 * DAY
-    _night(chain, other)
+    night(chain, other)
     watch_features(chain, other, RUN)
     first_night = watch_scores(chain, AS_OF, RUN)
     gap = watch_scores(chain, other, RUN)
@@ -146,7 +117,7 @@ def test_the_counts_of_a_night_hold_its_scores(chain: Chain) -> None:
 def test_checks_warn_or_err_with_number_and_bound_and_never_fail_the_run(chain: Chain) -> None:
     """A drifted day's run succeeds; each check has a result of the day, its figures under stable keys, and advice."""
     day = LAST + DAY
-    _night(chain, day, factor=1.5)
+    night(chain, day, factor=1.5)
     assets = drift_assets(chain, snapshot_dates(chain.start_date, "UTC"))
 
     with dg.DagsterInstance.ephemeral() as instance:
