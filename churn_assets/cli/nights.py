@@ -113,8 +113,7 @@ def _run_nights(
             if not launcher.chain.registry.has_champion():
                 output.print_note(f"no champion yet: training the first model as of {days[0]}")
                 output.print_note(f"model {launcher.first_champion(days[0])} is champion")
-            for day in days:
-                nights.append(_run_night(launcher, day, accept_shift, publish=publish))
+            nights.extend(_run_night(launcher, day, accept_shift, publish=publish) for day in days)
     finally:
         if json:
             output.print_json(nights)
