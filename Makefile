@@ -15,7 +15,7 @@ help:  ## what there is
 
 setup: .venv/.synced  ## the environment: .venv/bin/churn-assets
 
-run: setup  ## a sample where the source is empty, a first model, the last seven nights
+run: setup  ## a sample where the source is empty, a first model, forty nights, a second model that takes over
 	@$(BIN)/churn-assets quickstart
 
 ui: setup  ## the Dagster UI and daemon on http://127.0.0.1:3000

@@ -4,14 +4,23 @@
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.sql import create_engine
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool
 
 from churn_assets.settings import Settings, checkout, dagster_home, load_settings
 from churn_assets.storage.layout import Layout
@@ -20,6 +29,7 @@ __all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "ann
 
 
 EVENTS = 1_000  # of one partition that are looked through
+ENGINES = 16  # that are kept: the index's, the runs', and those of the newest run files
 OF_THE_EVENT = ("summary", "changed", "previous_version", "previous_model_version", "differs_from_previous")
 
 logger = logging.getLogger(__name__)
@@ -43,8 +53,46 @@ class _InDataDir:
         return cls(base_dir=str(folder), inst_data=inst_data, **config_value)  # type: ignore[call-arg]  # a mixin
 
 
+@lru_cache(maxsize=ENGINES)
+def _engine(connection: str) -> Engine:
+    """An engine that remembers the statements it has compiled; it keeps no connection open, so that forks may share it.
+
+    Dagster makes one for each connection: a seventh of a small night's processor time.
+    """
+    return create_engine(connection, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+
+
+class _Events(SqliteEventLogStorage):
+    """Dagster's event log, with engines that are kept."""
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = _engine(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
+
+
+class _Runs(SqliteRunStorage):
+    """Dagster's runs, with an engine that is kept."""
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        with _engine(self._conn_string).begin() as connection:
+            yield connection
+
+
 class SqliteInDataDir(_InDataDir, DagsterSqliteStorage):
     """Runs, events and schedules."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        history = Path(base_dir) / "history"
+        self._run_storage = _Runs.from_local(str(history))
+        self._event_log_storage = _Events(str(history / "runs"), inst_data=None)
 
 
 class ArtifactsInDataDir(_InDataDir, LocalArtifactStorage):

@@ -81,17 +81,35 @@ def _lines(found: "Status") -> list[tuple[str, str]]:
     night = "no scores yet; `churn-assets run` makes them" + describe_emptiness()
     if scores is not None:
         kind = "rolled back" if scores.commit.kind == "rollback" else "published"
-        night = f"{scores.day}, {scores.rows:,} customers, {kind} {scores.published_at:%Y-%m-%d %H:%M} UTC"
+        high = f", {found.night.tiers.get('high', 0):,} at high risk" if found.night else ""
+        night = f"{scores.day}, {scores.rows:,} customers{high}, {kind} {scores.published_at:%Y-%m-%d %H:%M} UTC"
     days = found.champion_age_days
     age = "" if days is None else f", trained {days} days before the newest scores"
     return [
         ("last night", night),
         ("score version", scores.version if scores else "none"),
+        ("audit", _audit(found)),
         ("fresh", "yes" if found.fresh else "no"),
         ("champion", f"{found.champion or 'none'}{age}"),
         ("canary", f"{canary.model_version} for {canary.share:.1%} of the customers" if canary else "none"),
         ("challenger", found.challenger or "none"),
         ("drift", found.drift or "not looked at"),
+        ("still good", _performance(found)),
         ("alerts", f"{len(found.alerts)} hold now, {found.undelivered} wait for a channel"),
         ("failed runs", "not known" if failed is None else f"{len(failed)} in seven days"),
     ]
+
+
+def _audit(found: "Status") -> str:
+    if found.night is None or found.night.audited is None:
+        return "not known"
+    return "; ".join(found.night.beyond) or f"in order, all {found.night.audited} figures lie within their bounds"
+
+
+def _performance(found: "Status") -> str:
+    known = found.performance
+    if known is None or known["roc_auc"] is None:
+        return "no outcomes are known yet; `churn-assets performance` tells what the scores promise"
+    interval = f"{known['roc_auc_low']:.3f} to {known['roc_auc_high']:.3f}"
+    of = f"of model {known['model_version']} on {known['snapshot_date']}, by what became of {known['rows']:,} customers"
+    return f"ROC-AUC {known['roc_auc']:.3f} ({interval}) {of}"

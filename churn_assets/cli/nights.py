@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["commands"]
 
-QUICKSTART_DAYS = 7
 SHOWN = (
     "snapshot_date",
     "raw",
@@ -74,29 +73,39 @@ def run(
 
 @commands.command()
 def quickstart() -> None:
-    """See it work: a sample where the source is empty, a first model, and the last seven nights."""
+    """See it work: a sample where the source is empty, forty nights, a second model that takes over."""
+    from churn_assets.launch.quickstart import FirstNights, run_first_nights
+
     settings = load_settings()
     launcher = open_launcher(settings)
     if launcher.chain.source.dated and not launcher.chain.source.days():
         sample()
-    latest = launcher.latest()
-    launcher.check_day(latest)
-    held = set(launcher.chain.source.days())
-    week = [latest - dt.timedelta(days=back) for back in reversed(range(QUICKSTART_DAYS))]
-    _run_nights(launcher, [day for day in week if day in held and day >= settings.start_date])
-    customer = open_scores(settings).riskiest(latest)
+    nights: list[dict[str, Any]] = []
+
+    def run_night(day: dt.date) -> None:
+        nights.append(_run_night(launcher, day))
+
+    try:
+        with output.progress("the nightly chain"):
+            run_first_nights(launcher, run_night, output.print_note, FirstNights())
+    finally:
+        _show(nights)
+    customer = open_scores(settings).riskiest(launcher.latest())
     output.print_note(
-        "Next:\n"
-        "  make ui                                            see it all at http://127.0.0.1:3000\n"
+        "Next (docs/first-morning.md goes through it with pictures):\n"
+        "  .venv/bin/churn-assets status                      how things stand: last night, model, drift, alerts\n"
+        "  .venv/bin/churn-assets report                      last night: how many are at high risk, is it in order\n"
+        "  .venv/bin/churn-assets performance                 is the model still good\n"
         f"  .venv/bin/churn-assets scores show {customer:<14}  what the app reads of a customer\n"
-        "  .venv/bin/churn-assets train                       a newer model; `models` and `promote` come after it"
+        "  make ui                                            the chain in Dagster, http://127.0.0.1:3000\n"
+        "  make serve                                         the page of the retention team, http://127.0.0.1:8000"
     )
 
 
 def _run_nights(
     launcher: "Launcher", days: list[dt.date], *, json: bool = False, accept_shift: str = "", publish: bool = True
 ) -> None:
-    nights = []
+    nights: list[dict[str, Any]] = []
     try:
         with output.progress("the nightly chain"):
             if not publish and not launcher.chain.registry.has_champion():
@@ -104,13 +113,22 @@ def _run_nights(
             if not launcher.chain.registry.has_champion():
                 output.print_note(f"no champion yet: training the first model as of {days[0]}")
                 output.print_note(f"model {launcher.first_champion(days[0])} is champion")
-            for day in days:
-                nights.append(asdict(launcher.night(day, accept_shift=accept_shift, publish=publish)))
-                done = "scored" if publish else "scored and audited, not published,"
-                output.print_note(f"{day}: {nights[-1]['scored']:,} customers {done} in {nights[-1]['seconds']:.1f} s")
+            nights.extend(_run_night(launcher, day, accept_shift, publish=publish) for day in days)
     finally:
         if json:
             output.print_json(nights)
-        elif nights:
-            shown = [{name: night[name] for name in SHOWN} for night in nights]
-            output.print_table("Nights", list(shown[0]), [list(night.values()) for night in shown])
+        else:
+            _show(nights)
+
+
+def _run_night(launcher: "Launcher", day: dt.date, accept_shift: str = "", *, publish: bool = True) -> dict[str, Any]:
+    night = asdict(launcher.night(day, accept_shift=accept_shift, publish=publish))
+    done = "scored" if publish else "scored and audited, not published,"
+    output.print_note(f"{day}: {night['scored']:,} customers {done} in {night['seconds']:.1f} s")
+    return night
+
+
+def _show(nights: list[dict[str, Any]]) -> None:
+    if nights:
+        shown = [{name: night[name] for name in SHOWN} for night in nights]
+        output.print_table("Nights", list(shown[0]), [list(night.values()) for night in shown])

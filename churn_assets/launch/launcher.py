@@ -161,6 +161,15 @@ class Launcher:
         self._run("training", as_of, ["champion"], {"ops": {"champion": {"config": wanted}}})
         return self.chain.registry.champion()
 
+    def promote(self, version: str, reason: str) -> None:
+        """Make a model version champion, as a run.
+
+        Raises:
+            RunError: it may not serve, or missed its gates.
+        """
+        wanted = {"model_version": version, "reason": reason}
+        self._run("training", self.chain.start_date, ["champion"], {"ops": {"champion": {"config": wanted}}})
+
     def night(self, day: dt.date, *, accept_shift: str = "", publish: bool = True, is_backfill: bool = False) -> Night:
         """Run the nightly chain of a day.
 

@@ -8,15 +8,20 @@ from typing import Any
 from churn_assets.assets.automation.failures import failed_runs
 from churn_assets.composition import build_chain
 from churn_assets.core.alerting.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
+from churn_assets.core.errors import ChurnError
+from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.instance import open_instance
 from churn_assets.pipeline.alerting.alert_record import AlertRecord
-from churn_assets.pipeline.alerting.facts import drift_rows, night_facts, standing_facts
+from churn_assets.pipeline.alerting.facts import drift_rows, newest_performance, night_facts, standing_facts
 from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.monitoring.night_report import night_report
 from churn_assets.settings import Settings
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.tables.commits import Event
 
 __all__ = ["Status", "status_of"]
+
+PERFORMANCE = ("snapshot_date", "model_version", "rows", "churners", "roc_auc", "roc_auc_low", "roc_auc_high")
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +32,8 @@ class Status:
 
     Attributes:
         scores: the newest day's publish or rollback.
+        night: what they came to; None where it cannot be read.
+        performance: what came true of the newest scores that outcomes are known of.
         fresh: whether an app may still rely on its scores.
         champion: the model in force.
         champion_age_days: from its training day to the newest scored day.
@@ -39,6 +46,8 @@ class Status:
     """
 
     scores: Event | None
+    night: NightFacts | None
+    performance: dict[str, Any] | None
     fresh: bool
     champion: str | None
     champion_age_days: int | None
@@ -56,12 +65,15 @@ class Status:
             "snapshot_date": scores and scores.day,
             "score_version": scores and scores.version,
             "published_at": scores and scores.published_at,
+            "high_risk": self.night and self.night.tiers.get("high", 0),
+            "beyond_audit": self.night and list(self.night.beyond),
             "fresh": self.fresh,
             "champion": self.champion,
             "champion_age_days": self.champion_age_days,
             "canary": canary and {"model_version": canary.model_version, "share": canary.share},
             "challenger": self.challenger,
             "drift": self.drift,
+            "performance": self.performance and {name: self.performance[name] for name in PERFORMANCE},
             "alerts": [
                 {
                     "condition": each.condition,
@@ -91,6 +103,8 @@ def status_of(settings: Settings, now: dt.datetime) -> Status:
     drift = drift_rows(chain, day) if day else []
     return Status(
         scores=next(chain.scores.backwards(day), None) if day else None,
+        night=_night(chain, day) if day else None,
+        performance=newest_performance(chain),
         fresh=standing.fresh,
         champion=standing.champion,
         champion_age_days=standing.champion_age_days,
@@ -101,6 +115,14 @@ def status_of(settings: Settings, now: dt.datetime) -> Status:
         undelivered=len(AlertRecord(chain.layout).undelivered()),
         failed_runs=failed,
     )
+
+
+def _night(chain: Chain, day: dt.date) -> NightFacts | None:
+    try:
+        return night_report(chain, day).facts
+    except ChurnError:  # a damaged version keeps nobody from seeing the rest
+        logger.debug("the night of %s cannot be told:", day, exc_info=True)
+        return None
 
 
 def _failed_runs(chain: Chain, settings: Settings, now: dt.datetime) -> list[FailedRun] | None:

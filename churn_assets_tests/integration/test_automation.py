@@ -162,6 +162,9 @@ def test_the_status_is_one_screen_and_looks_only(retrained: Installation) -> Non
     assert (told["fresh"], told["champion"], told["champion_age_days"], told["drift"]) == (False, second, 0, "ok")
     assert (told["canary"], told["challenger"]) == ({"model_version": first, "share": 0.2}, first)
     assert {each["condition"] for each in told["alerts"]} == {"stale_scores", "challenger_trouble"}
+    assert told["high_risk"] == retrained.rows("churn_scores", NIGHTS[-1])["risk_tier"].to_pylist().count("high")
+    assert (told["beyond_audit"], told["performance"]) == ([], None)
+    assert f"{told['high_risk']} at high risk" in shown.stdout
     assert "the newest scores are of 2025-06-22" in shown.stdout
     assert (listed[first]["status"], listed[first]["canary_share"]) == ("challenger", 0.2)
     assert (listed[second]["status"], listed[second]["canary_share"]) == ("champion", None)

@@ -12,7 +12,7 @@ from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.tables.reading import rows_between
 from churn_assets.storage.tables.table import Table
 
-__all__ = ["day_rows", "drift_rows", "night_facts", "retraining_facts", "standing_facts"]
+__all__ = ["day_rows", "drift_rows", "newest_performance", "night_facts", "retraining_facts", "standing_facts"]
 
 Row = dict[str, Any]
 DRIFT_TABLES = ("feature_drift", "score_drift")
@@ -84,6 +84,13 @@ def retraining_facts(chain: Chain) -> RetrainingFacts | None:
         drift=[drift_rows(chain, each) for each in reversed(days[-(chain.retraining.drift_days or 1) :])],
         performance=_everybodys(chain, known[0], champion) if known else [],
     )
+
+
+def newest_performance(chain: Chain) -> Row | None:
+    """What came true of the published scores on the newest day that can tell; None where no outcome is known."""
+    days = chain.table("realized_performance").days()
+    rows = _everybodys(chain, days[-1]) if days else []
+    return rows[0] | {"snapshot_date": days[-1]} if rows else None
 
 
 def _performance(chain: Chain, known: dt.date) -> list[Row]:
