@@ -199,6 +199,7 @@ def evaluation(version: str, evidence: str | None) -> Row:
         "difference_low": None,
         "difference_high": None,
         "evidence": evidence,
+        "first_reason_changed": None,
     }
 
 

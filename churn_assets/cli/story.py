@@ -28,7 +28,8 @@ def story(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _why(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The published reasons; where there are none, the customer's values of what the model leans on with everybody."""
     if reasons := origin["reasons"]:
-        return [("Why", _reason(each)) for each in reasons[:LISTED]]
+        start = ("Starts at", f"{origin['base_value']:+.2f} in log-odds, the model's average customer")
+        return [*(("Why", _reason(each)) for each in reasons[:LISTED]), start]
     values = origin["features"]["row"] or origin["customer"]["row"]
     strongest = [name for name in origin["model"]["importance"] if name in values][:SHOWN]
     seen = ", ".join(f"{name} {_short(values[name])}" for name in strongest)
@@ -39,10 +40,7 @@ def _why(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _reason(each: Mapping[str, Any]) -> str:
-    way = {"up": "raises", "down": "lowers"}.get(str(each.get("direction")), "moves")
-    size = each.get("contribution")
-    amount = f" by {abs(size):.2f} in log-odds" if isinstance(size, float) else ""
-    return f"{each.get('feature')} {each.get('value')} {way} it{amount}"
+    return f"{each['sentence']} ({each['family']}: {each['contribution']:+.2f} in log-odds)"
 
 
 def _model(card: Mapping[str, Any], score: Mapping[str, Any]) -> list[tuple[str, str]]:

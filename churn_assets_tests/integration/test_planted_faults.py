@@ -226,7 +226,9 @@ def test_skew_of_few_rows_is_stopped(own: Installation, tmp_path: Path) -> None:
 def test_feature_that_is_no_longer_there_is_told(own: Installation, tmp_path: Path) -> None:
     """With another feature list than the champion's nothing is scored: the sentence names the feature."""
     before = own.published("churn_scores")
-    change_profile(tmp_path, ('        "missed_visits",\n', ""))
+    change_profile(
+        tmp_path, ('        "missed_visits",\n', ""), (', "is_recent", "missed_visits"),', ', "is_recent"),')
+    )
 
     told = own.run("run", "--date", str(NIGHTS[1])).error(1)
 

@@ -79,7 +79,8 @@ def test_a_run_is_told_to_the_lineage_server_and_one_that_is_down_takes_nothing(
     assert [event["eventType"] for event in events] == ["START", "COMPLETE", "START", "FAIL"]
     assert events[0]["run"]["runId"] == events[1]["run"]["runId"] != events[2]["run"]["runId"]
     written = {output["name"].rsplit("/", 1)[-1]: output for output in events[1]["outputs"]}
-    assert {each["name"].rsplit("/", 1)[-1] for each in events[0]["outputs"]} >= written.keys()
+    planned = {each["name"].rsplit("/", 1)[-1] for each in events[0]["outputs"]}
+    assert planned >= written.keys() - {"churn_reasons"}  # which the step of the scores makes where it can
     assert written["churn_scores"]["facets"]["version"]["datasetVersion"] == night.json[0]["score_version"]
     assert written["churn_scores"]["outputFacets"]["outputStatistics"]["rowCount"] == night.json[0]["scored"]
     assert str(installation.data / "source") in events[0]["inputs"][0]["name"]

@@ -49,7 +49,6 @@ from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, RESCUED, UTC_TIM
 
 __all__ = ["FaultCount", "ValidationCounts", "ValidationResult", "audit_quarantine", "audit_so_far", "validate"]
 
-LONGEST_EXAMPLE = 60
 WRITTEN = {  # what a cell of a type may look like
     "type bool": "; a boolean is true, false, 1 or 0, or a word of source.csv.true_values or false_values, or of the "
     "profile's values=",

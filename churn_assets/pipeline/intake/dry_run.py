@@ -15,7 +15,7 @@ from churn_assets.core.features import to_model_frame
 from churn_assets.core.intake.feature_summary import summarize
 from churn_assets.core.profile import LabelColumn
 from churn_assets.core.profile_schemas import raw_schema
-from churn_assets.core.table_schemas import RESCUED
+from churn_assets.core.table_schemas import FAULTS, RESCUED
 from churn_assets.core.training.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.intake.snapshot import TriedDay, sampling_rate, try_day
@@ -23,6 +23,7 @@ from churn_assets.pipeline.training.training_data import usable_days
 
 __all__ = ["DryRun", "dry_run"]
 
+LONGEST_EXAMPLE = 60  # of its characters
 LABEL_DAYS = 3
 LEAST_OF_EACH_KIND = 30
 
@@ -75,7 +76,7 @@ def dry_run(chain: Chain, day: dt.date) -> DryRun:
         looked_at=tried.looked_at,
         quarantined=tried.counts.quarantined,
         columns=_columns(chain, tried),
-        faults=[asdict(fault) for fault in tried.counts.worst],
+        faults=_faults(tried),
         label_rate=[_rate(each) for each in labelled],
         features=[asdict(each) for each in features],
         leaks=leaks,
@@ -98,6 +99,15 @@ def _columns(chain: Chain, tried: TriedDay) -> list[dict[str, Any]]:
     return told + [
         {"column": None, "source": name, "found": str(found.get(name, "")), "declared": None} for name in tried.unknown
     ]
+
+
+def _faults(tried: TriedDay) -> list[dict[str, Any]]:
+    """The broken checks, most rows first, each with a value that broke it: for whoever may read the export."""
+    examples: dict[tuple[str, str], str] = {}
+    for faults in tried.quarantined.column(FAULTS).to_pylist():
+        for fault in faults:
+            examples.setdefault((fault["column"], fault["check"]), str(fault["value"])[:LONGEST_EXAMPLE])
+    return [asdict(each) | {"example": examples.get((each.column, each.check), "")} for each in tried.counts.worst]
 
 
 def _history(chain: Chain, day: dt.date) -> dict[str, Any]:

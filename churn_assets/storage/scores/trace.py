@@ -15,8 +15,6 @@ from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["trace_score"]
 
-REASONS = "churn_reasons"
-
 
 def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str | None = None) -> dict[str, Any]:
     """The score of `customer`, and the model, rows, versions and source files behind it.
@@ -47,9 +45,8 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
         "customer_id": customer,
         SNAPSHOT_DATE: scored.day,
         "score": _version(published) | {"hindsight": card.trained_as_of > scored.day, "row": row},
-        "reasons": _reasons(layout, scored.day, customer),
+        **scores.reasons(customer, scored),
         "model": card.model_dump(mode="json"),
-        "explanation": scores.reasons(customer, scored),
         "features": _features(layout, scored.day, seen, key, customer),
         "customer": _version(validated)
         | {"row": _row(customers.version(scored.day, validated.version), key, customer)},
@@ -78,15 +75,6 @@ def _version(event: Event) -> dict[str, Any]:
     return details | {
         name: commit.details[name] for name in ("hindsight", "pinned", "out_of_fold", "prior") if name in commit.details
     }
-
-
-def _reasons(layout: Layout, day: dt.date, customer: str) -> list[dict[str, Any]]:
-    """What `churn_reasons` says of the customer, the strongest first; nothing where that day has none."""
-    reasons = Table(layout.table(REASONS))
-    if day not in reasons.days():
-        return []
-    found = find_rows(reasons.version(day).files, "customer_id", customer)
-    return sorted(found, key=lambda each: each.get("rank") or 0)
 
 
 def _features(layout: Layout, day: dt.date, version: str, key: str, customer: str) -> dict[str, Any]:

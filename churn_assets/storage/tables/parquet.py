@@ -74,14 +74,15 @@ def write_part(  # what a file is, and how it is cut
     key: str,
     batches: Iterable[pa.Table],
     *,
-    group_rows: int = ROW_GROUP_ROWS,
+    group_rows: int | None = None,
 ) -> Path:
-    """Write `batches` as one file, `part-<number>.parquet`, in groups of `group_rows`; otherwise as `write_parts`.
+    """Write `batches` as one file, `part-<number>.parquet`, in groups of `group_rows` where given; as `write_parts`.
 
     Raises:
         AuditFailed: a column that may hold no null by `schema` holds one.
     """
     path = folder / part_name(number)
+    group_rows = group_rows or ROW_GROUP_ROWS
     groups = rechunk(batches, group_rows)
     first = next(groups, None)
     arrived = schema if first is None else first.schema

@@ -8,8 +8,8 @@ from churn_assets_tests.factories import made_up_card
 
 NOW = dt.datetime(2026, 5, 1, 2, 3, tzinfo=dt.UTC)
 REASONS = [
-    {"rank": 1, "feature": "visits", "value": "1", "contribution": 0.83, "direction": "up"},
-    {"rank": 2, "feature": "spend", "value": "9", "contribution": -0.2, "direction": "down"},
+    {"rank": 1, "family": "use", "contribution": 0.83, "sentence": "came once"},
+    {"rank": 2, "family": "spend", "contribution": -0.2, "sentence": "spends 9"},
 ]
 
 
@@ -32,16 +32,17 @@ def _origin(**changes: Any) -> dict[str, Any]:
 
 def test_the_story_of_a_score_fits_on_a_screen() -> None:
     """Score, decision, reasons, model and its quality, files, and who published it when, in about twenty lines."""
-    lines = story(_origin(reasons=REASONS))
+    lines = story(_origin(reasons=REASONS, base_value=-2.5))
 
     told = dict(reversed(lines))
     assert len(lines) <= 22
     assert told["Score"].startswith("0.7314 probability of churn")
     assert told["Decision"] == "tier high, action offer"
     assert [text for heading, text in lines if heading == "Why"] == [
-        "visits 1 raises it by 0.83 in log-odds",
-        "spend 9 lowers it by 0.20 in log-odds",
+        "came once (use: +0.83 in log-odds)",
+        "spends 9 (spend: -0.20 in log-odds)",
     ]
+    assert told["Starts at"].startswith("-2.50 in log-odds")
     assert "ROC-AUC" in told["How good"]
     assert told["Published"] == "2026-05-01 02:03 UTC by nightly"
     assert told["Source"] == "source/0.csv (SHA-256 abababababab)"

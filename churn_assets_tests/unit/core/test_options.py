@@ -46,6 +46,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "min_slice_roc_auc": None,
         "min_disparate_impact": None,
         "reproducible": True,
+        "max_hidden_share": None,
         "fallback": "none",
     }
     assert AuditBounds().model_dump() == {

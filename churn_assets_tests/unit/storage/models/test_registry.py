@@ -151,6 +151,7 @@ def test_a_line_of_the_list_holds_what_programs_read(registry: Registry) -> None
         "average_precision": 0.4,
         "brier": 0.08,
         "missed": [],
+        "canary_share": None,
     }
 
 
