@@ -10,6 +10,7 @@ __all__ = ["drift_picture", "drift_words", "worst_first"]
 WIDTH, ROW = 660, 20  # pixels
 START, END = 210, 600  # of the bars
 TOP = 34
+LETTERS = 32  # of a name, as many as fit beside the bars
 MOST = 30  # bars; a profile may have hundreds of features
 SCALE = 0.25, 1.0  # the index at the end of a bar lies between these: more than the latter is as bad
 COLOURS = {"ok": "#999999", "warning": "#E69F00", "error": "#D55E00"}
@@ -30,7 +31,7 @@ def drift_picture(drifts: Sequence[FeatureDrift]) -> str:
         y = TOP + at * ROW
         length, chance = ((END - START) * min(index, top) / top for index in (each.psi, each.psi_chance))
         parts += [
-            text(START - 8, y + 11, each.feature, INK, anchor="end"),
+            text(START - 8, y + 11, _fitting(each.feature), INK, anchor="end"),
             rectangle(START, y + 2, max(length, 1), ROW - 7, COLOURS[each.severity]),
             line([(START + chance, y), (START + chance, y + ROW - 3)], INK),
             text(END + 8, y + 11, f"{each.psi:.3f}", INK if each.severity == "ok" else COLOURS[each.severity]),
@@ -46,3 +47,7 @@ def drift_words(drifts: Sequence[FeatureDrift]) -> str:
     beyond = [each for each in worst_first(drifts) if each.severity != "ok"]
     told = ", ".join(f"{each.feature} {each.psi:.3f} ({each.severity})" for each in beyond[:MOST])
     return f"Drift of {len(drifts)} features, bars of their index: {told or 'all are in order'}"
+
+
+def _fitting(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}\u2026"
