@@ -1,5 +1,6 @@
 """What an analyst sees of any table in the Dagster UI; what is shown of one table alone stands with its asset."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from churn_assets.core.table_schemas import SNAPSHOT_DATE, description_of
 if TYPE_CHECKING:
     from churn_assets.pipeline.chain import StageResult
 
-__all__ = ["column_lineage", "column_schema", "partition_metadata", "summary"]
+__all__ = ["column_lineage", "column_schema", "partition_metadata", "picture", "summary"]
 
 
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
@@ -34,6 +35,12 @@ def column_lineage(upstream: Mapping[str, Sequence[tuple[str, str]]]) -> dg.Tabl
 def summary(opening: str, *points: str) -> dict[str, Any]:
     """The first entry of an asset, which a person reads: plain text, as Dagster hides Markdown behind a click."""
     return {"summary": "; ".join((opening, *points))}
+
+
+def picture(svg: str, words: str) -> dg.MarkdownMetadataValue:
+    """A drawing as an entry, with `words` for who does not see it: the page has no folder beside it to take it from."""
+    told = words.replace("[", "(").replace("]", ")")  # what would end the words
+    return dg.MetadataValue.md(f"![{told}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 
 def partition_metadata(result: "StageResult") -> dict[str, Any]:

@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.assets.checks import check_spec
-from churn_assets.assets.metadata import column_schema, partition_metadata
+from churn_assets.assets.metadata import column_schema, partition_metadata, picture
 from churn_assets.assets.monitoring.drift_checks import (
     FEATURE_CHECKS,
     SCORE_CHECKS,
@@ -23,6 +23,7 @@ from churn_assets.assets.monitoring.drift_checks import (
 from churn_assets.assets.results import materialized, run_context
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card_markdown import markdown_table
+from churn_assets.core.monitoring.pictures.drift import drift_picture, drift_words
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
 from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.monitoring.drift import FeatureDriftResult, ScoreDriftResult, watch_features, watch_scores
@@ -91,12 +92,20 @@ def _watched(
         "psi_max": max((each.psi for each in found.drifts), default=0.0),
         "warnings": sum(each.severity == "warning" for each in found.drifts),
         "errors": sum(each.severity == "error" for each in found.drifts),
+        **_pictures(found),
         "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in found.notes) or "nothing is odd"),
         "drift": dg.MetadataValue.md(_table(schema.names, rows)),
         "dagster/column_schema": column_schema(schema),
     }
     yield materialized(found, metadata)
     yield from _selected(context, results(found))
+
+
+def _pictures(found: FeatureDriftResult | ScoreDriftResult) -> dict[str, Any]:
+    """Bars of the features; the scores' few figures are read sooner than drawn."""
+    if not isinstance(found, FeatureDriftResult) or not found.drifts:
+        return {}
+    return {"drift_by_feature": picture(drift_picture(found.drifts), drift_words(found.drifts))}
 
 
 def _selected(context: dg.AssetExecutionContext, results: Sequence[dg.AssetCheckResult]) -> list[dg.AssetCheckResult]:

@@ -12,18 +12,21 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.assets.checks import check_spec
-from churn_assets.assets.metadata import column_schema
+from churn_assets.assets.metadata import column_schema, picture
 from churn_assets.assets.monitoring.troubles import told_trouble
 from churn_assets.assets.results import record, run_context
 from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.monitoring.performance.calibration import MonthCalibration, calibration_by_month
 from churn_assets.core.monitoring.performance.groups import offer_effects
 from churn_assets.core.monitoring.performance.ranking import FIGURES
+from churn_assets.core.monitoring.pictures.performance import performance_picture, performance_words
 from churn_assets.core.monitoring.table_schemas import CHURN_OUTCOMES, REALIZED_PERFORMANCE
 from churn_assets.core.options import MonitoringBounds
 from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.monitoring.estimated import ESTIMATE
 from churn_assets.pipeline.monitoring.outcomes import OUTCOMES, DayOutcomes, days_told, record_outcomes
 from churn_assets.pipeline.monitoring.realized import PERFORMANCE, RealizedPerformance, judge_day
+from churn_assets.storage.tables.ledger import Row
 from churn_assets.storage.tables.reading import rows_between
 
 __all__ = ["calibration_check", "calibration_result", "outcome_specs", "tell_outcomes", "tell_performance"]
@@ -33,6 +36,7 @@ RUNBOOK = "docs/runbook.md#calibration"
 SHOWN_DAYS = 92  # back from the day that was judged: some three months
 NOT_DATED = "the profile's label is a column of the export: it has no outcomes to wait for"
 NOTHING = "no outcome became known: the day a horizon before was not scored, or a snapshot is missing"
+DRAWN = ("roc_auc", "average_precision", "brier", "calibration_error", "mean_probability")
 IN_WORDS = ("arm", "model_version", "slice_column", "slice_value", "rows", "churners", *FIGURES)
 
 
@@ -84,15 +88,18 @@ def tell_performance(context: dg.AssetExecutionContext, chain: Chain, night: dt.
     """What a night gives of `realized_performance`, and the result of its check."""
     judged: list[RealizedPerformance] = []
     months: list[MonthCalibration] = []
+    pictures: dict[str, Any] = {}
     with told_trouble(PERFORMANCE, night) as trouble:
         made = (judge_day(chain, day, run_context(context, chain)) for day in days_told(chain, night))
         judged.extend(filter(None, made))
         if judged:
             newest = max(each.day for each in judged)
             since = newest - dt.timedelta(days=SHOWN_DAYS)
-            months = calibration_by_month(rows_between(chain.table(PERFORMANCE), since, newest))
+            realized = rows_between(chain.table(PERFORMANCE), since, newest)
+            months = calibration_by_month(realized)
+            pictures = _over_time(realized, rows_between(chain.table(ESTIMATE), since, night))
     record(context, *judged)
-    metadata = {"trouble": trouble.words} | _performance_metadata(chain, judged, months)
+    metadata = {"trouble": trouble.words} | pictures | _performance_metadata(chain, judged, months)
     yield dg.MaterializeResult(PERFORMANCE, metadata=metadata)
     yield calibration_result(months, judged, chain.bounds)
 
@@ -124,6 +131,19 @@ def _performance_metadata(
     if effects:
         rows = [[_cell(value) for value in asdict(effect).values()] for effect in effects]
         shown["offers"] = dg.MetadataValue.md(markdown_table(list(asdict(effects[0])), rows))
+    return shown
+
+
+def _over_time(realized: Sequence[Row], estimated: Sequence[Row]) -> dict[str, Any]:
+    """The drawing of the last months, and the newest day's figures, which Dagster's own plots draw over the nights."""
+    shown: dict[str, Any] = {
+        "over_time": picture(performance_picture(realized, estimated), performance_words(realized))
+    }
+    everybody = [row for row in realized if row["arm"] == "champion" and not row["slice_column"] and row["rows"]]
+    if everybody:
+        newest = everybody[-1]
+        shown["churn_rate"] = newest["churners"] / newest["rows"]
+        shown |= {name: newest[name] for name in DRAWN if newest[name] is not None}
     return shown
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.monitoring.night_facts import Drift, NightFacts, count_faults
-from churn_assets.core.monitoring.night_picture import night_picture
 from churn_assets.core.monitoring.night_report import TREND_DAYS, headline, night_page
+from churn_assets.core.monitoring.pictures.night import night_picture
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import FAULTS
 from churn_assets.pipeline.chain import Chain, logger

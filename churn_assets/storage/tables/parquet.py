@@ -57,7 +57,8 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
     groups = rechunk(batches, ROW_GROUP_ROWS)
     paths: list[Path] = []
     while (rows := list(islice(groups, PART_ROWS // ROW_GROUP_ROWS))) or not paths:
-        paths.append(write_part(folder, len(paths), as_filled(schema, rows), key, rows))
+        part = write_part(folder, len(paths), as_filled(schema, rows), key, rows, group_rows=ROW_GROUP_ROWS)
+        paths.append(part)
     return paths
 
 

@@ -57,6 +57,11 @@ def test_the_night_that_tells_outcomes_makes_every_table_and_checks_the_level(ch
 
     assert "champion" in _shown(result, "realized_performance")["performance"]
     assert "2026-03" in _shown(result, "realized_performance")["calibration_by_month"]
+    over_time = _shown(result, "realized_performance")["over_time"]
+    assert over_time.startswith(f"![Performance and calibration by scored day (1); last {DAY}: ")
+    assert "](data:image/svg+xml;base64," in over_time
+    drawn = [_shown(result, "realized_performance")[name] for name in ("mean_probability", "churn_rate", "roc_auc")]
+    assert drawn == pytest.approx([0.2, 0.375, 0.5])
     assert str(DAY) in _shown(result, "churn_outcomes")["outcomes"]
     assert "champion keep none" in _shown(result, "estimated_performance")["without_offset"]
     assert _shown(result, "score_summary")["compared_with"] == str(DAY)

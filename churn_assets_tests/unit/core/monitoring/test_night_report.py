@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.core.monitoring.night_facts import Drift, NightFacts, count_faults
-from churn_assets.core.monitoring.night_picture import night_picture
 from churn_assets.core.monitoring.night_report import headline, night_page
+from churn_assets.core.monitoring.pictures.night import night_picture
 from churn_assets.core.table_schemas import FAULT_TYPE
 
 DAY = dt.date(2026, 11, 2)

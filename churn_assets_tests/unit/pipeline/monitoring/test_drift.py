@@ -134,6 +134,10 @@ def test_checks_warn_or_err_with_number_and_bound_and_never_fail_the_run(chain: 
     assert psi.metadata["runbook"].value == "docs/runbook.md#feature_drift"
     assert "spend" in str(psi.description)
     assert checks["feature_drift", "unseen_share"].passed
+    [event] = result.asset_materializations_for_node("drift")[:1]
+    drawn = str(event.metadata["drift_by_feature"].value)
+    assert drawn.startswith("![Drift of 6 features, bars of their index: ")
+    assert "spend 0.5" in drawn.partition("](data:image/svg+xml;base64,")[0]
 
 
 def test_trouble_is_a_warning_of_every_check_and_no_failure(chain: Chain) -> None:

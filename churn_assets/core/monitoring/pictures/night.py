@@ -1,20 +1,17 @@
-"""The small picture of a night's report: its scores beside the last day's, and the share at high risk over days.
-
-An SVG, written as text: a night neither waits for a drawing library nor depends on its version.
-"""
+"""The small picture of a night's report: its scores beside the last day's, and the share at high risk over days."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import log10
 
 from churn_assets.core.monitoring.night_facts import NightFacts
+from churn_assets.core.monitoring.pictures.svg import GREY, NOW, THEN, line, picture, rectangle, text
 
 __all__ = ["night_picture"]
 
 WIDTH, HEIGHT = 660, 200  # pixels
 LEFT, RIGHT = (40, 310), (370, 640)  # where the two panels begin and end
 TOP, BOTTOM = 34, 168
-NOW, THEN, INK, GREY = "#0072B2", "#D55E00", "#333333", "#8C8C8C"  # of Okabe and Ito, told apart by every eye
 
 
 def night_picture(night: NightFacts, before: NightFacts | None, trend: Mapping[dt.date, float]) -> str:
@@ -26,11 +23,7 @@ def night_picture(night: NightFacts, before: NightFacts | None, trend: Mapping[d
         trend: the share at high risk of the last days, in order.
     """
     parts = [*_scores(night, before), *_shares(trend)]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="11">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>{"".join(parts)}</svg>\n'
-    )
+    return picture(WIDTH, HEIGHT, parts)
 
 
 def _scores(night: NightFacts, before: NightFacts | None) -> Iterable[str]:
@@ -42,28 +35,25 @@ def _scores(night: NightFacts, before: NightFacts | None) -> Iterable[str]:
     def height(rows: int) -> float:
         return BOTTOM - (BOTTOM - TOP) * (log10(1 + rows) / top if top else 0)
 
-    yield _text(start, 14, "Customers by probability (log scale)", weight="bold")
+    yield text(start, 14, "Customers by probability (log scale)", weight="bold")
     for at, rows in enumerate(night.twentieths):
         y = height(rows)
-        yield (
-            f'<rect x="{start + at * width + 1:.1f}" y="{y:.1f}" width="{width - 2:.1f}" height="{BOTTOM - y:.1f}" '
-            f'fill="{NOW}" fill-opacity="0.55"/>'
-        )
-    yield _text(start, 28, str(night.snapshot_date), NOW)
+        yield rectangle(start + at * width + 1, y, width - 2, BOTTOM - y, NOW, opacity=0.55)
+    yield text(start, 28, str(night.snapshot_date), NOW)
     if before:
         corners = [
             (start + (at + right) * width, height(rows))
             for at, rows in enumerate(before.twentieths)
             for right in (0, 1)
         ]
-        yield _line(corners, THEN)
-        yield _text(start + 80, 28, str(before.snapshot_date), THEN)
+        yield line(corners, THEN)
+        yield text(start + 80, 28, str(before.snapshot_date), THEN)
     yield from _axis(LEFT, "0", "1")
 
 
 def _shares(trend: Mapping[dt.date, float]) -> Iterable[str]:
     start, end = RIGHT
-    yield _text(start, 14, "Share at high risk", weight="bold")
+    yield text(start, 14, "Share at high risk", weight="bold")
     if not trend:
         return
     days = list(trend)
@@ -73,25 +63,16 @@ def _shares(trend: Mapping[dt.date, float]) -> Iterable[str]:
         (start + (end - start) * (day - days[0]).days / span, BOTTOM - (BOTTOM - TOP) * share / top)
         for day, share in trend.items()
     ]
-    yield _line(points, NOW)
+    yield line(points, NOW)
     for x, y in points:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{NOW}"/>'
-    yield _text(start, 28, f"{trend[days[-1]]:.1%} on {days[-1]}", NOW)
-    yield _text(start - 4, TOP + 4, f"{top:.1%}", GREY, anchor="end")
+    yield text(start, 28, f"{trend[days[-1]]:.1%} on {days[-1]}", NOW)
+    yield text(start - 4, TOP + 4, f"{top:.1%}", GREY, anchor="end")
     yield from _axis(RIGHT, str(days[0]), str(days[-1]) if len(days) > 1 else "")
 
 
 def _axis(panel: tuple[int, int], first: str, last: str) -> Iterable[str]:
     start, end = panel
-    yield _line([(start, BOTTOM), (end, BOTTOM)], GREY)
-    yield _text(start, BOTTOM + 16, first, GREY)
-    yield _text(end, BOTTOM + 16, last, GREY, anchor="end")
-
-
-def _line(points: Sequence[tuple[float, float]], colour: str) -> str:
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-
-
-def _text(x: float, y: float, words: str, colour: str = INK, *, anchor: str = "start", weight: str = "normal") -> str:
-    return f'<text x="{x:g}" y="{y:g}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}">{words}</text>'
+    yield line([(start, BOTTOM), (end, BOTTOM)], GREY)
+    yield text(start, BOTTOM + 16, first, GREY)
+    yield text(end, BOTTOM + 16, last, GREY, anchor="end")

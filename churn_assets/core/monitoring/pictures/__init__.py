@@ -1,0 +1,1 @@
+"""Small pictures of the watching, as SVG texts: the same figures give the same bytes."""
