@@ -101,7 +101,7 @@ def test_it_can_be_printed(url: str, browser: Any) -> None:
     page = browser.new_page(viewport={"width": 720, "height": 1000})
     page.add_init_script(f"sessionStorage.setItem('key', '{KEY}')")
     page.goto(f"{url}/monitoring?feature=spend")
-    page.locator("#feature svg").wait_for()
+    page.locator("#feature [role=img]").wait_for()
     page.emulate_media(media="print")
 
     printed = [page.locator(each).first.is_visible() for each in ("#drift", "#feature svg", "#day", "nav")]
