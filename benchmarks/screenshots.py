@@ -31,7 +31,7 @@ START_SECONDS = 120
 PATIENCE = 60_000  # milliseconds
 SCREEN = {"width": 1440, "height": 900}
 WHOLE_TEXT = 3600  # pixels: a text that fits is not scrolled
-BEGINNING = 1300
+BEGINNING = 1145  # of a card: what it is, how good it is, its curves
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
 
