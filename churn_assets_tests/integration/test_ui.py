@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 START_SECONDS = 150
 RUN_SECONDS = 150
 LAUNCHED = NIGHTS[-1] + dt.timedelta(days=1)  # by one test, before or after the others
+AT_ONCE = "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OVERVIEW = """
 {
@@ -139,6 +140,11 @@ def taken_back(build_once: BuildOnce, installed: Installation) -> Installation:
 def url(taken_back: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A `dagster-webserver` as `make ui` starts one, on a port of its own, over a copy of the installation."""
     copy = taken_back.copy_to(tmp_path_factory.mktemp("ui") / "installation")
+    home = copy.root / "dagster-home"
+    home.mkdir()
+    told = (REPOSITORY / "dagster.yaml").read_text().splitlines()
+    kept = [line for line in told if not line.startswith("concurrency:")]  # a queue waits for a daemon
+    (home / "dagster.yaml").write_text("\n".join([*kept, AT_ONCE]) + "\n")
     port = _free_port()
     log = copy.root / "webserver.log"
     program = Path(sys.executable).with_name("dagster-webserver")
@@ -147,7 +153,7 @@ def url(taken_back: Installation, tmp_path_factory: pytest.TempPathFactory) -> I
         server = subprocess.Popen(
             [str(program), *words],
             cwd=copy.root,
-            env={**copy.variables(), "DAGSTER_HOME": str(REPOSITORY)},
+            env={**copy.variables(), "DAGSTER_HOME": str(home)},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # its code servers end with it
