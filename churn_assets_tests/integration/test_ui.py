@@ -199,6 +199,8 @@ def test_the_code_location_loads(url: str) -> None:
     assert {name for name, node in assets.items() if node["isPartitioned"]} == {
         *CHAIN,
         "churn_model",
+        "churn_reasons",
+        "alerts",
         "challenger_scores",
         "feature_drift",
         "score_drift",
