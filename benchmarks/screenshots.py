@@ -32,6 +32,7 @@ PATIENCE = 60_000  # milliseconds
 SCREEN = {"width": 1440, "height": 900}
 WHOLE_TEXT = 3600  # pixels: a text that fits is not scrolled
 BEGINNING = 1145  # of a card: what it is, how good it is, its curves
+GRID_AND_CURVES = 1500
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
 
@@ -84,6 +85,7 @@ def of_the_service(page: Page, url: str, pictures: Path) -> None:
     page.locator("#risk button, #risk a, #risk tr").first.wait_for()
     settle(page)
     page.screenshot(path=pictures / "page.png")
+    page.set_viewport_size({"width": SCREEN["width"], "height": GRID_AND_CURVES})
     answer = page.goto(f"{url}/monitoring")
     if answer is not None and answer.ok:
         settle(page)
