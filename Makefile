@@ -8,7 +8,9 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_HOME ?= $(CURDIR)
 
-.PHONY: help setup run ui serve test lint faults browser-test bench image-test upgrade-test clean
+SCREENSHOT_DATA ?= data
+
+.PHONY: help setup run ui serve test lint faults browser-test screenshots bench image-test upgrade-test clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -39,6 +41,10 @@ faults: setup  ## every fault test, the long campaigns too, and a table of what 
 browser-test: setup  ## the page in a real browser (Debian's Chromium, installed where root may); screenshots in build/
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 	$(BIN)/pytest -m browser -n 1
+
+screenshots: setup  ## the pictures of docs/images, of what `make run` made, else of the same nights
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/python benchmarks/screenshots.py $(SCREENSHOT_DATA)
 
 bench: setup  ## the scoring step at a million and ten million customers, and a whole night beside scripts and projects that rival it
 	$(BIN)/python benchmarks/scoring.py build/bench-1m --customers 1000000

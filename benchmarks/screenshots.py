@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,9 @@ MOST_BYTES = 200_000
 START_SECONDS = 120
 PATIENCE = 60_000  # milliseconds
 SCREEN = {"width": 1440, "height": 900}
+WHOLE_TEXT = 3600  # pixels: a text that fits is not scrolled
+BEGINNING = 1145  # of a card: what it is, how good it is, its curves
+GRID_AND_CURVES = 1500
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
 
@@ -61,31 +64,45 @@ def main() -> None:
 
 
 def of_dagster(page: Page, url: str, day: str, trained: str, pictures: Path) -> None:
-    """The graph, a night's scores with the report, the drift of that night, the champion's card."""
-    page.goto(f"{url}/asset-groups")
-    page.get_by_text("churn_scores").first.wait_for()
+    """The graph, a night's scores and their report, the drift of that night, the champion's card."""
+    page.goto(f"{url}/assets/churn_scores?view=lineage&lineageScope=upstream&lineageDepth=3")
+    page.get_by_text("Hide navigation").click()
     settle(page)
     page.screenshot(path=pictures / "lineage.png")
-    take(page, f"{url}/assets/churn_scores?view=partitions&partition={day}", pictures / "scores.png")
-    take(page, f"{url}/assets/feature_drift?view=partitions&partition={day}", pictures / "drift.png")
-    take(page, f"{url}/assets/churn_model?view=partitions&partition={trained}", pictures / "card.png")
+    page.goto(f"{url}/assets/churn_scores?view=partitions&partition={day}")
+    page.get_by_text("Show Markdown").first.wait_for()
+    settle(page)
+    page.screenshot(path=pictures / "scores.png")
+    take_text(page, f"{url}/assets/churn_scores?view=partitions&partition={day}", pictures / "night-report.png")
+    take_text(page, f"{url}/assets/feature_drift?view=partitions&partition={day}", pictures / "drift.png")
+    take_text(page, f"{url}/assets/churn_model?view=partitions&partition={trained}", pictures / "card.png")
 
 
 def of_the_service(page: Page, url: str, pictures: Path) -> None:
     """The retention team's page, and the one about monitoring where the service has it."""
-    take(page, url, pictures / "page.png", lambda: page.wait_for_selector("#risk tr"))
+    page.set_viewport_size(SCREEN)
+    page.goto(url)
+    page.locator("#risk button, #risk a, #risk tr").first.wait_for()
+    settle(page)
+    page.screenshot(path=pictures / "page.png")
+    page.set_viewport_size({"width": SCREEN["width"], "height": GRID_AND_CURVES})
     answer = page.goto(f"{url}/monitoring")
     if answer is not None and answer.ok:
         settle(page)
         page.screenshot(path=pictures / "monitoring-page.png")
 
 
-def take(page: Page, address: str, picture: Path, ready: Callable[[], object] = lambda: None) -> None:
-    """A picture of a page once it is ready."""
+def take_text(page: Page, address: str, picture: Path) -> None:
+    """The Markdown of a partition, of a long one its beginning."""
+    page.set_viewport_size({"width": SCREEN["width"], "height": WHOLE_TEXT})
     page.goto(address)
-    ready()
+    page.get_by_text("Show Markdown").first.click()
     settle(page)
-    page.screenshot(path=picture)
+    box = page.locator(".dagster-dialog").first.bounding_box()
+    if box is None:
+        sys.exit(f"no text at {address}")
+    box["height"] = min(box["height"], BEGINNING)
+    page.screenshot(path=picture, clip=box)
 
 
 def settle(page: Page) -> None:

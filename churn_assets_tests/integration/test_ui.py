@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from churn_assets_tests.integration.installation import CHAIN, LAST_DAY, NIGHTS, REPOSITORY, BuildOnce, Installation
 
 pytestmark = pytest.mark.integration
 
 START_SECONDS = 150
+RUN_SECONDS = 150
+LAUNCHED = NIGHTS[-1] + dt.timedelta(days=1)  # by one test, before or after the others
+AT_ONCE = "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OVERVIEW = """
 {
   workspaceOrError {
@@ -58,7 +64,7 @@ RUNS = """
 """
 CHECKS = """
 query ($asset: AssetKeyInput!, $check: String!) {
-  assetCheckExecutions(assetKey: $asset, checkName: $check, limit: 1) {
+  assetCheckExecutions(assetKey: $asset, checkName: $check, limit: 3) {
     partition
     evaluation { description metadataEntries { label ... on FloatMetadataEntry { floatValue } } }
   }
@@ -82,6 +88,27 @@ query ($asset: AssetKeyInput!, $days: [String!]) {
     }
   }
 }
+"""
+LAUNCH = """
+mutation ($config: RunConfigData!, $day: String!, $assets: [AssetKeyInput!]) {
+  launchPipelineExecution(executionParams: {
+    mode: "default"
+    selector: {
+      repositoryLocationName: "churn_assets", repositoryName: "__repository__", pipelineName: "nightly"
+      assetSelection: $assets
+    }
+    runConfigData: $config
+    executionMetadata: { tags: [{ key: "dagster/partition", value: $day }] }
+  }) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+RUN = """
+query ($run: ID!) { runOrError(runId: $run) { ... on Run { status tags { key value } } } }
 """
 PARTITIONS = """
 query ($asset: AssetKeyInput!) {
@@ -113,6 +140,11 @@ def taken_back(build_once: BuildOnce, installed: Installation) -> Installation:
 def url(taken_back: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A `dagster-webserver` as `make ui` starts one, on a port of its own, over a copy of the installation."""
     copy = taken_back.copy_to(tmp_path_factory.mktemp("ui") / "installation")
+    home = copy.root / "dagster-home"
+    home.mkdir()
+    told = (REPOSITORY / "dagster.yaml").read_text().splitlines()
+    kept = [line for line in told if not line.startswith("concurrency:")]  # a queue waits for a daemon
+    (home / "dagster.yaml").write_text("\n".join([*kept, AT_ONCE]) + "\n")
     port = _free_port()
     log = copy.root / "webserver.log"
     program = Path(sys.executable).with_name("dagster-webserver")
@@ -121,7 +153,7 @@ def url(taken_back: Installation, tmp_path_factory: pytest.TempPathFactory) -> I
         server = subprocess.Popen(
             [str(program), *words],
             cwd=copy.root,
-            env={**copy.variables(), "DAGSTER_HOME": str(REPOSITORY)},
+            env={**copy.variables(), "DAGSTER_HOME": str(home)},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # its code servers end with it
@@ -167,6 +199,8 @@ def test_the_code_location_loads(url: str) -> None:
     assert {name for name, node in assets.items() if node["isPartitioned"]} == {
         *CHAIN,
         "churn_model",
+        "churn_reasons",
+        "alerts",
         "challenger_scores",
         "feature_drift",
         "score_drift",
@@ -197,9 +231,10 @@ def test_the_nights_are_seen(url: str) -> None:
     told = ask(url, PARTITIONS, asset={"path": ["churn_scores"]})
 
     node = told["assetNodeOrError"]
-    assert node["partitionStats"]["numMaterialized"] == len(NIGHTS)
-    assert {each["partition"] for each in node["assetMaterializations"]} == set(map(str, NIGHTS))
-    with_runs = [each["partition"] for each in node["assetMaterializations"] if each["runId"]]
+    events = [each for each in node["assetMaterializations"] if each["partition"] != str(LAUNCHED)]
+    assert node["partitionStats"]["numMaterialized"] >= len(NIGHTS)
+    assert {each["partition"] for each in events} == set(map(str, NIGHTS))
+    with_runs = [each["partition"] for each in events if each["runId"]]
     assert sorted(with_runs) == sorted([*map(str, NIGHTS), str(NIGHTS[-1])])
 
 
@@ -222,6 +257,7 @@ def test_runs_of_the_command_line_stand_where_those_of_the_daemon_do(url: str) -
     runs = told["runsOrError"]["results"]
     assert {tuple(run["repositoryOrigin"].values()) for run in runs} == {("__repository__", "churn_assets")}
     tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in runs]
+    tags = [each for each in tags if each["dagster/partition"] != str(LAUNCHED)]
     kinds = [(each["churn_assets/kind"], each["churn_assets/result"]) for each in tags]
     assert kinds == [("again", "published"), *[("night", "published")] * len(NIGHTS)]
     assert all(each["churn_assets/model_version"] for each in tags)
@@ -231,7 +267,7 @@ def test_a_check_is_of_its_day(url: str) -> None:
     """It has the partition, figures as numbers, bounds that are not plotted, and a sentence."""
     told = ask(url, CHECKS, asset={"path": ["churn_scores"]}, check="no_shift")
 
-    [newest] = told["assetCheckExecutions"]
+    newest = next(each for each in told["assetCheckExecutions"] if each["partition"] != str(LAUNCHED))
     assert newest["partition"] == str(NIGHTS[-1])
     figures = {entry["label"]: entry.get("floatValue") for entry in newest["evaluation"]["metadataEntries"]}
     assert {"psi_last_day", "mean_shift", "share_high", "bounds"} <= figures.keys()
@@ -266,6 +302,68 @@ def test_a_day_that_was_taken_back_keeps_its_figures(url: str) -> None:
     for name in ("high_risk", "mean_probability", "report", "tiers", "audit"):
         assert back[name] == first[name]
     assert back["scored_in"]["runId"] == node["assetMaterializations"][-1]["runId"]
+
+
+def test_a_partition_is_scored_from_the_launchpad_by_the_model_that_is_asked_for(url: str) -> None:
+    """A run with `model_version` in its config, in a process of its own, lands, scores and publishes the day."""
+    node = ask(url, EVENTS, asset={"path": ["churn_scores"]}, days=[str(NIGHTS[0])])["assetNodeOrError"]
+    [model] = [
+        entry["text"]
+        for entry in node["assetMaterializations"][0]["metadataEntries"]
+        if entry["label"] == "model_version"
+    ]
+
+    launched = ask(
+        url,
+        LAUNCH,
+        config={"ops": {"churn_scores": {"config": {"model_version": model}}}},
+        day=str(LAUNCHED),
+        assets=[{"path": [name]} for name in CHAIN],
+    )["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run = _ended(url, launched["run"]["runId"])
+
+    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+    assert run["status"] == "SUCCESS"
+    assert (tags["churn_assets/result"], tags["churn_assets/model_version"]) == ("published", model)
+    day = ask(url, EVENTS, asset={"path": ["churn_scores"]}, days=[str(LAUNCHED)])["assetNodeOrError"]
+    [event] = day["assetMaterializations"]
+    assert event["runId"] == launched["run"]["runId"]
+    assert event["metadataEntries"][1]["mdStr"].startswith(f"# Night of {LAUNCHED}")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here; `make browser-test` installs it")
+def test_a_person_finds_last_night_in_a_browser(url: str) -> None:
+    """Nights of the command line stand in the timeline; a day taken back shows its figures, and opens its report."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(1000 * START_SECONDS)
+
+        page.goto(f"{url}/overview/activity/timeline")
+        page.get_by_role("link", name="nightly").first.wait_for()
+        page.goto(f"{url}/assets/churn_scores?view=partitions&partition={NIGHTS[-1]}")
+        page.get_by_text("Show Markdown").first.click()
+        page.get_by_role("heading", name=f"Night of {NIGHTS[-1]}").wait_for()
+        shown = page.inner_text("body")
+        browser.close()
+
+    assert "rolled back by " in shown
+    assert "high_risk" in shown
+    assert "Mean probability" in shown
+
+
+def _ended(url: str, run_id: str) -> dict[str, Any]:
+    end = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < end:
+        run: dict[str, Any] = ask(url, RUN, run=run_id)["runOrError"]
+        if run["status"] in {"SUCCESS", "FAILURE", "CANCELED"}:
+            return run
+        time.sleep(0.5)
+    pytest.fail(f"run {run_id} did not end within {RUN_SECONDS} seconds")
 
 
 def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:

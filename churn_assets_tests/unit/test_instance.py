@@ -44,3 +44,19 @@ def test_the_instance_is_the_one_that_is_named(
         folder = instance.root_directory
 
     assert folder == str(home)
+
+
+def test_engines_of_the_storage_are_kept(settings: Settings) -> None:
+    """Two connections have one engine, and with it the statements that it has compiled; none stays open."""
+    with open_instance(settings) as instance:
+        connects = (instance.event_log_storage.index_connection, instance.run_storage.connect)  # type: ignore[attr-defined]  # of the SQLite storages
+        engines = []
+        for connect in connects:
+            with connect() as first:
+                engines.append(first.engine)
+            with connect() as second:
+                engines.append(second.engine)
+
+    assert engines[0] is engines[1]
+    assert engines[2] is engines[3]
+    assert {type(each.pool).__name__ for each in engines} == {"NullPool"}
