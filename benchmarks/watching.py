@@ -4,8 +4,8 @@
 
 The simulated subscription business, whose first model is trained as of the first watched day. Its exports never say
 `partner`, so that this is a new category later. After the quiet days one more is scored several times, each time with
-one shift in its export, as a person would who accepts what the audit of the night stops. At last it tells outcomes that are
-turned: of those who were at the highest risk a horizon before, who had left is there, and who had stayed is gone.
+one shift in its export, as a person would who accepts what the audit of the night stops. At last it tells outcomes that
+are turned: of those who were at the highest risk a horizon before, who had left is there, and who had stayed is gone.
 """
 
 import argparse

@@ -209,8 +209,6 @@ def test_the_code_location_loads(url: str) -> None:
         "score_summary",
         "churn_outcomes",
         "realized_performance",
-        "churn_reasons",
-        "alerts",
     }
 
 
