@@ -5,7 +5,8 @@
 The simulated subscription business, whose first model is trained as of the first watched day. Its exports never say
 `partner`, so that this is a new category later. After the quiet days one more is scored several times, each time with
 one shift in its export, as a person would who accepts what the audit of the night stops. At last it tells outcomes that
-are turned: of those who were at the highest risk a horizon before, who had left is there, and who had stayed is gone.
+are turned: of those who were at the highest risk a horizon before, who had left is there, and as many of those at the
+lowest are gone.
 """
 
 import argparse
@@ -36,7 +37,7 @@ from churn_assets.samples.writer import write_sample
 from churn_assets.settings import load_settings
 
 LAST = dt.date(2026, 6, 30)
-HISTORY_DAYS = 90
+HISTORY_DAYS = 150
 SEED = 7
 RUN = RunContext("a benchmark", reason="a benchmark")
 NEW_SHARE = 0.05
@@ -116,13 +117,15 @@ def _planted(chain: Chain) -> Iterator[str]:
 
 
 def _turned(chain: Chain, now: pd.DataFrame) -> pd.DataFrame:
-    """The last export, in which those who were at the highest risk a horizon before have done what they had not."""
+    """The last export with those back who were at the highest risk and left, and as many at the lowest risk gone."""
     day = LAST - chain.profile.label.horizon
     then = pd.read_parquet(_export(chain, day))
     scores = chain.scores.version(day).read(["customer_id", "churn_probability"]).to_pandas()
-    riskiest = scores.nlargest(int(len(scores) * TURNED_SHARE), "churn_probability")["customer_id"]
+    ranked = scores.sort_values("churn_probability")["customer_id"]
+    riskiest = ranked.tail(int(len(ranked) * TURNED_SHARE))
     left = then[then["customer_id"].isin(riskiest) & ~then["customer_id"].isin(now["customer_id"])]
-    return pd.concat([now[~now["customer_id"].isin(riskiest)], left], ignore_index=True)
+    stayed = ranked[ranked.isin(now["customer_id"])].head(len(left))
+    return pd.concat([now[~now["customer_id"].isin(stayed)], left], ignore_index=True)
 
 
 def _night(chain: Chain, day: dt.date) -> tuple[bool, list[str]]:
