@@ -138,6 +138,10 @@ def _show(found: "DryRun") -> None:
     lacking = f", {len(history['lacking'])} days of the window lack" if history["lacking"] else ""
     output.print_text(
         f"{found.snapshot_date}: {found.rows:,} rows, {found.looked_at:,} looked at, {found.quarantined:,} would be "
-        f"quarantined; {len(history['usable'])} days to learn from{lacking}; a night takes about "
+        f"quarantined; {_days(len(history['usable']))} to learn from{lacking}; a night takes about "
         f"{found.night['seconds']:.0f} s to its features and {found.night['bytes'] / 2**20:,.1f} MiB"
     )
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
