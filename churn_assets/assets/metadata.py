@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
+from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.table_schemas import SNAPSHOT_DATE, description_of
 
 if TYPE_CHECKING:
     from churn_assets.pipeline.chain import StageResult
 
-__all__ = ["column_lineage", "column_schema", "partition_metadata", "picture", "summary"]
+__all__ = ["column_lineage", "column_schema", "partition_metadata", "picture", "rows_shown", "summary"]
 
 
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
@@ -35,6 +36,20 @@ def column_lineage(upstream: Mapping[str, Sequence[tuple[str, str]]]) -> dg.Tabl
 def summary(opening: str, *points: str) -> dict[str, Any]:
     """The first entry of an asset, which a person reads: plain text, as Dagster hides Markdown behind a click."""
     return {"summary": "; ".join((opening, *points))}
+
+
+def rows_shown(rows: Sequence[Mapping[str, Any]], nothing: str, names: Sequence[str] | None = None) -> Any:
+    """Rows as a table that a person reads, `nothing` where there are none; of their columns those that are named."""
+    if not rows:
+        return nothing
+    shown = names or list(rows[0])
+    return dg.MetadataValue.md(markdown_table(shown, [[_cell(row[name]) for name in shown] for row in rows]))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def picture(svg: str, words: str) -> dg.MarkdownMetadataValue:

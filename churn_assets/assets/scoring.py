@@ -170,7 +170,8 @@ def reasons_spec(partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
 
 def _reasons_metadata(reasons: ReasonsResult) -> dict[str, Any]:
     """Aggregates alone: what is told of one customer is for whoever may read that customer's score."""
-    return partition_metadata(reasons) | reasons.details
+    told = summary(f"{reasons.details['explained']:,} customers are told why")
+    return told | partition_metadata(reasons) | reasons.details
 
 
 def challenger_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:

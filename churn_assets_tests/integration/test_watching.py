@@ -9,7 +9,7 @@ import pytest
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
 from churn_assets.definitions import build_definitions
 from churn_assets.settings import load_settings
-from churn_assets_tests.integration.installation import NIGHTS, Installation
+from churn_assets_tests.integration.installation import CHAIN, NIGHTS, Installation
 from churn_assets_tests.lineage_server import lineage_server
 
 pytestmark = pytest.mark.integration
@@ -110,3 +110,20 @@ def test_sensors_tell_of_runs_that_dagster_launched_and_of_no_others(installed: 
     assert [(event["eventType"], event["run"]["runId"]) for _, _, event in server.events] == [
         ("COMPLETE", result.run_id)
     ]
+
+
+def test_every_table_of_a_night_opens_with_a_sentence(installed: Installation) -> None:
+    """The first entry of a materialization is one that a person reads; no count of a whole table is drawn over days."""
+    day = str(NIGHTS[-1])
+    opened = {}
+
+    with installed.dagster() as instance:
+        for key in instance.all_asset_keys():
+            query = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day])
+            for record in instance.fetch_materializations(query, limit=1).records:
+                assert record.asset_materialization is not None
+                opened[key.to_user_string()] = list(record.asset_materialization.metadata)
+
+    assert opened.keys() >= {*CHAIN, "feature_drift", "score_drift", "churn_outcomes", "realized_performance"}
+    assert {name: keys[0] for name, keys in opened.items()} == dict.fromkeys(opened, "summary")
+    assert not [name for name, keys in opened.items() if "dagster/row_count" in keys]

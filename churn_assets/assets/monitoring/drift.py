@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.assets.checks import check_spec
-from churn_assets.assets.metadata import column_schema, partition_metadata, picture
+from churn_assets.assets.metadata import column_schema, partition_metadata, picture, rows_shown, summary
 from churn_assets.assets.monitoring.drift_checks import (
     FEATURE_CHECKS,
     SCORE_CHECKS,
@@ -22,7 +22,6 @@ from churn_assets.assets.monitoring.drift_checks import (
 )
 from churn_assets.assets.results import materialized, run_context
 from churn_assets.core.errors import ChurnError
-from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.monitoring.pictures.drift import drift_picture, drift_words
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
 from churn_assets.pipeline.chain import Chain, RunContext, logger
@@ -82,23 +81,36 @@ def _watched(
         found = watch(chain, day, run_context(context, chain))
     except (ChurnError, OSError) as error:  # the scores are published: watching takes nothing from them
         logger.warning("%s: %s was not looked at: %s", day, asset, error)
-        told: dict[str, Any] = {"trouble": str(error), "dagster/column_schema": column_schema(schema)}
+        told = summary(f"not looked at: {error}") | {
+            "trouble": str(error),
+            "dagster/column_schema": column_schema(schema),
+        }
         yield dg.MaterializeResult(asset_key=asset, metadata=told)
         yield from _selected(context, troubled_results(asset, str(error)))
         return
     rows = [each.row() for each in sorted(found.drifts, key=lambda each: -each.psi)]
     metadata = {
+        **_opening(schema, found),
         **partition_metadata(found),
         "psi_max": max((each.psi for each in found.drifts), default=0.0),
         "warnings": sum(each.severity == "warning" for each in found.drifts),
         "errors": sum(each.severity == "error" for each in found.drifts),
         **_pictures(found),
         "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in found.notes) or "nothing is odd"),
-        "drift": dg.MetadataValue.md(_table(schema.names, rows)),
+        "drift": rows_shown(rows, "Nothing could be compared.", schema.names),
         "dagster/column_schema": column_schema(schema),
     }
     yield materialized(found, metadata)
     yield from _selected(context, results(found))
+
+
+def _opening(schema: pa.Schema, found: FeatureDriftResult | ScoreDriftResult) -> dict[str, Any]:
+    """The day in a sentence."""
+    name = schema.names[0]
+    moved = [f"{row[name]} ({row['severity']})" for each in found.drifts if (row := each.row())["severity"] != "ok"]
+    if not found.drifts:
+        return summary("nothing could be compared")
+    return summary(f"{len(moved)} of {len(found.drifts)} lie beyond a bound" if moved else "all lie as usual", *moved)
 
 
 def _pictures(found: FeatureDriftResult | ScoreDriftResult) -> dict[str, Any]:
@@ -112,14 +124,3 @@ def _selected(context: dg.AssetExecutionContext, results: Sequence[dg.AssetCheck
     """The results that were asked for: an asset can be materialized without its checks."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     return [each for each in results if (each.asset_key, each.check_name) in wanted]
-
-
-def _table(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
-    cells = [[_cell(row[name]) for name in names] for row in rows]
-    return markdown_table(names, cells) if cells else "Nothing could be compared."
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from churn_assets.assets.metadata import summary
 from churn_assets.core.errors import ChurnError
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.monitoring.night_metrics import write_night_metrics
@@ -33,7 +34,8 @@ def metrics_assets(
         except (ChurnError, OSError) as error:  # the scores are published: watching takes nothing from them
             trouble = str(error)
             logger.warning("%s: the night's figures were not written: %s", day, error)
-        return dg.MaterializeResult(metadata={"path": str(path or ""), "trouble": trouble})
+        told = f"not written: {trouble}" if trouble else "written" if path else "a newer day's figures stay"
+        return dg.MaterializeResult(metadata=summary(told) | {"path": str(path or ""), "trouble": trouble})
 
     return [night_metrics]
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.assets.checks import check_spec
-from churn_assets.assets.metadata import column_schema, picture
+from churn_assets.assets.metadata import column_schema, picture, rows_shown, summary
 from churn_assets.assets.monitoring.troubles import told_trouble
 from churn_assets.assets.results import record, run_context
 from churn_assets.core.models.card_markdown import markdown_table
@@ -80,8 +80,9 @@ def tell_outcomes(context: dg.AssetExecutionContext, chain: Chain, night: dt.dat
         made = (record_outcomes(chain, day, run_context(context, chain)) for day in days_told(chain, night))
         told.extend(filter(None, made))
     record(context, *told)
-    shown = {"trouble": trouble.words, "outcomes": _outcomes_shown(chain, told)}
-    yield dg.MaterializeResult(OUTCOMES, metadata=shown | {"dagster/row_count": chain.table(OUTCOMES).rows()})
+    opening = [f"of {each.rows:,} customers of {each.day} {each.churners:,} left" for each in told]
+    shown = summary(*(opening or [_nothing(chain)])) | {"outcomes": _outcomes_shown(chain, told)}
+    yield dg.MaterializeResult(OUTCOMES, metadata=shown | {"trouble": trouble.words})
 
 
 def tell_performance(context: dg.AssetExecutionContext, chain: Chain, night: dt.date) -> Iterator[Any]:
@@ -99,14 +100,15 @@ def tell_performance(context: dg.AssetExecutionContext, chain: Chain, night: dt.
             months = calibration_by_month(realized)
             pictures = _over_time(realized, rows_between(chain.table(ESTIMATE), since, night))
     record(context, *judged)
-    metadata = {"trouble": trouble.words} | pictures | _performance_metadata(chain, judged, months)
+    metadata = _opening(chain, judged) | pictures | _performance_metadata(chain, judged, months)
+    metadata["trouble"] = trouble.words
     yield dg.MaterializeResult(PERFORMANCE, metadata=metadata)
     yield calibration_result(months, judged, chain.bounds)
 
 
 def _outcomes_shown(chain: Chain, told: Sequence[DayOutcomes]) -> Any:
     if not told:
-        return NOTHING if chain.profile.label.is_dated else NOT_DATED
+        return _nothing(chain)
     names = ("snapshot_date", "known_on", "version", "scored", "known", "churned", "left_out", "held_out")
     whose = [(each.day, each.known_on, each.published.version) for each in told]
     counts = [(each.scored, each.rows, each.churners, each.left_out, each.held_out) for each in told]
@@ -114,23 +116,36 @@ def _outcomes_shown(chain: Chain, told: Sequence[DayOutcomes]) -> Any:
     return dg.MetadataValue.md(markdown_table(names, cells))
 
 
+def _nothing(chain: Chain) -> str:
+    """Why no outcome is told."""
+    return NOTHING if chain.profile.label.is_dated else NOT_DATED
+
+
+def _opening(chain: Chain, judged: Sequence[RealizedPerformance]) -> dict[str, Any]:
+    """How good the published scores of each day turned out to be, in a sentence."""
+    told = [
+        f"the scores of {each.day} by {row['model_version']} reached ROC-AUC {row['roc_auc']:.3f}"
+        for each in judged
+        for row in each.figures
+        if row["arm"] == "champion" and not row["slice_column"] and row["roc_auc"] is not None
+    ]
+    return summary(*(told or ["too few outcomes" if judged else _nothing(chain)]))
+
+
 def _performance_metadata(
     chain: Chain, judged: Sequence[RealizedPerformance], months: Sequence[MonthCalibration]
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {"judged": len(judged)}
     if not judged:
-        return shown | {"performance": NOTHING if chain.profile.label.is_dated else NOT_DATED}
-    names = ("snapshot_date", *IN_WORDS)
-    cells = [[_cell(value) for value in (each.day, *map(row.get, IN_WORDS))] for each in judged for row in each.figures]
-    shown["performance"] = dg.MetadataValue.md(markdown_table(names, cells))
+        return shown | {"performance": _nothing(chain)}
+    figures = [{"snapshot_date": each.day} | row for each in judged for row in each.figures]
+    shown["performance"] = rows_shown(figures, "", ("snapshot_date", *IN_WORDS))
     shown["snapshot_dates"] = [each.day.isoformat() for each in judged]
     if months:
-        by_month = [[_cell(value) for value in asdict(month).values()] for month in months]
-        shown["calibration_by_month"] = dg.MetadataValue.md(markdown_table(list(asdict(months[0])), by_month))
+        shown["calibration_by_month"] = rows_shown([asdict(month) for month in months], "")
     effects = [effect for each in judged for effect in offer_effects(each.figures).values()]
     if effects:
-        rows = [[_cell(value) for value in asdict(effect).values()] for effect in effects]
-        shown["offers"] = dg.MetadataValue.md(markdown_table(list(asdict(effects[0])), rows))
+        shown["offers"] = rows_shown([asdict(effect) for effect in effects], "")
     return shown
 
 
@@ -177,9 +192,3 @@ def calibration_result(
         severity=dg.AssetCheckSeverity.WARN if severity == "warning" else dg.AssetCheckSeverity.ERROR,
         metadata=metadata,
     )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

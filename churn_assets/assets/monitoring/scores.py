@@ -4,15 +4,14 @@ What they do stands in `pipeline.monitoring`.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets.metadata import column_schema, partition_metadata
+from churn_assets.assets.metadata import column_schema, partition_metadata, rows_shown, summary
 from churn_assets.assets.monitoring.troubles import told_trouble
 from churn_assets.assets.results import materialized, record, run_context
-from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.monitoring.table_schemas import ESTIMATED_PERFORMANCE, SCORE_SUMMARY
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.monitoring.estimated import ESTIMATE, EstimatedPerformance, estimate_day
@@ -20,6 +19,7 @@ from churn_assets.pipeline.monitoring.summary import SUMMARY, ScoreSummary, summ
 
 __all__ = ["score_specs", "tell_estimate", "tell_summary"]
 
+NOBODY = "nobody was scored"
 Watched = EstimatedPerformance | ScoreSummary
 
 
@@ -68,31 +68,30 @@ def _told(
         results.append(work(chain, day, run_context(context, chain)))
     record(context, *results)
     for result in results:
-        return materialized(result, {**partition_metadata(result), "trouble": "", **show(result)})
-    return dg.MaterializeResult(name, metadata={"trouble": trouble.words})
+        return materialized(result, {**show(result), **partition_metadata(result), "trouble": ""})
+    return dg.MaterializeResult(name, metadata=summary(f"not done: {trouble.words}") | {"trouble": trouble.words})
 
 
 def _estimate_shown(estimate: EstimatedPerformance) -> dict[str, Any]:
     lacking = [model for model, offset in estimate.offsets.items() if not offset]
-    return {
-        "estimates": _markdown(estimate.figures),
+    promised = [
+        f"{row['model_version']} promises ROC-AUC {row['roc_auc']:.3f}"
+        for row in estimate.figures
+        if row["roc_auc"] is not None
+    ]
+    return summary(*(promised or ["nothing is promised"])) | {
+        "estimates": rows_shown(estimate.figures, NOBODY),
         "offsets": {model: dict(offset) for model, offset in estimate.offsets.items()},
         "without_offset": f"nothing is taken off: {', '.join(lacking)} keep none" if lacking else "",
     }
 
 
-def _summary_shown(summary: ScoreSummary) -> dict[str, Any]:
-    everybody = [row for row in summary.tiers if not row["slice_column"]]
-    return {"compared_with": str(summary.compared_with or "no earlier scored day"), "tiers": _markdown(everybody)}
-
-
-def _markdown(rows: Sequence[Mapping[str, Any]]) -> Any:
-    if not rows:
-        return "nobody was scored"
-    return dg.MetadataValue.md(markdown_table(list(rows[0]), [[_cell(cell) for cell in row.values()] for row in rows]))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _summary_shown(told: ScoreSummary) -> dict[str, Any]:
+    everybody = [row for row in told.tiers if not row["slice_column"]]
+    tiers = [f"{row['customers']:,} {row['risk_tier']}" for row in reversed(everybody)]
+    compared = str(told.compared_with or "no earlier scored day")
+    moved = [] if told.compared_with is None else [f"{sum(row['risen'] for row in everybody):,} rose since {compared}"]
+    return summary(", ".join(tiers) or NOBODY, *moved) | {
+        "compared_with": compared,
+        "tiers": rows_shown(everybody, NOBODY),
+    }

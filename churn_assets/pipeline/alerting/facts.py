@@ -12,23 +12,15 @@ from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.tables.reading import rows_between
 from churn_assets.storage.tables.table import Table
 
-__all__ = ["day_rows", "drift_rows", "newest_performance", "night_facts", "retraining_facts", "standing_facts"]
+__all__ = ["drift_rows", "newest_performance", "night_facts", "retraining_facts", "standing_facts"]
 
 Row = dict[str, Any]
 DRIFT_TABLES = ("feature_drift", "score_drift")
 
 
-def day_rows(table: Table, day: dt.date) -> list[Row]:
-    """The current rows of a day, none where it has none."""
-    if table.current(day) is None:
-        return []
-    rows: list[Row] = table.version(day).read().to_pylist()
-    return rows
-
-
 def drift_rows(chain: Chain, day: dt.date) -> list[Row]:
     """What was found of a day's drift, of features and of scores."""
-    return [row for name in DRIFT_TABLES for row in day_rows(chain.table(name), day)]
+    return [row for name in DRIFT_TABLES for row in rows_between(chain.table(name), day, day)]
 
 
 def night_facts(chain: Chain, day: dt.date) -> NightFacts:
@@ -37,8 +29,8 @@ def night_facts(chain: Chain, day: dt.date) -> NightFacts:
     performance = _performance(chain, day)
     return NightFacts(
         day,
-        feature_drift=day_rows(chain.table("feature_drift"), day),
-        score_drift=day_rows(chain.table("score_drift"), day),
+        feature_drift=rows_between(chain.table("feature_drift"), day, day),
+        score_drift=rows_between(chain.table("score_drift"), day, day),
         performance=performance,
         calibration=_calibration(chain, day - chain.profile.label.horizon) if performance else None,
         bounds=chain.bounds,
@@ -107,7 +99,7 @@ def _calibration(chain: Chain, day: dt.date) -> MonthCalibration | None:
 def _everybodys(chain: Chain, day: dt.date, model_version: str | None = None) -> list[Row]:
     return [
         row
-        for row in day_rows(chain.table("realized_performance"), day)
+        for row in rows_between(chain.table("realized_performance"), day, day)
         if row["arm"] == "champion" and not row["slice_column"] and model_version in {None, row["model_version"]}
     ]
 

@@ -4,7 +4,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import write_to_textfile
 
@@ -12,11 +11,9 @@ from churn_assets.core.days import end_of_day
 from churn_assets.core.monitoring.feature_drift import SEVERITIES
 from churn_assets.core.monitoring.night_metrics import NightFigures, registry_of
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.storage.tables.table import Table
+from churn_assets.storage.tables.reading import rows_between
 
 __all__ = ["write_night_metrics"]
-
-Row = dict[str, Any]
 
 
 def write_night_metrics(chain: Chain, day: dt.date, stage_seconds: Mapping[str, float]) -> Path | None:
@@ -35,7 +32,7 @@ def _figures(chain: Chain, day: dt.date, stage_seconds: Mapping[str, float]) -> 
     tables = (chain.raw, chain.customers, chain.quarantined, chain.features, chain.scores)
     events = {table.name: event for table in tables if (event := table.newest([day]).get(day)) is not None}
     rows = {name: event.rows for name, event in events.items()}
-    features, scores = (_rows(chain.table(name), day) for name in ("feature_drift", "score_drift"))
+    features, scores = (rows_between(chain.table(name), day, day) for name in ("feature_drift", "score_drift"))
     found = Counter(row["severity"] for row in (*features, *scores))
     raw, quarantined = rows.get(chain.raw.name), rows.get(chain.quarantined.name)
     published = events[chain.scores.name]
@@ -58,13 +55,6 @@ def _known_roc_auc(chain: Chain, kind: str, day: dt.date) -> dict[str, float]:
     """The newest figure for everybody's published scores of a day up to `day`; empty where there is none."""
     table = chain.table(f"{kind}_performance")
     newest = max((each for each in table.days() if each <= day), default=None)
-    rows = _rows(table, newest) if newest else []
+    rows = rows_between(table, newest, newest) if newest else []
     everybody = (row for row in rows if row.get("arm", "champion") == "champion" and not row.get("slice_column"))
     return next(({kind: row["roc_auc"]} for row in everybody if row["roc_auc"] is not None), {})
-
-
-def _rows(table: Table, day: dt.date) -> list[Row]:
-    if table.current(day) is None:
-        return []
-    rows: list[Row] = table.version(day).read().to_pylist()
-    return rows

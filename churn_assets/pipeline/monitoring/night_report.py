@@ -15,6 +15,7 @@ from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.scoring.score import ScoreResult
 from churn_assets.pipeline.scoring.scored_days import count_published, scoring_commit
 from churn_assets.storage.scores.night_reports import read_night_facts, write_night_report
+from churn_assets.storage.tables.reading import rows_between
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["NightReport", "night_report", "report_scores"]
@@ -145,12 +146,7 @@ def _trend(chain: Chain, versions: dict[dt.date, str], facts: NightFacts) -> dic
 
 def _drift(chain: Chain, day: dt.date) -> Drift | None:
     """What the watching says of a day; None where it has not looked at it."""
-    rows = [
-        row
-        for name in ("feature_drift", "score_drift")
-        if chain.table(name).current(day) is not None
-        for row in chain.table(name).version(day).read().to_pylist()
-    ]
+    rows = [row for name in ("feature_drift", "score_drift") for row in rows_between(chain.table(name), day, day)]
     if not rows:
         return None
     worst = max((row["severity"] for row in rows), key=SEVERITIES.index)
