@@ -22,18 +22,23 @@ def match_sorted(
     """
     there = 0
     for here in range(places.size):
-        start, stop = ends[here], ends[here + 1]
+        start, size = ends[here], ends[here + 1] - ends[here]
         while there < other_ends.size - 1:
-            other, other_stop = other_ends[there], other_ends[there + 1]
-            at = start
-            while at < stop and other < other_stop and content[at] == other_content[other]:
+            other, other_size = other_ends[there], other_ends[there + 1] - other_ends[there]
+            shared = min(size, other_size)
+            text, other_text = content[start : start + shared], other_content[other : other + shared]
+            if size == other_size:  # most are met again, and a loop without an exit looks at many bytes at once
+                differing = np.uint8(0)
+                for at in range(text.size):
+                    differing |= text[at] ^ other_text[at]
+                if differing == 0:
+                    places[here] = there
+                    there += 1
+                    break
+            at = 0
+            while at < shared and text[at] == other_text[at]:
                 at += 1
-                other += 1
-            if at == stop and other == other_stop:
-                places[here] = there
-                there += 1
-                break
-            if other == other_stop or (at < stop and content[at] > other_content[other]):
+            if other_size < size if at == shared else other_text[at] < text[at]:
                 there += 1  # the other one is smaller
                 continue
             break

@@ -10,20 +10,13 @@ from numpy.typing import NDArray
 
 from churn_assets.core.table_schemas import TIERS
 
-__all__ = ["TierSummary", "tier_codes"]
+__all__ = ["NOBODY", "TierSummary"]
 
+NOBODY = 255  # the tier before of a customer who had none
 MISSING = "(missing)"
+ALL = ""  # the column and the word of everybody
 MOST_GROUPS = 20  # of a slice: the largest
 WAYS = 4  # what is counted of each tier: customers, their probabilities, risen, fallen
-
-
-def tier_codes(tiers: pa.ChunkedArray) -> NDArray[np.int64]:
-    """The place among `TIERS` of each of dictionary-encoded `tiers`, (n)."""
-    coded = [
-        np.array([TIERS.index(word) for word in each.dictionary.to_pylist()], np.int64)[each.indices.to_numpy()]
-        for each in tiers.chunks
-    ]
-    return np.concatenate([np.empty(0, np.int64), *coded])
 
 
 @dataclass
@@ -35,9 +28,9 @@ class TierSummary:
 
     def count(
         self,
-        tiers: NDArray[np.int64],
+        tiers: NDArray[np.uint8],
         probability: NDArray[np.float64],
-        before: NDArray[np.int64],
+        before: NDArray[np.uint8],
         groups: Mapping[str, pa.ChunkedArray],
     ) -> None:
         """Add customers.
@@ -45,35 +38,30 @@ class TierSummary:
         Args:
             tiers: the places of their tiers, (n).
             probability: theirs, (n).
-            before: the places of their tiers on the last scored day, (n), -1 where they had none.
+            before: the places of their tiers on the last scored day, (n), `NOBODY` where they had none.
             groups: for each slice its dictionary-encoded column, (n).
         """
-        known = before >= 0
-        risen, fallen = np.flatnonzero(known & (tiers > before)), np.flatnonzero(known & (tiers < before))
-        self._add("", ("",), np.zeros(len(tiers), np.int64), (tiers, probability, risen, fallen))
         for column in self.slices:
             start = 0
             for chunk in groups[column].chunks:
                 words = (*chunk.dictionary.to_pylist(), MISSING)
-                codes = chunk.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
-                stop = start + len(codes)
-                moved = [each[(each >= start) & (each < stop)] - start for each in (risen, fallen)]
-                self._add(column, words, codes, (tiers[start:stop], probability[start:stop], moved[0], moved[1]))
-                start = stop
+                codes = chunk.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False).astype(np.int32)
+                rows = slice(start, start := start + len(codes))
+                self._add(column, words, codes, (tiers[rows], before[rows], probability[rows]))
+        if not self.slices:
+            self._add(ALL, (ALL,), np.zeros(len(tiers), np.int32), (tiers, before, probability))
 
-    def _add(self, column: str, words: Sequence[Any], codes: NDArray[np.int64], rows: tuple[NDArray[Any], ...]) -> None:
-        tiers, probability, risen, fallen = rows
-        cells = codes * len(TIERS) + tiers
-        size = len(words) * len(TIERS)
-        counted = np.stack(
-            [
-                np.bincount(cells, minlength=size).astype(np.float64),
-                np.bincount(cells, probability, minlength=size),
-                np.bincount(cells[risen], minlength=size),
-                np.bincount(cells[fallen], minlength=size),
-            ],
-            axis=1,
-        ).reshape(len(words), len(TIERS), WAYS)
+    def _add(
+        self,
+        column: str,
+        words: Sequence[Any],
+        codes: NDArray[np.int32],
+        rows: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]],
+    ) -> None:
+        from churn_assets.core.monitoring.summary_loop import count_tiers  # noqa: PLC0415  # imports numba
+
+        counted = np.zeros((len(words), len(TIERS), WAYS))
+        count_tiers(codes, *rows, counted)
         for word, counts in zip(words, counted, strict=True):
             if counts[:, 0].any():
                 key = column, str(word)
@@ -87,8 +75,9 @@ class TierSummary:
     def rows(self, *, has_before: bool) -> list[dict[str, Any]]:
         """The rows of `score_summary`; without a last scored day nobody has moved, which is told by null."""
         rows = []
-        for column in ("", *self.slices):
-            sizes = {word: counts[:, 0].sum() for (name, word), counts in self.of.items() if name == column}
+        counted = self.of | {(ALL, ALL): self._everybody()}
+        for column in (ALL, *self.slices):
+            sizes = {word: counts[:, 0].sum() for (name, word), counts in counted.items() if name == column}
             for word in sorted(sorted(sizes, key=lambda each: -sizes[each])[:MOST_GROUPS]):
                 rows += [
                     {
@@ -101,6 +90,12 @@ class TierSummary:
                         "risen": int(counts[2]) if has_before else None,
                         "fallen": int(counts[3]) if has_before else None,
                     }
-                    for tier, counts in zip(TIERS, self.of[column, word], strict=True)
+                    for tier, counts in zip(TIERS, counted[column, word], strict=True)
                 ]
         return rows
+
+    def _everybody(self) -> NDArray[np.float64]:
+        """The counts of all, (tiers, 4): each is in one group of any slice."""
+        first = self.slices[0] if self.slices else ALL
+        counts = [each for (column, _), each in self.of.items() if column == first]
+        return np.sum(counts, axis=0) if counts else np.zeros((len(TIERS), WAYS))

@@ -9,20 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from churn_assets.core.arrow.batches import ordered_map
+from churn_assets.core.arrow.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.arrow.matching import places_of
-from churn_assets.core.monitoring.summary import TierSummary, tier_codes
+from churn_assets.core.monitoring.summary import NOBODY, TierSummary
 from churn_assets.core.monitoring.table_schemas import SCORE_SUMMARY
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 from churn_assets.pipeline.monitoring.publishing import publish_rows
+from churn_assets.storage.scores.tiers import TiersByCustomer
 from churn_assets.storage.tables.versions import PartitionVersion
-from churn_assets.storage.tables.windows import SortedRows
 
 __all__ = ["SUMMARY", "ScoreSummary", "summarize_day"]
 
 SUMMARY = "score_summary"
-TIER = ("risk_tier",)
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,10 @@ def summarize_day(chain: Chain, day: dt.date, run: RunContext) -> ScoreSummary:
     last = max((each for each in chain.scores.days() if each < day), default=None)
     before = chain.scores.version(last) if last else None
     customers = _scored_customers(chain, scores)
+    today = TiersByCustomer(chain.scores.root, scores)
+    earlier = TiersByCustomer(chain.scores.root, before) if before else None
     summary = TierSummary(chain.profile.slices)
-    for part in ordered_map(lambda part: _count_part(chain, scores, customers, before, part), scores.parts):
+    for part in ordered_map(lambda part: _count_part(chain, today, customers, earlier, part), scores.parts):
         summary.join(part)
     rows = summary.rows(has_before=before is not None)
     details = {"scores_version": scores.version, "compared_with": str(last or "")}
@@ -60,32 +61,26 @@ def _scored_customers(chain: Chain, scores: PartitionVersion) -> PartitionVersio
 
 
 def _count_part(
-    chain: Chain, scores: PartitionVersion, customers: PartitionVersion, before: PartitionVersion | None, part: int
+    chain: Chain, today: TiersByCustomer, customers: PartitionVersion, before: TiersByCustomer | None, part: int
 ) -> TierSummary:
     slices = list(chain.profile.slices)
     summary = TierSummary(slices)
-    earlier = SortedRows(before, "customer_id", TIER, TIER) if before else None
-    names = ["customer_id", "churn_probability", *TIER]
-    groups = customers.batches(slices or [chain.profile.id_column], part=part, categories=slices)
-    for batch, of_customers in zip(scores.batches(names, part=part, categories=TIER), groups, strict=True):
-        summary.count(
-            tier_codes(batch.column("risk_tier")),
-            batch.column("churn_probability").to_numpy(),
-            _tiers_before(batch.column("customer_id"), earlier),
-            {name: _words(of_customers.column(name)) for name in slices},
-        )
+    batches = customers.batches(slices or [chain.profile.id_column], part=part, categories=slices)
+    for rows, groups in zip(today.part(part), rechunk(batches, BATCH_ROWS), strict=True):
+        words = {name: _words(groups.column(name)) for name in slices}
+        summary.count(rows.tiers, rows.probability, _tiers_before(rows.ids, before), words)
     return summary
 
 
-def _tiers_before(ids: pa.ChunkedArray, earlier: SortedRows | None) -> NDArray[np.int64]:
-    """The places of the tiers of customers, `ids` (n), on the earlier day; -1 of those it did not know."""
-    tiers = np.full(len(ids), -1, np.int64)
-    if earlier is None or not len(ids):
+def _tiers_before(ids: pa.Array, before: TiersByCustomer | None) -> NDArray[np.uint8]:
+    """The places of the tiers of customers, `ids` (n), on the earlier day; `NOBODY` of those it did not know."""
+    tiers = np.full(len(ids), NOBODY, np.uint8)
+    if before is None or not len(ids):
         return tiers
-    earlier_ids, rows = earlier.between(ids[0].as_py(), ids[-1].as_py())
+    earlier_ids, earlier_tiers = before.between(*(bytes(ids[at].as_buffer()) for at in (0, -1)))
     places = places_of(ids, earlier_ids)
     met = places >= 0
-    tiers[met] = tier_codes(rows.column("risk_tier"))[places[met]]
+    tiers[met] = earlier_tiers[places[met]]
     return tiers
 
 

@@ -12,6 +12,7 @@ import hashlib
 import math
 import mmap
 import struct
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from churn_assets.storage.lookup.format import (
     scores_name,
 )
 
-__all__ = ["Cursor", "Lookup", "LookupHit", "open_lookup"]
+__all__ = ["Cursor", "Lookup", "LookupHit", "open_lookup", "read_part"]
 
 LONGEST_IN_CURSOR = 512  # bytes of an id
 DIGEST_BYTES = 32
@@ -234,6 +235,23 @@ def open_lookup(folder: Path, day: dt.date, version: str) -> Lookup:
     except (OSError, ValueError, pa.ArrowException) as error:
         raise LookupFault(f"{folder}: it cannot be read ({error})") from error
     return Lookup(card, parts, at_risk)
+
+
+def read_part(folder: Path, card: LookupCard, number: int) -> list[pa.RecordBatch]:
+    """All rows of a part, verified, in pieces of `CHUNK_ROWS`; mapped as long as one of them is held.
+
+    Raises:
+        LookupFault: the file is not there, or damaged.
+    """
+    path = folder / scores_name(number)
+    try:
+        content = pa.py_buffer(_map(path))
+        if (content.size, zlib.crc32(content)) != tuple(card.files[path.name]):
+            raise LookupFault(f"{path}: its content has changed since it was written")
+        file = pa.ipc.open_file(content)
+        return [file.get_batch(each) for each in range(file.num_record_batches)]
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        raise LookupFault(f"{path}: it cannot be read ({error})") from error
 
 
 def _map(path: Path) -> mmap.mmap:

@@ -32,6 +32,7 @@ __all__ = [
     "read_batches",
     "read_key",
     "row_groups",
+    "text_bounds",
     "write_part",
     "write_parts",
 ]
@@ -204,6 +205,15 @@ def end_ids(path: Path, key: str) -> pa.Array:
         first = next(file.iter_batches(1, row_groups=[0], columns=[key], use_threads=False))
         last = file.read_row_group(file.num_row_groups - 1, [key], use_threads=False)
         return pa.concat_arrays([first.column(key), *last.column(key)[-1:].chunks])
+
+
+def text_bounds(path: Path, key: str) -> tuple[bytes, bytes] | None:
+    """The first and the last `key` of a file in the order of its text, by the footer; None of one without rows."""
+    with open_part(path) as file:
+        column = file.schema_arrow.get_field_index(key)
+        told = [file.metadata.row_group(group).column(column).statistics for group in range(file.num_row_groups)]
+    bounds = [(each.min.encode(), each.max.encode()) for each in told if each is not None and each.has_min_max]
+    return (bounds[0][0], bounds[-1][1]) if bounds else None
 
 
 def find_rows(paths: Iterable[Path], key: str, text: str) -> list[dict[str, Any]]:
