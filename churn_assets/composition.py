@@ -34,13 +34,13 @@ def build_chain(settings: Settings) -> Chain:
         parameters=profile.feature_parameters(settings.features),
         source=FileSource(
             settings.source.path,
-            settings.data_dir,
+            settings.local_dir,
             follow_links=settings.source.follow_links,
             manifest=settings.source.manifest,
             csv=settings.source.csv,
             row_number=settings.source.row_number,
         ),
-        layout=Layout(settings.data_dir),
+        layout=Layout.of(settings.data_dir),
         validation=settings.validation,
         recipe=recipe,
         gates=settings.gates,
@@ -79,7 +79,7 @@ def _engine(settings: Settings, recipe: Recipe) -> Engine:
         )
     versions = libraries_of(recipe)
     libraries = sorted(name for name in versions.keys() - {"python"} if not is_source(versions[name]))
-    return DaskEngine(wanted.scheduler, Layout(settings.data_dir).models, libraries)
+    return DaskEngine(wanted.scheduler, Layout.of(settings.data_dir).models.path, libraries)
 
 
 def _recipe(settings: Settings, profile: Profile) -> Recipe:

@@ -48,7 +48,7 @@ class _InDataDir:
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
         """The storage below this process's `data_dir`."""
-        folder = Layout(load_settings().data_dir).dagster / cls.below
+        folder = Layout.of(load_settings().data_dir).dagster / cls.below
         folder.mkdir(parents=True, exist_ok=True)
         return cls(base_dir=str(folder), inst_data=inst_data, **config_value)  # type: ignore[call-arg]  # a mixin
 
@@ -145,6 +145,6 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     if home is None and (checkout() / "dagster.yaml").is_file():
         home = checkout()
     if home is None:
-        home = Layout(settings.data_dir).dagster
+        home = Layout.of(settings.data_dir).dagster
         home.mkdir(parents=True, exist_ok=True)
     return dg.DagsterInstance.from_config(str(home))

@@ -2,12 +2,22 @@
 
 import datetime as dt
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
@@ -16,6 +26,7 @@ from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.days import PLACEHOLDER, DayTemplate
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.object_store import SCHEME, ObjectStore, StorageOptions, parse_object_store
 from churn_assets.core.options import (
     AppOptions,
     AuditBounds,
@@ -88,6 +99,12 @@ class _SettingsLoader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
+
+
+def _data_dir(named: Any) -> Any:
+    """A folder, or an object store, whose mirror is told later."""
+    uri = parse_object_store(named) if isinstance(named, str) else None
+    return named if uri is None else ObjectStore(uri, Path())
 
 
 class SourceSettings(BaseModel):
@@ -173,10 +190,13 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         nested_model_default_partial_update=True,
+        arbitrary_types_allowed=True,
     )
 
     profile: str = "churn_assets.profiles.subscription"
-    data_dir: Path = Path("data")
+    data_dir: Annotated[Path | ObjectStore, BeforeValidator(_data_dir)] = Path("data")
+    work_dir: Path | None = None
+    storage: StorageOptions = StorageOptions()
     start_date: dt.date = dt.date(2020, 1, 1)
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     source: SourceSettings = SourceSettings()
@@ -195,6 +215,11 @@ class Settings(BaseSettings):
     retraining: RetrainingOptions = RetrainingOptions()
     app: AppOptions = AppOptions()
     code_revision: str = ""
+
+    @property
+    def local_dir(self) -> Path:
+        """The folder of this machine: `data_dir`, or the mirror of an object store."""
+        return self.data_dir.mirror if isinstance(self.data_dir, ObjectStore) else self.data_dir
 
     @classmethod
     def settings_customise_sources(
@@ -248,13 +273,37 @@ def load_settings() -> Settings:
         raise SettingsError(f"environment: {error}; nested values are JSON, or one variable each with __") from error
     except RecursionError as error:
         raise SettingsError(f"environment: a {PREFIX} variable holds values nested too deeply to be read") from error
-    data_dir = settings.data_dir.absolute()
-    existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    located = settings.model_copy(update={"data_dir": _located(settings)})
+    folder = located.local_dir
+    name = "data_dir" if folder == located.data_dir else "work_dir"
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
     if not existing.is_dir():
-        raise SettingsError(f"data_dir {data_dir}: {existing} is a file; name a folder")
+        raise SettingsError(f"{name} {folder}: {existing} is a file; name a folder")
     if not os.access(existing, os.R_OK | os.X_OK):
-        raise SettingsError(f"data_dir {data_dir}: uid {os.getuid()} may not read {existing}; give it access")
-    return settings.model_copy(update={"data_dir": data_dir})
+        raise SettingsError(f"{name} {folder}: uid {os.getuid()} may not read {existing}; give it access")
+    return located
+
+
+def _located(settings: Settings) -> Path | ObjectStore:
+    """The `data_dir` as it is in force: a folder from the root, or an object store with its mirror and endpoint."""
+    named = settings.data_dir
+    if not isinstance(named, ObjectStore):
+        return named.absolute()
+    if settings.scoring.engine == "dask":
+        raise SettingsError(
+            f"scoring.engine is dask and data_dir is {named.uri}: workers read parts from a disk that all of them "
+            "mount; name a folder of it as data_dir, or score with scoring.engine: local"
+        )
+    mirror = settings.work_dir or _cache_folder() / named.uri.removeprefix("s3://")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    return replace(named, mirror=mirror.absolute(), endpoint=endpoint, options=settings.storage)
+
+
+def _cache_folder() -> Path:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "churn-assets"
+    except RuntimeError as error:  # a container's user without a home
+        raise SettingsError("data_dir is an object store, and there is no home for its mirror: set work_dir") from error
 
 
 def describe_origin(settings: Settings) -> str:
@@ -288,8 +337,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: it must hold `key: value` lines, such as `profile: my_company.churn`")
     if odd := [key for key in written if not (isinstance(key, str) and key.isidentifier()) or key.startswith("_")]:
         raise SettingsError(f"{path}: {odd[0]!r} is no key; docs/configuration.md lists the keys")
-    if isinstance(written.get("data_dir"), str):
-        written["data_dir"] = str(path.parent / written["data_dir"])
+    for key in ("data_dir", "work_dir"):
+        if isinstance(written.get(key), str) and not SCHEME.match(written[key]):
+            written[key] = str(path.parent / written[key])
     other = os.environ.get(f"{PREFIX}PROFILE")
     if other and other != written.get("profile", Settings.model_fields["profile"].default):
         written.pop("features", None)  # they are parameters of the profile in the same file

@@ -30,7 +30,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
             f"--host {host} can be reached from elsewhere and app.keys is empty: add a key as docs/serving.md says, "
             "or serve on 127.0.0.1"
         )
-    app = build_app(Layout(settings.data_dir), settings.app, settings.timezone)
+    app = build_app(Layout.of(settings.data_dir), settings.app, settings.timezone)
     with _listen(host, port) as listening:
         logs.configure()
         if not settings.app.keys:

@@ -67,7 +67,7 @@ def partition_metadata(result: "StageResult") -> dict[str, Any]:
     return {
         "dagster/partition_row_count": result.rows,
         "dagster/table_name": result.table.name,
-        "path": dg.MetadataValue.path(str(result.table.root)),
+        "path": dg.MetadataValue.path(str(result.table.folder)),
         "version": result.published.version,
         "changed": result.published.changed,
     }

@@ -41,7 +41,7 @@ def describe_emptiness() -> str:
     from churn_assets.storage.layout import Layout
 
     in_force = settings.load_settings()
-    return "" if Layout(in_force.data_dir).tables() else f" ({settings.describe_origin(in_force)})"
+    return "" if Layout.of(in_force.data_dir).tables() else f" ({settings.describe_origin(in_force)})"
 
 
 def current_user() -> str:
@@ -70,7 +70,7 @@ def open_registry(settings: "Settings") -> "Registry":
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.models.registry import Registry
 
-    return Registry(Layout(settings.data_dir), settings.gates, settings.profile)
+    return Registry(Layout.of(settings.data_dir), settings.gates, settings.profile)
 
 
 def open_scores(settings: "Settings") -> "PublishedScores":
@@ -78,7 +78,7 @@ def open_scores(settings: "Settings") -> "PublishedScores":
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores.published import PublishedScores
 
-    return PublishedScores(Layout(settings.data_dir))
+    return PublishedScores(Layout.of(settings.data_dir))
 
 
 def announce_champion(settings: "Settings", registry: "Registry") -> None:

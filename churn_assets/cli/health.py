@@ -64,8 +64,9 @@ def repair(json: Json = False) -> None:
 
     renamed = [
         {"table": root.name, "file": str(file)}
-        for root in Layout(load_settings().data_dir).tables()
-        for file in set_aside_torn_files(root)
+        for root in Layout.of(load_settings().data_dir).tables()
+        if root.store is None  # an object store has a commit whole, or not at all
+        for file in set_aside_torn_files(root.path)
     ]
     if json:
         output.print_json(renamed)

@@ -79,7 +79,7 @@ def list_models(
     if context.invoked_subcommand:
         return
     settings = load_settings()
-    if not settings.data_dir.is_dir():
+    if isinstance(settings.data_dir, Path) and not settings.data_dir.is_dir():
         raise UnknownVersion(NO_MODEL)
     registry = open_registry(settings)
     if card is not None:
@@ -164,7 +164,7 @@ def _registered(registry: "Registry") -> tuple[list[dict[str, Any]], list[ChurnE
     faults: list[ChurnError] = []
     rows = [each.row() for each in registry.registered(faults)]
     if registry.has_champion() and (champion := registry.champion()) not in registry.models.versions():
-        gone = f"model {champion} is champion, and its folder below {registry.models.root} is gone"
+        gone = f"model {champion} is champion, and its folder below {registry.models.folder} is gone"
         faults.append(ModelFault(f"{gone}: restore it from a backup, or promote another version"))
     return rows, faults
 

@@ -33,7 +33,7 @@ def drift(date: Date = None, json: Json = False) -> None:
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.tables.table import Table
 
-    layout = Layout(load_settings().data_dir)
+    layout = Layout.of(load_settings().data_dir)
     tables = {name: Table(layout.table(name)) for name in DRIFT}
     watched = sorted({day for table in tables.values() for day in table.days()})
     day = as_date(date) or (watched[-1] if watched else None)
@@ -88,7 +88,7 @@ def _rows(settings: "Settings", name: str, first: dt.date | None, last: dt.date 
     from churn_assets.storage.tables.reading import rows_between
     from churn_assets.storage.tables.table import Table
 
-    return rows_between(Table(Layout(settings.data_dir).table(name)), first, last)
+    return rows_between(Table(Layout.of(settings.data_dir).table(name)), first, last)
 
 
 def _print(title: str, names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

@@ -182,7 +182,7 @@ def trace(
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores.trace import trace_score
 
-    origin = trace_score(Layout(load_settings().data_dir), customer, as_date(date), version)
+    origin = trace_score(Layout.of(load_settings().data_dir), customer, as_date(date), version)
     if json:
         output.print_json(origin)
     elif not full:

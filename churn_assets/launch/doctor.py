@@ -12,6 +12,7 @@ from churn_assets.assets.build import build
 from churn_assets.assets.results import RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import ChurnError
+from churn_assets.core.object_store import ObjectStore
 from churn_assets.core.readiness import Point, gates_point, lock_point, storage_point
 from churn_assets.instance import open_instance
 from churn_assets.pipeline.alerting.channels import channels_of
@@ -104,6 +105,8 @@ def _keys(settings: Settings) -> Point:
 
 
 def _storage(settings: Settings) -> Point:
+    if isinstance(settings.data_dir, ObjectStore):
+        return Point("storage", f"{settings.data_dir} keeps everything; {settings.local_dir} mirrors it")
     if not MOUNTS.is_file():
         return Point("storage", f"{settings.data_dir}: this system does not say what it lies on")
     return storage_point(settings.data_dir.resolve(), MOUNTS.read_text())
@@ -118,7 +121,7 @@ def _schedules(settings: Settings, definitions: dg.Definitions) -> Point:
 def _off(settings: Settings, definitions: dg.Definitions, names: Sequence[str]) -> list[str]:
     """Which of these schedules and sensors are not running: as somebody set them, else as they are defined."""
     on: dict[str, bool] = {}
-    if Layout(settings.data_dir).tables():  # else nothing ever ran: opening Dagster's storage would make its folders
+    if Layout.of(settings.data_dir).tables():  # else nothing ever ran: opening Dagster's storage would make its folders
         with open_instance(settings) as instance:
             on = {state.instigator_name: state.is_running for state in instance.all_instigator_state()}
     defined = {

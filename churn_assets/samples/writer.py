@@ -31,7 +31,7 @@ def write_sample(
         raise InputError(f"source.path {template} is no template of daily .parquet files, which is what a sample is")
     if settings.source.manifest:
         raise InputError("source.manifest asks for a file that a sample has not: leave it out to try one")
-    if held := FileSource(template, settings.data_dir).days():
+    if held := FileSource(template, settings.local_dir).days():
         raise InputError(f"the source holds {len(held)} days already, up to {held[-1]}: nothing was written")
     last = until or dt.datetime.now(ZoneInfo(settings.timezone)).date() - dt.timedelta(days=1)
     if last.year == dt.MAXYEAR:
@@ -44,14 +44,14 @@ def write_sample(
         raise InputError(
             f"the sample would begin on {first}, before start_date {settings.start_date}: lower start_date"
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".sample-", dir=settings.data_dir) as staging:
+    settings.local_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sample-", dir=settings.local_dir) as staging:
         written = {}
         for day, frame in simulate(customers, days, last, seed):
             written[day] = Path(staging) / f"{day}.parquet"
             frame.to_parquet(written[day], index=False)
         for day, file in written.items():  # all of it or nothing: a part would look like a source with little history
-            path = settings.data_dir / DayTemplate(template).on(day).replace("*", "customers")
+            path = settings.local_dir / DayTemplate(template).on(day).replace("*", "customers")
             path.parent.mkdir(parents=True, exist_ok=True)
             file.replace(path)
     return first, last

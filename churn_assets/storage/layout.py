@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from churn_assets.core.errors import RunError
+from churn_assets.core.object_store import ObjectStore
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.remote import Folder
 
 __all__ = [
     "STAGING",
@@ -33,14 +35,25 @@ STAGING = "_staging"  # below a table or the models: what is being made, and see
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies below one data folder."""
+    """Where everything lies below one data folder of this machine, and in the object store that it mirrors, if any."""
 
     data_dir: Path
+    store: ObjectStore | None = None
+
+    @classmethod
+    def of(cls, data_dir: Path | ObjectStore) -> "Layout":
+        """Of the `data_dir` that the settings name."""
+        return cls(data_dir.mirror, data_dir) if isinstance(data_dir, ObjectStore) else cls(data_dir)
 
     @property
-    def models(self) -> Path:
+    def folder(self) -> Folder:
+        """The data folder itself."""
+        return Folder(self.data_dir, self.store)
+
+    @property
+    def models(self) -> Folder:
         """One folder for each model version."""
-        return self.data_dir / "models"
+        return self.folder.below("models")
 
     @property
     def dagster(self) -> Path:
@@ -52,13 +65,15 @@ class Layout:
         """The newest night in figures, as Prometheus's node_exporter reads them."""
         return self.data_dir / "metrics" / "churn_assets.prom"
 
-    def table(self, name: str) -> Path:
+    def table(self, name: str) -> Folder:
         """The root of the Delta table `name`."""
-        return self.data_dir / "tables" / name
+        return self.folder.below(f"tables/{name}")
 
-    def tables(self) -> list[Path]:
+    def tables(self) -> list[Folder]:
         """The roots of all tables and ledgers that were ever made, by name."""
-        return sorted(log.parent for log in self.data_dir.glob("tables/*/_delta_log"))
+        if self.store is not None:
+            return [self.table(name) for name in self.folder.folders("tables")]
+        return [self.table(log.parent.name) for log in sorted(self.data_dir.glob("tables/*/_delta_log"))]
 
 
 def partition_folder(day: dt.date) -> str:

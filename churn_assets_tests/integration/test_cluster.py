@@ -55,7 +55,7 @@ def cluster(evening_once: Evening) -> Iterator[LocalCluster]:
 
 def engine_at(address: str, evening: Evening, **seconds: float) -> DaskEngine:
     """The engine of a cluster."""
-    return DaskEngine(address, evening.chain.layout.models, LIBRARIES, **seconds)
+    return DaskEngine(address, evening.chain.layout.models.path, LIBRARIES, **seconds)
 
 
 @pytest.mark.parametrize("canary", [False, True])

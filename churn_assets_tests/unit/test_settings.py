@@ -12,6 +12,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.object_store import ObjectStore, StorageOptions
 from churn_assets.core.options import Candidate
 from churn_assets.profiles.loading import load_profile
 from churn_assets.settings import Settings, checkout, dagster_home, describe_origin, load_settings
@@ -22,6 +23,11 @@ SHIPPED = ROOT / "config.yaml"
 BY_ENVIRONMENT = [
     ("profile", "my_company.churn", "my_company.churn"),
     ("data_dir", "/srv/churn", Path("/srv/churn")),
+    ("work_dir", "/srv/mirror", Path("/srv/mirror")),
+    ("storage.connect_seconds", "2", 2.0),
+    ("storage.request_seconds", "10", 10.0),
+    ("storage.attempts", "3", 3),
+    ("storage.mirror_days", "7", 7),
     ("start_date", "2024-02-29", dt.date(2024, 2, 29)),
     ("timezone", "Europe/Berlin", "Europe/Berlin"),
     ("source.kind", "files", "files"),
@@ -290,6 +296,45 @@ def test_a_relative_file_means_data_in_its_folder(here: Path, monkeypatch: pytes
     settings = load_settings()
 
     assert settings.data_dir == here / "etc" / "mine"
+
+
+def test_an_object_store_is_taken_with_its_mirror_and_endpoint(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`data_dir: s3://...` comes with the folder that mirrors it; whatever lies on this machine is below that."""
+    write(here, "data_dir: s3://our-churn/production/\nwork_dir: mirror\nstorage: {attempts: 2}\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://s3.example.com")
+
+    given = load_settings()
+    monkeypatch.setenv("CHURN_WORK_DIR", "")
+    monkeypatch.setenv("CHURN_DATA_DIR", "s3://other-bucket")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/srv/cache")
+    write(here, "profile: churn_assets.profiles.telco\n")
+    default = load_settings()
+
+    assert given.data_dir == ObjectStore(
+        "s3://our-churn/production", here / "mirror", "https://s3.example.com", StorageOptions(attempts=2)
+    )
+    assert given.local_dir == here / "mirror"
+    assert default.local_dir == Path("/srv/cache/churn-assets/other-bucket")
+    assert describe_origin(default).startswith("data_dir s3://other-bucket, from CHURN_DATA_DIR")
+
+
+@pytest.mark.parametrize("named", ["gs://bucket/data", "s3://", "s3://AKIAEXAMPLE:secret@bucket/data", "s3://a/../b"])
+def test_another_store_or_keys_in_its_name_are_refused_unrepeated(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no plain `s3://bucket/prefix` is refused in a sentence that does not quote it: it may hold a key."""
+    monkeypatch.setenv("CHURN_DATA_DIR", named)
+
+    with pytest.raises(SettingsError, match="data_dir: an object store is named as s3://bucket/prefix") as refused:
+        load_settings()
+
+    assert "secret" not in str(refused.value)
+
+
+def test_workers_of_a_cluster_are_refused_an_object_store(here: Path) -> None:
+    """They read parts from a disk that all of them mount."""
+    write(here, "data_dir: s3://bucket/data\nscoring: {engine: dask, scheduler: 'tcp://dask:8786'}\n")
+
+    with pytest.raises(SettingsError, match=r"scoring.engine is dask and data_dir is s3://bucket/data"):
+        load_settings()
 
 
 def test_a_relative_data_dir_of_the_environment_starts_here(

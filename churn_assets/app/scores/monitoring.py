@@ -85,7 +85,7 @@ class MonitoringTables:
             record.publications = _read_or_note("churn_scores", notes, partial(self._published, window))
             record.alerts = _read_or_note("alerts", notes, self._alerts.rows)
             record.promotions = _read_or_note("promotions", notes, self._promotions.rows)
-        kept = [read_night_facts(self._scores.root, each.day, each.version) for each in record.publications]
+        kept = [read_night_facts(self._scores.folder, each.day, each.version) for each in record.publications]
         record.nights = {each.snapshot_date: each for each in kept if each is not None}
         if not record.publications:
             notes.setdefault("churn_scores", f"No day from {window.since} to {window.until} has scores.")

@@ -117,7 +117,7 @@ def _written(chain: Chain, key: dg.AssetKey, event: dg.DagsterEvent) -> WrittenT
 
 def _place(chain: Chain, key: dg.AssetKey) -> str:
     name = key.to_user_string()
-    return str(chain.layout.data_dir / PLACES.get(name, f"tables/{name}"))
+    return str(chain.layout.folder.below(PLACES.get(name, f"tables/{name}")))
 
 
 def _failure(instance: dg.DagsterInstance, run_id: str) -> str:

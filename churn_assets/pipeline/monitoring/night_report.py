@@ -47,7 +47,7 @@ def report_scores(chain: Chain, scores: ScoreResult) -> NightReport | None:
     try:
         report = _compose(chain, _facts_of(chain, scores))
         if scores.is_published:
-            write_night_report(chain.scores.root, report.facts, report.page, report.picture)
+            write_night_report(chain.scores.folder, report.facts, report.page, report.picture)
     except (ChurnError, OSError) as error:
         logger.warning("%s: the night's report could not be made: %s", scores.day, error)
         return None
@@ -95,7 +95,7 @@ def _facts_of(chain: Chain, scores: ScoreResult) -> NightFacts:
 
 def _facts(chain: Chain, version: PartitionVersion) -> NightFacts:
     """What a published version came to: as it was kept, else counted, without what its audit found."""
-    kept = read_night_facts(chain.scores.root, version.day, version.version)
+    kept = read_night_facts(chain.scores.folder, version.day, version.version)
     if kept is not None:
         return kept
     scored = scoring_commit(chain.scores, version)
@@ -140,7 +140,7 @@ def _quarantined(chain: Chain, day: dt.date) -> tuple[int, dict[str, int]]:
 def _trend(chain: Chain, versions: dict[dt.date, str], facts: NightFacts) -> dict[dt.date, float]:
     """The share at high risk of the last days, of those whose facts were kept."""
     first = facts.snapshot_date - dt.timedelta(days=TREND_DAYS - 1)
-    kept = [read_night_facts(chain.scores.root, day, versions[day]) for day in sorted(versions) if day >= first]
+    kept = [read_night_facts(chain.scores.folder, day, versions[day]) for day in sorted(versions) if day >= first]
     return {each.snapshot_date: each.high_share for each in (*kept, facts) if each is not None}
 
 

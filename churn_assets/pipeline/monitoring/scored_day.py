@@ -70,4 +70,4 @@ def scored_day(chain: Chain, day: dt.date) -> ScoredDay | None:
     except (PartitionMissing, UnknownVersion):
         return None
     commit = scoring_commit(chain.scores, version)
-    return ScoredDay(version, commit, read_feature_counts(chain.scores.root, version)) if commit else None
+    return ScoredDay(version, commit, read_feature_counts(chain.scores.folder, version)) if commit else None

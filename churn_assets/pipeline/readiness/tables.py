@@ -57,7 +57,11 @@ def retention_point(chain: Chain) -> Point:
     """Whether the scores' table says how long its history and what was replaced are kept."""
     if not chain.scores.days():
         return Point("retention", NO_SCORES, RUN)
-    configured = DeltaTable(chain.scores.root).metadata().configuration
+    configured = (
+        DeltaTable(chain.scores.folder.uri, storage_options=chain.scores.folder.storage_options)
+        .metadata()
+        .configuration
+    )
     if missing := [name for name in KEPT if name not in configured]:
         advice = "set these properties of the Delta table, or a vacuum by another program decides"
         return Point("retention", f"churn_scores does not say {', '.join(missing)}", advice)

@@ -35,7 +35,7 @@ def audit_scored_features(chain: Chain, scores: StagedScores, reference: Referen
     if not reference.features:  # rules have none
         return []
     last = _last_scored(chain, scores.staged.day)
-    before = read_feature_counts(chain.scores.root, last) if last else None
+    before = read_feature_counts(chain.scores.folder, last) if last else None
     return audit_features(scores.features.summary(), before, reference, chain.audit)
 
 
@@ -48,7 +48,7 @@ def keep_feature_counts(chain: Chain, scores: StagedScores, reference: Reference
     uncorrected = scores.inputs[0].uncorrected_mean
     mean = given.mean if uncorrected is None else uncorrected
     write_feature_counts(
-        chain.scores.root, scores.staged, counted.model_copy(update={"scores": given.scores, "mean_score": mean})
+        chain.scores.folder, scores.staged, counted.model_copy(update={"scores": given.scores, "mean_score": mean})
     )
 
 

@@ -185,7 +185,7 @@ def _publish(
     models = ", ".join(scores.audit.models)
     logger.debug("%s churn_scores: %d rows scored by %s", scores.staged.day, scores.audit.rows, models)
     if publish:
-        write_staged_lookup(chain.scores.root, scores.staged, scores.segments)
+        write_staged_lookup(chain.scores.folder, scores.staged, scores.segments)
         keep_feature_counts(chain, scores, reference)
         return chain.scores.publish(scores.staged, expected, commit)
     scores.discard(chain, chain.scores)

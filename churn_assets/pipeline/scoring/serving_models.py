@@ -95,7 +95,7 @@ def open_model(chain: Chain, version: str) -> Model:
         if version not in {row["to_version"] for row in chain.registry.promotions.rows()}:
             raise
         raise ModelFault(
-            f"model {version} was promoted, and its folder below {store.root} is gone: restore it from a backup, or "
+            f"model {version} was promoted, and its folder below {store.folder} is gone: restore it from a backup, or "
             "promote another version"
         ) from error
     if card.profile != chain.profile.name:

@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from churn_assets.core.errors import DamagedVersion, LookupFault
-from churn_assets.storage.layout import STAGING, lookup_folder
+from churn_assets.core.errors import DamagedVersion, LookupFault, RunError
+from churn_assets.storage.layout import STAGING, lookup_folder, version_folder
 from churn_assets.storage.lookup.format import ScoreLabels
 from churn_assets.storage.lookup.reader import Lookup, open_lookup
 from churn_assets.storage.lookup.writer import READ, place, write_lookup
+from churn_assets.storage.remote import Folder, as_folder
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["LookupCache"]
@@ -32,9 +33,10 @@ class LookupCache:
     Each version has a lock of its own: one that has to be made again holds up nobody who asks for another.
     """
 
-    def __init__(self, root: Path, keep: int = OPEN_AT_ONCE) -> None:
+    def __init__(self, root: Path | Folder, keep: int = OPEN_AT_ONCE) -> None:
         """Below the `root` of `churn_scores`; the last `keep` stay open."""
-        self.root = root
+        self.folder = as_folder(root)
+        self.root = self.folder.path
         self.keep = keep
         self._open: OrderedDict[Version, Lookup] = OrderedDict()
         self._opening: WeakValueDictionary[Version, Lock] = WeakValueDictionary()  # as long as anybody asks
@@ -86,10 +88,12 @@ class LookupCache:
 
     def _open_or_make(self, scores: PartitionVersion) -> Lookup:
         named = lookup_folder(scores.day, scores.version)
+        kept = self._fetched(named)
         try:
-            return open_lookup(self.root / named, scores.day, scores.version)
+            return open_lookup(kept, scores.day, scores.version)
         except LookupFault as fault:
             logger.warning("making the lookup of %s again: %s", scores.day, fault)
+        self._fetched(version_folder(scores.day, scores.version))
         try:
             return self._make(self.root, scores)
         except OSError as error:
@@ -99,6 +103,15 @@ class LookupCache:
             return open_lookup(scratch / named, scores.day, scores.version)
         except LookupFault:
             return self._make_in_scratch(scratch, scores)
+
+    def _fetched(self, name: str) -> Path:
+        """A folder of the table, from the object store where it is not here."""
+        try:
+            return self.folder.fetch_folder(name)
+        except RunError as error:
+            raise LookupFault(str(error)) from error
+        except OSError as error:
+            raise LookupFault(f"{self.root} cannot be written ({error}); give it room, and access") from error
 
     def _scratch_folder(self) -> Path:
         with self._lock:

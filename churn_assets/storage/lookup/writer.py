@@ -34,6 +34,7 @@ from churn_assets.storage.lookup.format import (
     checksum,
     scores_name,
 )
+from churn_assets.storage.remote import Folder, as_folder
 from churn_assets.storage.tables.parquet import read_batches
 from churn_assets.storage.tables.versions import Staged, parts_of
 
@@ -120,7 +121,7 @@ def write_segment(folder: Path, number: int, batches: Iterable[pa.Table]) -> Loo
     return LookupSegment(seen.rows, seen.labels, seen.total, seen.histogram, keys, seen.at_risk, written)
 
 
-def write_staged_lookup(root: Path, staged: Staged, segments: Sequence[LookupSegment] = ()) -> None:
+def write_staged_lookup(root: Path | Folder, staged: Staged, segments: Sequence[LookupSegment] = ()) -> None:
     """Write the lookup of a staged score version below its table's `root`, before the version is published.
 
     Args:
@@ -128,7 +129,8 @@ def write_staged_lookup(root: Path, staged: Staged, segments: Sequence[LookupSeg
         staged: the version.
         segments: made while its parts were written, one for each; where there are none, its files are read for them.
     """
-    final = root / lookup_folder(staged.day, staged.version)
+    named = lookup_folder(staged.day, staged.version)
+    final = as_folder(root) / named
     final.parent.mkdir(parents=True, exist_ok=True)
     folder = segments_folder(staged.folder)
     if segments:
@@ -137,6 +139,7 @@ def write_staged_lookup(root: Path, staged: Staged, segments: Sequence[LookupSeg
         parts = [read_batches([path], READ, ScoreLabels._fields) for path in parts_of(staged.folder)]
         write_lookup(folder, staged.day, staged.version, parts)
     place(folder, final)
+    as_folder(root).push_folder(named)
 
 
 def place(folder: Path, final: Path) -> None:

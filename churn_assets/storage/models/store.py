@@ -21,6 +21,7 @@ from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, digest_of_version, sealed
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
+from churn_assets.storage.remote import Folder, as_folder
 
 if TYPE_CHECKING:
     from churn_assets.core.models.cross_fitting import CrossFittedKernel
@@ -61,8 +62,9 @@ class ModelFiles:
 class ModelStore:
     """`models/<version>/`, each written once."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path | Folder) -> None:
+        self.folder = as_folder(root)
+        self.root = self.folder.path
 
     def versions(self) -> list[str]:
         """Every version, oldest training day first.
@@ -72,6 +74,8 @@ class ModelStore:
         """
         if self.root.exists() and not self.root.is_dir():
             raise ModelFault(f"{self.root} is a file, and should be a folder: move it away, restore it from a backup")
+        if self.folder.store is not None:
+            return sorted(name.removesuffix(f"/{CARD}") for name in self.folder.listed() if name.endswith(f"/{CARD}"))
         return sorted(path.parent.name for path in self.root.glob(f"[!_]*/{CARD}"))
 
     def card(self, version: str) -> ModelCard:
@@ -83,11 +87,11 @@ class ModelStore:
         """
         path = self.root / version / CARD
         try:
-            exists = path.is_file()
+            exists = self.folder.fetch(f"{version}/{CARD}").is_file()
         except OSError:  # a name that no folder can have
             exists = False
         if not exists:
-            raise UnknownVersion(f"no model {version} below {self.root}; `churn-assets models` lists every version")
+            raise UnknownVersion(f"no model {version} below {self.folder}; `churn-assets models` lists every version")
         try:
             card = ModelCard.model_validate_json(path.read_bytes())
         except ValidationError as error:
@@ -146,7 +150,7 @@ class ModelStore:
         self._checked(card, ARTEFACT)
         from churn_assets.core.trees.serialization import KernelUnreadable, kernel_from_npz  # noqa: PLC0415  # as above
 
-        path = self.root / card.model_version / KERNEL
+        path = self.folder.fetch(f"{card.model_version}/{KERNEL}")
         try:
             _check_digest(path, card)
             return kernel_from_npz(path.read_bytes())
@@ -214,7 +218,7 @@ class ModelStore:
         """
         final = self.root / card.model_version
         if final.exists():
-            return self.card(card.model_version)
+            return self._pushed(card.model_version)
         folder = self.root / STAGING / uuid.uuid4().hex
         folder.mkdir(parents=True)
         if pipeline is not None:
@@ -243,7 +247,14 @@ class ModelStore:
         except OSError:  # trained by somebody else at the same time
             shutil.rmtree(folder)
         fsync_folder(self.root)
-        return self.card(card.model_version)
+        return self._pushed(card.model_version)
+
+    def _pushed(self, version: str) -> ModelCard:
+        """The card of a version that is kept here, after everybody can find it: the card last, by which it is seen."""
+        card = self.card(version)
+        files = [path for name in sorted(card.files) if (path := self.root / version / name).is_file()]
+        self.folder.push([*files, self.root / version / CARD])
+        return card
 
     def verify(self, version: str) -> ModelCard:
         """The card of `version`, after every file of its folder was found to be the one it was made with.
@@ -258,7 +269,7 @@ class ModelStore:
         return card
 
     def _checked(self, card: ModelCard, name: str) -> Path:
-        path = self.root / card.model_version / name
+        path = self.folder.fetch(f"{card.model_version}/{name}")
         if not path.is_file():
             raise ModelFault(f"{path} is missing: {REMEDY}")
         _check_digest(path, card)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from churn_assets.core.evaluation.results import FeatureSummary
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import feature_counts_file
+from churn_assets.storage.remote import Folder, as_folder
 from churn_assets.storage.tables.versions import PartitionVersion, Staged
 
 __all__ = ["read_feature_counts", "write_feature_counts"]
@@ -20,20 +21,22 @@ WRITTEN = "feature_counts.json"  # in the folder of what is staged, until it is 
 logger = logging.getLogger("churn_assets")
 
 
-def write_feature_counts(root: Path, staged: Staged, counted: FeatureSummary) -> None:
+def write_feature_counts(root: Path | Folder, staged: Staged, counted: FeatureSummary) -> None:
     """Write what the features of a staged score version counted below its table's `root`, before it is published."""
-    final = root / feature_counts_file(staged.day, staged.version)
+    folder = as_folder(root)
+    final = folder / feature_counts_file(staged.day, staged.version)
     final.parent.mkdir(parents=True, exist_ok=True)
     written = staged.folder / WRITTEN
     written.write_text(counted.model_dump_json(indent=1) + "\n")
     fsync_file(written)
     written.replace(final)
     fsync_folder(final.parent)
+    folder.push([final], replace=True)
 
 
-def read_feature_counts(root: Path, version: PartitionVersion) -> FeatureSummary | None:
+def read_feature_counts(root: Path | Folder, version: PartitionVersion) -> FeatureSummary | None:
     """What the features of a score version counted; None where that was not kept, or cannot be read."""
-    path = root / feature_counts_file(version.day, version.version)
+    path = as_folder(root).fetch(feature_counts_file(version.day, version.version))
     try:
         counted = FeatureSummary.model_validate_json(path.read_bytes())
     except FileNotFoundError:  # of a version that an earlier release made, or rules

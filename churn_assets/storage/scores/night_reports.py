@@ -11,26 +11,29 @@ from pydantic import ValidationError
 
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.storage.layout import report_file
+from churn_assets.storage.remote import Folder, as_folder
 
 __all__ = ["read_night_facts", "write_night_report"]
 
 logger = logging.getLogger("churn_assets")
 
 
-def write_night_report(root: Path, facts: NightFacts, page: str, picture: str) -> None:
+def write_night_report(root: Path | Folder, facts: NightFacts, page: str, picture: str) -> None:
     """Write facts, text and picture of a published score version below its table's `root`."""
     contents = {"json": facts.model_dump_json(indent=1) + "\n", "svg": picture, "md": page}
+    folder = as_folder(root)
     for suffix, content in contents.items():
-        final = root / report_file(facts.snapshot_date, facts.score_version, suffix)
+        final = folder / report_file(facts.snapshot_date, facts.score_version, suffix)
         final.parent.mkdir(parents=True, exist_ok=True)
         written = final.with_name(f".{final.name}")
         written.write_text(content, encoding="utf-8")
         written.replace(final)
+        folder.push([final], replace=True)
 
 
-def read_night_facts(root: Path, day: dt.date, version: str) -> NightFacts | None:
+def read_night_facts(root: Path | Folder, day: dt.date, version: str) -> NightFacts | None:
     """What a score version came to; None where that was not kept, or cannot be read."""
-    path = root / report_file(day, version, "json")
+    path = as_folder(root).fetch(report_file(day, version, "json"))
     try:
         return NightFacts.model_validate_json(path.read_bytes())
     except FileNotFoundError:  # of a version that an earlier release made

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_file, fsync_folder
+from churn_assets.storage.remote import Folder, as_folder, reason_of
 
 __all__ = [
     "HINT",
@@ -49,8 +50,11 @@ def newest_commit(root: Path) -> int:
     return max(commit_numbers(root), default=-1)
 
 
-def sync_commits(root: Path, numbers: Iterable[int]) -> None:
+def sync_commits(root: Path | Folder, numbers: Iterable[int]) -> None:
     """Let commits, the checkpoints made with them, and their names survive a power cut."""
+    if as_folder(root).store is not None:
+        return
+    root = as_folder(root).path
     folder = root / LOG
     for number in numbers:
         for path in (commit_file(root, number), *folder.glob(f"{number:020}.checkpoint*.parquet")):
@@ -62,12 +66,15 @@ def sync_commits(root: Path, numbers: Iterable[int]) -> None:
         fsync_folder(each)
 
 
-def check_commits(root: Path, numbers: Iterable[int]) -> None:
+def check_commits(root: Path | Folder, numbers: Iterable[int]) -> None:
     """Refuse a commit whose file holds none.
 
     Raises:
         RunError: it is empty or torn; the sentence says what mends it.
     """
+    if as_folder(root).store is not None:
+        return
+    root = as_folder(root).path
     for number in numbers:
         path = commit_file(root, number)
         if path.exists() and (fault := commit_fault(path)):
@@ -79,12 +86,15 @@ def check_commits(root: Path, numbers: Iterable[int]) -> None:
             )
 
 
-def refuse_obstacles(root: Path) -> None:
+def refuse_obstacles(root: Path | Folder) -> None:
     """Refuse what is not the folder of a table, where the library would find none, or say nothing that helps.
 
     Raises:
         RunError: a file lies where a folder should, or this user may not read it.
     """
+    if as_folder(root).store is not None:
+        return
+    root = as_folder(root).path
     for folder in (root.parent, root, root / LOG):
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder} is a file, and should be a folder: move it away, and restore it from a backup")
@@ -92,8 +102,13 @@ def refuse_obstacles(root: Path) -> None:
             raise RunError(f"uid {os.getuid()} may not read {folder}; give it access")
 
 
-def unreadable(root: Path, error: Exception) -> RunError:
+def unreadable(root: Path | Folder, error: Exception) -> RunError:
     """The sentence for a log that the library cannot read: the reason in one line, and what to do."""
+    if as_folder(root).store is not None:
+        return RunError(
+            f"{root}: its log cannot be read ({reason_of(error)}): see that the object store can be reached, and try "
+            "again"
+        )
     reason = COLOURS.sub("", str(error)).splitlines()[0][:REASON_LENGTH] if str(error) else type(error).__name__
     return RunError(
         f"{root}: its log cannot be read ({reason}): `churn-assets repair` mends what a power cut leaves; else "

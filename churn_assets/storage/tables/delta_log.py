@@ -6,18 +6,21 @@ service asks many times a second, and hears nothing new until there is a commit.
 """
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.layout import PartFile, part_file
+from churn_assets.storage.remote import Folder, as_folder
 from churn_assets.storage.tables.commit_files import (
     check_commits,
     commit_file,
@@ -60,8 +63,9 @@ class Catalog:
 class DeltaLog:
     """The commits of the Delta table at `root`, as they stood when it was last refreshed; not for several threads."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path | Folder) -> None:
+        self.folder = as_folder(root)
+        self.root = self.folder.path
         self._table: DeltaTable | None = None
         self._was_there = False
         self._mark: tuple[int, int] | None = None
@@ -86,17 +90,17 @@ class DeltaLog:
             self._was_there = True
         except TableNotFoundError:
             self._table = None
-            refuse_obstacles(self.root)
+            refuse_obstacles(self.folder)
             if self._was_there:
-                raise RunError(f"{self.root} is no longer there; restore the folder, or mount it again") from None
+                raise RunError(f"{self.folder} is no longer there; restore the folder, or mount it again") from None
         except RunError:
             self._table = None
             raise
         except (DeltaError, OSError, ValueError) as error:
             self._table = None
-            refuse_obstacles(self.root)
-            check_commits(self.root, commit_numbers(self.root)[-CHECKED:])
-            raise unreadable(self.root, error) from error
+            refuse_obstacles(self.folder)
+            check_commits(self.folder, commit_numbers(self.root)[-CHECKED:])
+            raise unreadable(self.folder, error) from self.folder.cause(error)
         return self
 
     def _follow(self) -> None:
@@ -104,16 +108,19 @@ class DeltaLog:
         if self._table is None or self._mark is None or self._stamp(self._table.version()) != self._mark:
             self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
             self._table = None
-            self._table = DeltaTable(self.root)
+            self._table = DeltaTable(self.folder.uri, storage_options=self.folder.storage_options)
             seen = max(-1, self._table.version() - CHECKED)
         else:
             seen = self._table.version()
             self._table.update_incremental()
         version = self._table.version()
-        check_commits(self.root, range(seen + 1, version + 1))
+        check_commits(self.folder, range(seen + 1, version + 1))
         self._mark = self._stamp(version)
 
     def _stamp(self, version: int) -> tuple[int, int] | None:
+        """What tells a commit from one of its number in another log."""
+        if self.folder.store is not None:
+            return self.folder.stamp(commit_file(Path(), version).as_posix())
         try:
             status = commit_file(self.root, version).stat()
         except FileNotFoundError:
@@ -146,7 +153,7 @@ class DeltaLog:
         """The current version of `day`, None where it was never published."""
         versions = {file.version for file in self.files().get(day, [])}
         if len(versions) > 1:
-            raise RunError(f"{self.root} {day}: more than one version is current: {', '.join(sorted(versions))}")
+            raise RunError(f"{self.folder} {day}: more than one version is current: {', '.join(sorted(versions))}")
         return versions.pop() if versions else None
 
     def catalog(self) -> Catalog:
@@ -193,8 +200,8 @@ class DeltaLog:
                         break
         for day in wanted.keys() - found.keys():
             raise RunError(
-                f"{self.root} {day}: version {wanted[day]} is current, and another program made it so: publish the day "
-                f"again with `churn-assets run --date {day}`"
+                f"{self.folder} {day}: version {wanted[day]} is current, and another program made it so: publish the "
+                f"day again with `churn-assets run --date {day}`"
             )
         return found
 
@@ -220,13 +227,29 @@ class DeltaLog:
             self._read = range(oldest, newest + 1)
 
     def _keep(self, table: DeltaTable, numbers: range) -> None:
+        commits = self._read_commits(numbers) if self.folder.store is not None else self._tell_commits(table, numbers)
+        for number, commit in commits:
+            if SNAPSHOT_DATE in commit:
+                self._events[number] = read_event(commit)
+
+    def _tell_commits(self, table: DeltaTable, numbers: range) -> list[tuple[int, dict[str, Any]]]:
+        """Those of the commits that are still there, by the library."""
         count = table.version() - numbers.start + 1
         try:
             commits = table.history(count) if numbers else []
         except (DeltaError, OSError, ValueError) as error:
-            check_commits(self.root, numbers)
-            raise unreadable(self.root, error) from error
+            check_commits(self.folder, numbers)
+            raise unreadable(self.folder, error) from error
         commits = commits[max(0, len(commits) - count) :]  # the library also tells of those since the table was opened
-        for number, commit in zip(range(table.version(), -1, -1), commits, strict=False):  # of an old log less is left
-            if number in numbers and SNAPSHOT_DATE in commit:
-                self._events[number] = read_event(commit)
+        told = zip(range(table.version(), -1, -1), commits, strict=False)  # of an old log less is left
+        return [(number, commit) for number, commit in told if number in numbers]
+
+    def _read_commits(self, numbers: range) -> list[tuple[int, dict[str, Any]]]:
+        """The same of an object store, several at once: the library lets no other thread work while it waits."""
+
+        def read(number: int) -> tuple[int, dict[str, Any]]:
+            content = self.folder.read(commit_file(Path(), number).as_posix()) or b""
+            actions = [json.loads(line) for line in content.splitlines()]
+            return number, next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
+
+        return list(ordered_map(read, numbers))

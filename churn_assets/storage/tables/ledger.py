@@ -1,6 +1,7 @@
 """Append-only records, such as promotions: a Delta table to which rows are only ever added."""
 
 import logging
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_file
 from churn_assets.storage.layout import record_file
+from churn_assets.storage.remote import Folder, as_folder, reason_of
 from churn_assets.storage.tables.commit_files import (
     check_commits,
     newest_commit,
@@ -26,6 +28,7 @@ from churn_assets.storage.tables.repair import cut_record
 __all__ = ["Ledger"]
 
 NUMBER = "record"  # the order of the records, whatever the clocks of their writers say
+MARK = "record_mark"  # in the metadata of a record's commit
 ATTEMPTS = 50
 MANY_FILES = 32  # an append makes one; so many are made one, or each further record would cost more than the last
 Row = dict[str, Any]
@@ -35,8 +38,9 @@ logger = logging.getLogger("churn_assets")
 class Ledger:
     """Rows in the order in which they were recorded."""
 
-    def __init__(self, root: Path, schema: pa.Schema) -> None:
-        self.root = root
+    def __init__(self, root: Path | Folder, schema: pa.Schema) -> None:
+        self.folder = as_folder(root)
+        self.root = self.folder.path
         columns = [pa.field(field.name, field.type) for field in schema]
         self.schema = pa.schema([*columns, pa.field(NUMBER, pa.int64())])
 
@@ -62,17 +66,9 @@ class Ledger:
             row = make(so_far)
             if row is None:
                 return None
-            try:
-                write_deltalake(
-                    table,
-                    pa.Table.from_pylist([row | {NUMBER: len(so_far)}], self.schema),
-                    mode="append",
-                    schema_mode="merge",  # columns that came later are null in earlier records
-                    commit_properties=CommitProperties(max_commit_retries=0),
-                )
-            except CommitFailedError:
+            if not self._write(table, row | {NUMBER: len(so_far)}):
                 continue
-            self._sync(DeltaTable(self.root), version, files)
+            self._sync(version, files)
             try:
                 self._tidy()
             except (DeltaError, RunError, pa.ArrowException, OSError):  # the record is made: the next one tidies
@@ -80,12 +76,49 @@ class Ledger:
             return row
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
+    def _write(self, table: DeltaTable, row: Row) -> bool:
+        """Commit a record after the state of `table`; False where somebody else committed first.
+
+        An object store whose answer was lost is asked again by the library, and then refuses its own commit: so each
+        commit is marked, and found by that.
+
+        Raises:
+            RunError: the object store did not take it.
+        """
+        mark = uuid.uuid4().hex
+        try:
+            write_deltalake(
+                table,
+                pa.Table.from_pylist([row], self.schema),
+                mode="append",
+                schema_mode="merge",  # columns that came later are null in earlier records
+                commit_properties=CommitProperties(custom_metadata={MARK: mark}, max_commit_retries=0),
+            )
+        except CommitFailedError:
+            return self._is_committed(table.version(), mark)
+        except (DeltaError, OSError) as error:
+            if self.folder.store is None:
+                raise
+            if self._is_committed(table.version(), mark):
+                return True
+            raise RunError(
+                f"{self.folder}: nothing was recorded ({reason_of(error)}): see that the object store can be reached, "
+                "and try again"
+            ) from None
+        return True
+
+    def _is_committed(self, seen: int, mark: str) -> bool:
+        """Whether one of the commits after number `seen` has this mark."""
+        table = self._open()
+        commits = table.history(table.version() - seen) if table is not None and table.version() > seen else []
+        return any(commit.get(MARK) == mark for commit in commits)
+
     def _tidy(self) -> None:
         """Make one file of many: the same rows, unless somebody recorded something in the meantime.
 
         Not by the library's own compaction: of two at once both are committed, and every record is there twice.
         """
-        table = DeltaTable(self.root)
+        table = self._delta()
         before = set(self._files(table))
         if len(before) < MANY_FILES:
             return
@@ -97,13 +130,16 @@ class Ledger:
                 schema_mode="merge",
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
-            self._sync(DeltaTable(self.root), table.version() - 1, before)
+            self._sync(table.version() - 1, before)
 
-    def _sync(self, table: DeltaTable, seen: int, files: set[Path]) -> None:
+    def _sync(self, seen: int, files: set[Path]) -> None:
         """Let the commits after number `seen` survive a power cut, and the files that are not among `files`."""
+        if self.folder.store is not None:  # which has them for good
+            return
+        table = self._delta()
         for path in set(self._files(table)) - files:
             fsync_file(path)
-        sync_commits(self.root, range(seen + 1, table.version() + 1))
+        sync_commits(self.folder, range(seen + 1, table.version() + 1))
 
     def _open(self) -> DeltaTable | None:
         """The table as it stands, None where nothing was ever recorded.
@@ -112,29 +148,35 @@ class Ledger:
             RunError: its log is torn.
         """
         try:
-            table = DeltaTable(self.root)
+            table = self._delta()
         except TableNotFoundError:
-            refuse_obstacles(self.root)
+            refuse_obstacles(self.folder)
             return None
         except (DeltaError, OSError, ValueError) as error:
-            refuse_obstacles(self.root)
-            check_commits(self.root, [newest_commit(self.root)])
-            raise unreadable(self.root, error) from error
-        check_commits(self.root, [table.version()])
+            refuse_obstacles(self.folder)
+            check_commits(self.folder, [newest_commit(self.root)])
+            raise unreadable(self.folder, error) from self.folder.cause(error)
+        check_commits(self.folder, [table.version()])
         return table
 
     def _open_or_create(self) -> DeltaTable:
         if (table := self._open()) is not None:
             return table
         with suppress(DeltaError):  # created by somebody else just now
-            created = DeltaTable.create(self.root, schema=Schema.from_arrow(self.schema))
-            sync_commits(self.root, [0])
+            created = DeltaTable.create(
+                self.folder.uri, schema=Schema.from_arrow(self.schema), storage_options=self.folder.storage_options
+            )
+            sync_commits(self.folder, [0])
             return created
-        return DeltaTable(self.root)
+        return self._delta()
 
     def _files(self, table: DeltaTable) -> list[Path]:
         actions = pa.RecordBatchReader.from_stream(table.get_add_actions()).read_all()  # loads no pandas
-        return [record_file(self.root, path) for path in actions.column("path").to_pylist()]
+        named = [record_file(self.root, path) for path in actions.column("path").to_pylist()]
+        return [self.folder.fetch(path.name) for path in named]
+
+    def _delta(self) -> DeltaTable:
+        return DeltaTable(self.folder.uri, storage_options=self.folder.storage_options)
 
     def _rows(self, table: DeltaTable) -> list[Row]:
         """The records in order, without their numbers."""
@@ -152,7 +194,7 @@ class Ledger:
                     "`churn-assets repair` sets its commit aside"
                 ) from error
             raise RunError(
-                f"{self.root}: a record cannot be read ({error}); restore the folder from a backup"
+                f"{self.folder}: a record cannot be read ({error}); restore the folder from a backup"
             ) from error
         recorded = pa.concat_tables([self.schema.empty_table(), *parts], promote_options="default")
         return recorded.sort_by(NUMBER)

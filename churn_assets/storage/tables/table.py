@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import STAGING, version_folder
+from churn_assets.storage.remote import Folder, as_folder, reason_of
 from churn_assets.storage.tables.commit_files import sync_commits
 from churn_assets.storage.tables.commits import Commit, Event, commit_metadata, version_before
 from churn_assets.storage.tables.delta_log import DeltaLog
@@ -44,10 +45,11 @@ CONFIGURATION = {
 class Table:
     """A Delta table of immutable partition versions, one of which is current for each day."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.name = root.name
-        self._log = DeltaLog(root)
+    def __init__(self, root: Path | Folder) -> None:
+        self.folder = as_folder(root)
+        self.root = self.folder.path
+        self.name = self.root.name
+        self._log = DeltaLog(self.folder)
 
     def days(self) -> list[dt.date]:
         """The days that have a current version, in order."""
@@ -77,7 +79,7 @@ class Table:
         chosen = version or log.current(day)
         if chosen is None:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
-        files = parts_of(self.root / version_folder(day, chosen))
+        files = parts_of(self.folder.fetch_folder(version_folder(day, chosen)))
         if not files or (version is None and len(files) != len(log.files()[day])):
             raise UnknownVersion(
                 f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
@@ -152,6 +154,7 @@ class Table:
                 staged.folder.rename(final)
         fsync_folder(final.parent)
         fsync_folder(self.root)  # the partition's name in it: a commit names files that a power cut leaves in place
+        self.folder.push_folder(version_folder(staged.day, staged.version))
         return self._commit(staged.day, staged.version, expected, commit)
 
     def rollback(self, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
@@ -218,7 +221,14 @@ class Table:
             except CommitFailedError:  # somebody committed to the table: look again
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
                 continue
-            sync_commits(self.root, range(before + 1, self._existing().version() + 1))
+            except (DeltaError, OSError) as error:
+                if self.folder.store is None:
+                    raise
+                raise RunError(
+                    f"{self.folder} {day}: whether {version} was published is not known ({reason_of(error)}): see that "
+                    "the object store can be reached, and run the day again"
+                ) from None
+            sync_commits(self.folder, range(before + 1, self._existing().version() + 1))
             return Published(version, changed=current != version)
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
 
@@ -244,7 +254,7 @@ class Table:
     def _existing(self) -> DeltaTable:
         table = self._log.refresh().table
         if table is None:
-            raise RunError(f"{self.root} is no longer there; restore the folder")
+            raise RunError(f"{self.folder} is no longer there; restore the folder")
         return table
 
     def _open_or_create(self, schema: pa.Schema) -> DeltaTable:
@@ -254,14 +264,15 @@ class Table:
         columns = pa.schema([pa.field(SNAPSHOT_DATE, pa.date32()), *_plain(schema)])
         with suppress(CommitFailedError):  # created by somebody else just now
             DeltaTable.create(
-                self.root,
+                self.folder.uri,
                 schema=Schema.from_arrow(columns),
                 mode="ignore",
                 partition_by=[SNAPSHOT_DATE],
                 configuration=CONFIGURATION,
                 commit_properties=CommitProperties(max_commit_retries=0),
+                storage_options=self.folder.storage_options,
             )
-        sync_commits(self.root, [0])
+        sync_commits(self.folder, [0])
         return self._existing()
 
     def _refuse_other_columns(self, table: DeltaTable, schema: pa.Schema) -> None:

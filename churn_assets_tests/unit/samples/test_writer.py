@@ -41,19 +41,19 @@ def test_a_sample_is_a_file_a_day(here: Settings) -> None:
     """As many days as asked, up to the last one, each as one file that the source finds; nothing else is left."""
     written = write_sample(here, 40, 3, DAY, 7)
 
-    source = FileSource(here.source.path, here.data_dir)
+    source = FileSource(here.source.path, here.local_dir)
     days = [DAY - dt.timedelta(days=2), DAY - dt.timedelta(days=1), DAY]
     assert written == (days[0], DAY)
     assert source.days() == days
     assert [len(source.files(day)) for day in days] == [1, 1, 1]
-    assert len(contents(here.data_dir)) == 3
+    assert len(contents(here.local_dir)) == 3
 
 
 def test_a_sample_is_what_the_default_profile_reads(here: Settings) -> None:
     """Its columns are those of the subscription profile, and about as many customers as asked stand in a day."""
     write_sample(here, 200, 1, DAY, 7)
 
-    rows = pq.read_table(FileSource(here.source.path, here.data_dir).files(DAY)[0].path)
+    rows = pq.read_table(FileSource(here.source.path, here.local_dir).files(DAY)[0].path)
 
     profile = load_profile(here.profile)
     assert check_columns(rows.schema.names, raw_schema(profile), "the sample") == []
@@ -96,12 +96,12 @@ def test_a_sample_goes_where_the_source_looks(tmp_path: Path, path: str) -> None
 def test_a_source_that_holds_data_is_left_alone(here: Settings) -> None:
     """Where there is a day already nothing is written, and the refusal says how many there are."""
     write_sample(here, 20, 2, DAY, 7)
-    before = contents(here.data_dir)
+    before = contents(here.local_dir)
 
     with pytest.raises(InputError, match="holds 2 days already, up to 2026-10-31: nothing was written"):
         write_sample(here, 20, 2, DAY + dt.timedelta(days=30), 7)
 
-    assert contents(here.data_dir) == before
+    assert contents(here.local_dir) == before
 
 
 @pytest.mark.parametrize("path", ["telco.csv", "telco.parquet", "{snapshot_date}/*.csv"])
@@ -131,7 +131,7 @@ def test_more_days_than_there_are_is_refused(here: Settings, days: int) -> None:
     with pytest.raises(InputError, match="start_date"):
         write_sample(here, 10, days, DAY, 7)
 
-    assert contents(here.data_dir) == {}
+    assert contents(here.local_dir) == {}
 
 
 def test_the_last_year_of_the_calendar_is_refused(here: Settings) -> None:

@@ -12,14 +12,14 @@ def test_a_table_lies_under_tables_by_its_name() -> None:
     """A table's root is `tables/<name>`."""
     root = Layout(DATA).table("churn_scores")
 
-    assert root == DATA / "tables" / "churn_scores"
+    assert root.path == DATA / "tables" / "churn_scores"
 
 
 def test_models_and_dagster_have_folders_of_their_own() -> None:
     """Models and Dagster's state stand beside the tables, apart from each other."""
     layout = Layout(DATA)
 
-    folders = [layout.models, layout.dagster]
+    folders = [layout.models.path, layout.dagster]
 
     assert folders == [DATA / "models", DATA / "dagster"]
 
@@ -28,7 +28,7 @@ def test_asking_for_a_path_makes_no_folder(tmp_path: Path) -> None:
     """A layout only spells paths: nothing appears on disk."""
     layout = Layout(tmp_path / "data")
 
-    spelled = [layout.models, layout.dagster, layout.table("customers")]
+    spelled = [layout.models.path, layout.dagster, layout.table("customers").path]
 
     assert not any(path.exists() for path in [layout.data_dir, *spelled])
 

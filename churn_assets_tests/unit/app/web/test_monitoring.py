@@ -145,7 +145,7 @@ def test_what_is_absent_or_damaged_is_a_sentence_and_takes_nothing_from_the_rest
         nothing = client.get("/v1/monitoring")
     publish_scores(tmp_path, rows_of({"klara": 0.9}), DAY, "m1")
     put(tmp_path, "score_drift", table_schemas.SCORE_DRIFT, [{"against": "reference", "severity": "ok"}])
-    [part] = Layout(tmp_path).table("score_drift").glob("snapshot_date=*/*/part-0.parquet")
+    [part] = Layout(tmp_path).table("score_drift").path.glob("snapshot_date=*/*/part-0.parquet")
     part.write_bytes(part.read_bytes()[:-20])
 
     with asking(make_app(tmp_path)) as client:

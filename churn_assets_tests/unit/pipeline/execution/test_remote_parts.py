@@ -36,7 +36,7 @@ def inbox(tmp_path: Path) -> Path:
 def task_of(evening: Evening, inbox: Path, part: int = 2, **changes: Any) -> ScoringTask:
     """A part of the day as a worker gets it: through a pickle."""
     scoring = evening.scoring(evening.fitted, evening.rules)
-    [task] = scoring_tasks(scoring, [part], inbox, evening.chain.layout.models, ("numpy", "scikit-learn"))
+    [task] = scoring_tasks(scoring, [part], inbox, evening.chain.layout.models.path, ("numpy", "scikit-learn"))
     told: ScoringTask = pickle.loads(pickle.dumps(replace(task, **changes)))  # noqa: S301  # our own
     return told
 

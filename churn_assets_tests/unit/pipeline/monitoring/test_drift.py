@@ -142,7 +142,7 @@ def test_checks_warn_or_err_with_number_and_bound_and_never_fail_the_run(chain: 
 
 def test_trouble_is_a_warning_of_every_check_and_no_failure(chain: Chain) -> None:
     """Where the table cannot be written the night goes on, and each check says what kept it from looking."""
-    root = chain.layout.table("feature_drift")
+    root = chain.layout.table("feature_drift").path
     root.parent.mkdir(exist_ok=True)
     root.write_text("a file lies where a folder must be")
     assets = drift_assets(chain, snapshot_dates(chain.start_date, "UTC"))
