@@ -5,6 +5,7 @@ import subprocess
 from typing import get_args
 
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.models.signing import Signing
 from churn_assets.core.options import OF_PROFILE, BuiltIn, Recipe
 from churn_assets.core.profile import Profile
 from churn_assets.pipeline.chain import Chain
@@ -55,6 +56,7 @@ def build_chain(settings: Settings) -> Chain:
         openlineage=settings.openlineage,
         alerts=settings.alerts,
         retraining=settings.retraining,
+        signing=Signing.of(settings.models),
     )
 
 

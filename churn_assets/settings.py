@@ -26,6 +26,7 @@ from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.days import PLACEHOLDER, DayTemplate
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.models.options import ModelOptions
 from churn_assets.core.object_store import SCHEME, ObjectStore, StorageOptions, parse_object_store
 from churn_assets.core.options import (
     AppOptions,
@@ -54,6 +55,8 @@ __all__ = [
 PREFIX = "CHURN_"
 CRON_FIELDS = 5
 MAX_BYTES = 2**20  # of a configuration file; the shipped one takes a few thousand
+FROM_VARIABLE = "env:"
+PUBLIC_KEY = "ed25519-public:"
 MAX_DEPTH = 20  # the deepest setting lies six levels down
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError)  # also of a tag over another's value
 
@@ -92,7 +95,7 @@ class _SettingsLoader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # by its stubs
         mark = event.start_mark
         if isinstance(event, yaml.AliasEvent):
-            raise _RefusedYaml(None, None, f"the alias *{event.anchor} is not taken: write the value out", mark)
+            raise _RefusedYaml(None, None, "an alias (*name) is not taken: write the value out, a text in quotes", mark)
         if self._depth > MAX_DEPTH:
             raise _RefusedYaml(None, None, f"values lie more than {MAX_DEPTH} levels deep: no setting does", mark)
         self._depth += 1
@@ -139,6 +142,25 @@ class SourceSettings(BaseModel):
             message = f"manifest must name {PLACEHOLDER} where path does, and only there: each export has its own"
             raise ValueError(message)
         return self
+
+
+def _named_secrets(given: Any) -> Any:
+    """The keys of models, of which `env:NAME` stands for the environment variable NAME."""
+    if not isinstance(given, dict):
+        return given
+    keys = given.get("verify_keys")
+    told = {"verify_keys": [_named_secret(each) for each in keys]} if isinstance(keys, list | tuple) else {}
+    return given | told | ({"signing_key": _named_secret(given["signing_key"])} if "signing_key" in given else {})
+
+
+def _named_secret(given: Any) -> Any:
+    if not isinstance(given, str) or not given.startswith(FROM_VARIABLE):
+        return given
+    name = given.removeprefix(FROM_VARIABLE)
+    if not os.environ.get(name):
+        message = f"the environment variable {name} is not set"
+        raise ValueError(message)
+    return os.environ[name]
 
 
 class ScoringSettings(BaseModel):
@@ -191,6 +213,7 @@ class Settings(BaseSettings):
         extra="forbid",
         nested_model_default_partial_update=True,
         arbitrary_types_allowed=True,
+        hide_input_in_errors=True,  # a broken value may be a secret, and tracebacks are logged
     )
 
     profile: str = "churn_assets.profiles.subscription"
@@ -213,6 +236,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     alerts: AlertOptions = AlertOptions()
     retraining: RetrainingOptions = RetrainingOptions()
+    models: Annotated[ModelOptions, BeforeValidator(_named_secrets)] = ModelOptions()
     app: AppOptions = AppOptions()
     code_revision: str = ""
 
@@ -317,26 +341,15 @@ def describe_origin(settings: Settings) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise SettingsError(f"{path} is larger than {MAX_BYTES:,} bytes: that is no configuration file; correct it")
-        written = yaml.load(content.decode(), _SettingsLoader)  # noqa: S506  # a safe loader
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read by uid {os.getuid()} ({error.strerror}); give it access") from error
-    except UNREADABLE as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", error)
-        words = problem if isinstance(error, _RefusedYaml) else f"this is not YAML ({problem})"
-        raise SettingsError(f"{path}{line}: {words}") from error
+    """The keys that a file holds, its folders from where it lies."""
+    written = _parsed(path)
     if written is None:
         return {}
     if not isinstance(written, dict):
         raise SettingsError(f"{path}: it must hold `key: value` lines, such as `profile: my_company.churn`")
     if odd := [key for key in written if not (isinstance(key, str) and key.isidentifier()) or key.startswith("_")]:
         raise SettingsError(f"{path}: {odd[0]!r} is no key; docs/configuration.md lists the keys")
+    _refuse_written_keys(written.get("models"), path)
     for key in ("data_dir", "work_dir"):
         if isinstance(written.get(key), str) and not SCHEME.match(written[key]):
             written[key] = str(path.parent / written[key])
@@ -344,6 +357,38 @@ def _read(path: Path) -> dict[str, Any]:
     if other and other != written.get("profile", Settings.model_fields["profile"].default):
         written.pop("features", None)  # they are parameters of the profile in the same file
     return written
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise SettingsError(f"{path} is larger than {MAX_BYTES:,} bytes: that is no configuration file; correct it")
+        return yaml.load(content.decode(), _SettingsLoader)  # noqa: S506  # a safe loader
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read by uid {os.getuid()} ({error.strerror}); give it access") from error
+    except UNREADABLE as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", error)
+        if isinstance(error, yaml.constructor.ConstructorError):
+            problem = "a value that begins with ! stands in quotes"
+        words = problem if isinstance(error, _RefusedYaml) else f"this is not YAML ({problem})"
+        raise SettingsError(f"{path}{line}: {words}") from None  # its text quotes the line, which may hold a secret
+
+
+def _refuse_written_keys(models: Any, path: Path) -> None:
+    """A key that signs is not for a file that many read and that is kept in version control."""
+    given = models if isinstance(models, dict) else {}
+    verifying = given.get("verify_keys")
+    others = verifying if isinstance(verifying, list) else []
+    secret = [key for key in (given.get("signing_key"), *others) if isinstance(key, str) and key]
+    if any(not key.startswith((FROM_VARIABLE, PUBLIC_KEY)) for key in secret):
+        raise SettingsError(
+            f"{path}: models holds a secret key, which belongs in the environment: set CHURN_MODELS__SIGNING_KEY or "
+            "CHURN_MODELS__VERIFY_KEYS, or write env:NAME for a variable of that name"
+        )
 
 
 def _in_words(error: ValidationError, path: Path) -> str:

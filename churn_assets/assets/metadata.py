@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
-from churn_assets.core.models.card_markdown import markdown_table
+from churn_assets.core.models.card_markdown import markdown_table, with_picture
 from churn_assets.core.table_schemas import SNAPSHOT_DATE, description_of
 
 if TYPE_CHECKING:
     from churn_assets.pipeline.chain import StageResult
+    from churn_assets.pipeline.monitoring.night_report import NightReport
 
-__all__ = ["column_lineage", "column_schema", "partition_metadata", "picture", "rows_shown", "summary"]
+__all__ = ["column_lineage", "column_schema", "partition_metadata", "picture", "report_shown", "rows_shown", "summary"]
 
 
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
@@ -56,6 +57,11 @@ def picture(svg: str, words: str) -> dg.MarkdownMetadataValue:
     """A drawing as an entry, with `words` for who does not see it: the page has no folder beside it to take it from."""
     told = words.replace("[", "(").replace("]", ")")  # what would end the words
     return dg.MetadataValue.md(f"![{told}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
+
+
+def report_shown(report: "NightReport") -> dg.MarkdownMetadataValue:
+    """A night's report with its picture inside."""
+    return dg.MetadataValue.md(with_picture(report.page, report.picture.encode(), report.picture_name, "svg+xml"))
 
 
 def partition_metadata(result: "StageResult") -> dict[str, Any]:

@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 from churn_assets.assets.checks import challenger_check, challenger_result, score_checks, score_results
-from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata, summary
+from churn_assets.assets.metadata import column_lineage, column_schema, partition_metadata, report_shown, summary
 from churn_assets.assets.results import (
     KIND_TAG,
     dagster_failures,
@@ -27,7 +27,6 @@ from churn_assets.assets.results import (
 )
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.models.card import ModelCard
-from churn_assets.core.models.card_markdown import with_picture
 from churn_assets.core.table_schemas import REASONS, SCORES
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.monitoring.night_report import report_scores
@@ -124,8 +123,7 @@ def _report(chain: Chain, scores: ScoreResult) -> dict[str, Any]:
     report = report_scores(chain, scores)
     if report is None:
         return {}
-    page = with_picture(report.page, report.picture.encode(), report.picture_name, "svg+xml")
-    return summary(report.headline) | {"report": dg.MetadataValue.md(page)}
+    return summary(report.headline) | {"report": report_shown(report)}
 
 
 def _score_metadata(chain: Chain, scores: ScoreResult) -> dict[str, Any]:

@@ -67,10 +67,12 @@ def open_launcher(settings: "Settings") -> "Launcher":
 
 def open_registry(settings: "Settings") -> "Registry":
     """The model versions."""
+    from churn_assets.core.models.signing import Signing
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.models.registry import Registry
 
-    return Registry(Layout.of(settings.data_dir), settings.gates, settings.profile)
+    signing = Signing.of(settings.models)
+    return Registry(Layout.of(settings.data_dir), settings.gates, settings.profile, signing)
 
 
 def open_scores(settings: "Settings") -> "PublishedScores":

@@ -94,7 +94,7 @@ def _lines(found: "Status") -> list[tuple[str, str]]:
         ("champion", f"{found.champion or 'none'}{age}"),
         ("canary", f"{canary.model_version} for {canary.share:.1%} of the customers" if canary else "none"),
         ("challenger", found.challenger or "none"),
-        ("drift", found.drift or "not looked at"),
+        ("drift", _with_not_run(found, found.drift or "not looked at")),
         ("still good", _performance(found)),
         ("alerts", f"{len(found.alerts)} hold now, {found.undelivered} wait for a channel"),
         ("failed runs", "not known" if failed is None else f"{len(failed)} in seven days"),
@@ -103,8 +103,14 @@ def _lines(found: "Status") -> list[tuple[str, str]]:
 
 def _audit(found: "Status") -> str:
     if found.night is None or found.night.audited is None:
-        return "not known"
-    return "; ".join(found.night.beyond) or f"in order, all {found.night.audited} figures lie within their bounds"
+        return _with_not_run(found, "not known")
+    told = "; ".join(found.night.beyond) or f"in order, all {found.night.audited} figures lie within their bounds"
+    return _with_not_run(found, told)
+
+
+def _with_not_run(found: "Status", told: str) -> str:
+    """What checks said of the newest scores, and that a later night's were not run, where one failed."""
+    return f"{told}; {found.not_run}" if found.not_run else told
 
 
 def _performance(found: "Status") -> str:

@@ -75,7 +75,7 @@ def list_models(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every model version: trained as of, rows, metrics, status; import and export one."""
+    """List every model version: trained as of, rows, metrics, status; import, export and sign one."""
     if context.invoked_subcommand:
         return
     settings = load_settings()
@@ -230,6 +230,13 @@ def export(
     profile = load_profile(settings.profile, configuration_folder())
     export_mlflow(open_registry(settings).models, version, profile, folder)
     output.print_note(f"wrote {version} to {folder}: mlflow.pyfunc.load_model({str(folder)!r})")
+
+
+@listed.command("sign")
+def sign(version: str) -> None:
+    """Sign a model that is there with the key in force: one from before the key, or of a key that is given up."""
+    card = open_registry(load_settings()).models.sign(version)
+    output.print_note(f"{version}, trained as of {card.trained_as_of}, is signed: you vouch for what its folder holds")
 
 
 def _show_models(rows: list[dict[str, Any]]) -> None:

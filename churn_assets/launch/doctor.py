@@ -16,7 +16,7 @@ from churn_assets.core.object_store import ObjectStore
 from churn_assets.core.readiness import Point, gates_point, lock_point, storage_point
 from churn_assets.instance import open_instance
 from churn_assets.pipeline.alerting.channels import channels_of
-from churn_assets.pipeline.readiness.champion import card_point, golden_point
+from churn_assets.pipeline.readiness.champion import card_point, golden_point, signature_point
 from churn_assets.pipeline.readiness.profile import features_point, schema_point
 from churn_assets.pipeline.readiness.tables import retention_point, rollback_point
 from churn_assets.settings import Settings, checkout
@@ -41,6 +41,7 @@ def examine(settings: Settings) -> list[Point]:
         "features": lambda: features_point(chain),
         "model card": lambda: card_point(chain),
         "golden rows": lambda: golden_point(chain),
+        "model signature": lambda: signature_point(chain),
         "gates": lambda: gates_point(chain.gates),
         "rollback": lambda: rollback_point(chain),
         "freshness alert": lambda: _freshness(settings, definitions),

@@ -58,6 +58,13 @@ class Status:
     undelivered: int
     failed_runs: list[FailedRun] | None
 
+    @property
+    def not_run(self) -> str:
+        """Which checks of a newer night than the newest scores, or of the same, were not run, and why; else empty."""
+        since = self.scores.day if self.scores else dt.date.min
+        nights = [run for run in self.failed_runs or () if run.job == "nightly" and run.day >= since]
+        return f"of {nights[-1].day} not run: {nights[-1].step or 'the run'} failed" if nights else ""
+
     def row(self) -> dict[str, Any]:
         """What `--json` prints."""
         scores, canary = self.scores, self.canary

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
+from churn_assets.core.models.signing import Signing
 from churn_assets.core.options import (
     AuditBounds,
     Decisions,
@@ -58,6 +59,7 @@ class Chain:
     openlineage: OpenLineage = field(default_factory=OpenLineage)
     alerts: AlertOptions = field(default_factory=AlertOptions)
     retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
+    signing: Signing = field(default_factory=Signing)
 
     @cached_property
     def raw(self) -> Table:
@@ -106,7 +108,7 @@ class Chain:
     @cached_property
     def registry(self) -> Registry:
         """The model versions and their promotions."""
-        return Registry(self.layout, self.gates, self.profile.name)
+        return Registry(self.layout, self.gates, self.profile.name, self.signing)
 
     def first_day(self) -> dt.date:
         """The first day there is, landed or in the source, and none before `start_date`; that where there is none.

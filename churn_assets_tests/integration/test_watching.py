@@ -127,3 +127,36 @@ def test_every_table_of_a_night_opens_with_a_sentence(installed: Installation) -
     assert opened.keys() >= {*CHAIN, "feature_drift", "score_drift", "churn_outcomes", "realized_performance"}
     assert {name: keys[0] for name, keys in opened.items()} == dict.fromkeys(opened, "summary")
     assert not [name for name, keys in opened.items() if "dagster/row_count" in keys]
+
+
+def test_the_report_is_told_again_with_drift(installed: Installation) -> None:
+    """What is kept beside the version, and what Dagster shows last of the scores, is what the command tells."""
+    day = str(NIGHTS[-1])
+
+    told = installed.run("report", "--date", day, "--json").json
+    page = installed.run("report", "--date", day)
+    kept = next((installed.data / "tables/churn_scores/_report").rglob(f"*{told['score_version']}*.md")).read_text()
+    with installed.dagster() as instance:
+        query = dg.AssetRecordsFilter(asset_key=dg.AssetKey("churn_scores"), asset_partitions=[day])
+        [record] = instance.fetch_observations(query, limit=1).records
+
+    assert "- **Drift**: " in kept
+    assert kept.strip() == page.stdout.strip()
+    assert record.asset_observation is not None
+    assert "- **Drift**: " in str(record.asset_observation.metadata["report"].value)
+
+
+def test_no_check_has_a_bound_that_would_be_plotted(installed: Installation) -> None:
+    """Figures are numbers, their bounds stand together in one entry that is none."""
+    bounded = set()
+
+    with installed.dagster() as instance:
+        for run in instance.get_runs():
+            for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+                assert entry.dagster_event is not None
+                found = entry.dagster_event.asset_check_evaluation_data
+                numbers = [name for name, value in found.metadata.items() if isinstance(value.value, int | float)]
+                assert not [name for name in numbers if "bound" in name], found.check_name
+                bounded |= {found.check_name} if "bounds" in found.metadata else set()
+
+    assert bounded >= {"no_shift", "quarantined_share", "psi", "reference", "calibration_in_the_large", "min_roc_auc"}

@@ -118,6 +118,9 @@ BY_ENVIRONMENT = [
     ("alerts.smtp.user", "churn", "churn"),
     ("alerts.smtp.password", "secret", SecretStr("secret")),
     ("alerts.smtp.tls", "false", False),
+    ("models.require_signature", "true", True),
+    ("models.signing_key", "hmac-sha256:c2VjcmV0", SecretStr("hmac-sha256:c2VjcmV0")),
+    ("models.verify_keys", '["ed25519-public:cHVibGlj"]', (SecretStr("ed25519-public:cHVibGlj"),)),
     ("retraining.drift_days", "5", 5),
     ("retraining.min_roc_auc", "0.7", 0.7),
     ("retraining.max_age_days", "30", 30),
@@ -585,9 +588,11 @@ def bomb(levels: int) -> str:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        pytest.param(bomb(12), r"line 2: the alias \*a0 is not taken", id="a bomb"),
-        pytest.param("training: &it {seed: 1}\ngates: *it\n", r"line 2: the alias \*it is not taken", id="an alias"),
-        pytest.param("training: &it {parameters: *it}\n", r"line 1: the alias \*it", id="an alias of itself"),
+        pytest.param(bomb(12), r"line 2: an alias \(\*name\) is not taken", id="a bomb"),
+        pytest.param(
+            "training: &it {seed: 1}\ngates: *it\n", r"line 2: an alias \(\*name\) is not taken", id="an alias"
+        ),
+        pytest.param("training: &it {parameters: *it}\n", r"line 1: an alias", id="an alias of itself"),
         pytest.param(
             f"features: {'[' * 5000}{']' * 5000}\n", "line 1: values lie more than 20 levels deep", id="lists"
         ),

@@ -37,17 +37,24 @@ def failed_runs(instance: dg.DagsterInstance, now: dt.datetime) -> list[FailedRu
             else:
                 failed.pop(key, None)
     return [
-        FailedRun(run.run_id, job, dt.date.fromisoformat(day), failure_reason(instance, run.run_id))
+        FailedRun(run.run_id, job, dt.date.fromisoformat(day), *_failure(instance, run.run_id))
         for (job, day), run in sorted(failed.items(), key=lambda each: each[0][1])
     ]
 
 
 def failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     """The sentence of the step that failed, empty where it failed without one of ours."""
+    return _failure(instance, run_id)[0]
+
+
+def _failure(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
+    """The same, and the name of the step, of the first one that has a sentence, else of the first one."""
+    step = ""
     failures = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     for record in failures:
         event = record.event_log_entry.dagster_event
         told = event.step_failure_data.user_failure_data if event else None
+        step = step or str((event.step_key if event else None) or "")
         if told is not None and told.description:
-            return str(told.description)
-    return ""
+            return str(told.description), str(event.step_key if event else "")
+    return "", step

@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.assets.checks import check_spec
-from churn_assets.assets.metadata import column_schema, partition_metadata, picture, rows_shown, summary
+from churn_assets.assets.metadata import column_schema, partition_metadata, picture, report_shown, rows_shown, summary
 from churn_assets.assets.monitoring.drift_checks import (
     FEATURE_CHECKS,
     SCORE_CHECKS,
@@ -26,6 +26,7 @@ from churn_assets.core.monitoring.pictures.drift import drift_picture, drift_wor
 from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, SCORE_DRIFT
 from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.monitoring.drift import FeatureDriftResult, ScoreDriftResult, watch_features, watch_scores
+from churn_assets.pipeline.monitoring.night_report import retell_night
 
 __all__ = ["drift_assets"]
 
@@ -57,6 +58,7 @@ def drift_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> list
             yield from _watched(chain, context, "feature_drift", watch_features, feature_results, FEATURE_DRIFT)
         if dg.AssetKey("score_drift") in context.selected_asset_keys:
             yield from _watched(chain, context, "score_drift", watch_scores, score_results, SCORE_DRIFT)
+        yield from _report(chain, dt.date.fromisoformat(context.partition_key))
 
     return [drift]
 
@@ -102,6 +104,14 @@ def _watched(
     }
     yield materialized(found, metadata)
     yield from _selected(context, results(found))
+
+
+def _report(chain: Chain, day: dt.date) -> Iterator[dg.AssetObservation]:
+    """The night's report with drift in a word: `churn_scores` was shown before anybody had looked."""
+    report = retell_night(chain, day)
+    if report is not None:
+        metadata = summary(report.headline) | {"report": report_shown(report)}
+        yield dg.AssetObservation("churn_scores", partition=str(day), metadata=metadata)
 
 
 def _opening(schema: pa.Schema, found: FeatureDriftResult | ScoreDriftResult) -> dict[str, Any]:

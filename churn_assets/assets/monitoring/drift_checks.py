@@ -62,7 +62,7 @@ def _feature_result(name: str, findings: Sequence[DriftFinding], notes: Sequence
     numbers: dict[str, Any] = {"beyond": len(beyond)}
     if not furthest:
         return _result("feature_drift", name, "ok", numbers, "", notes)
-    numbers |= {"number": furthest[0].number, "bound": furthest[0].bound}
+    numbers |= {"number": furthest[0].number, "bounds": {"number": furthest[0].bound}}
     listed = [f"{each.feature} {each.number:.3f} (bound {each.bound:.3f})" for each in (beyond or furthest[:1])]
     more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
     words = f"{len(beyond)} of {len(findings)} features beyond their bound: {', '.join(listed[:LISTED])}{more}"
@@ -74,7 +74,7 @@ def _feature_result(name: str, findings: Sequence[DriftFinding], notes: Sequence
 def _score_result(name: str, drift: ScoreDrift | None, notes: Sequence[str]) -> dg.AssetCheckResult:
     if drift is None:
         return _result("score_drift", name, "ok", {}, "", notes)
-    numbers = {"number": drift.psi, "bound": drift.bound}
+    numbers: dict[str, Any] = {"number": drift.psi, "bounds": {"number": drift.bound}}
     if drift.mean_shift is not None:
         numbers["mean_shift"] = drift.mean_shift
     day = f" of {drift.against_date}" if drift.against_date else ""

@@ -41,7 +41,7 @@ def freshness_check(chain: Chain) -> dg.AssetChecksDefinition:
             description=told if found.is_fresh else f"{told}. {advice.what_to_do}",
             metadata={
                 "number": found.days_late,
-                "bound": 0,
+                "bounds": {"number": 0},
                 "newest_day": str(found.newest or "none"),
                 "wanted_day": str(found.wanted),
                 "what_to_do": advice.what_to_do,

@@ -167,8 +167,7 @@ def calibration_result(
 ) -> dg.AssetCheckResult:
     """The result of the check for the newest month that was judged, with the correction that was in force."""
     metadata: dict[str, Any] = {
-        "warning_bound": bounds.calibration_gap_warning,
-        "error_bound": bounds.calibration_gap_error,
+        "bounds": {"gap_warning": bounds.calibration_gap_warning, "gap_error": bounds.calibration_gap_error},
         "runbook": RUNBOOK,
     }
     severity = "ok"

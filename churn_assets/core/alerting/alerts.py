@@ -81,12 +81,16 @@ class NightFacts:
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed and that no later one of its day made good; `reason` is its sentence, empty for none."""
+    """A run that failed and that no later one of its day made good.
+
+    `reason` is its sentence, `step` the name of the step that failed; each empty where it is not known.
+    """
 
     run_id: str
     job: str
     day: dt.date
     reason: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True)

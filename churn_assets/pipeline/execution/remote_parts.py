@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import churn_assets
 from churn_assets.core.errors import ChurnError, ModelFault, RunError
+from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.golden import golden_digest
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions, ReasonOptions
@@ -44,9 +45,13 @@ LISTED = 12  # of a digest, in a sentence
 
 @dataclass(frozen=True)
 class TaskInput:
-    """A model by its name, the one file of it that the task is about, and whether its customers are explained."""
+    """A model by its name and seal, the one file of it that the task is about, and whether its customers are explained.
+
+    The seal of the card holds a worker, which has no key, to the very model that was checked where one is.
+    """
 
     model_version: str
+    seal: str
     file: Path
     is_customers: bool
     correction: PriorCorrection
@@ -107,7 +112,12 @@ def scoring_tasks(
     for part in parts:
         inputs = [
             TaskInput(
-                each.model.card.model_version, each.files[part], each.is_customers, each.correction, by is not None
+                each.model.card.model_version,
+                each.model.card.seal,
+                each.files[part],
+                each.is_customers,
+                each.correction,
+                by is not None,
             )
             for each, by in zip(job.inputs, explainers, strict=True)
         ]
@@ -160,8 +170,8 @@ def _job(task: ScoringTask) -> ScoringJob:
             "there, under the same path"
         )
     profile = _profile(task.profile)
-    versions = tuple(each.model_version for each in task.inputs)
-    models, proof = _opened(task.models, task.profile, versions, task.libraries)
+    wanted = tuple((each.model_version, each.seal) for each in task.inputs)
+    models, proof = _opened(task.models, task.profile, wanted, task.libraries)
     if differing := [name for name, wanted in task.proof.items() if proof[name] != wanted]:
         differences = [f"{name} is {proof[name]} there and {task.proof[name]} here" for name in differing]
         raise RunError(
@@ -186,19 +196,21 @@ def _job(task: ScoringTask) -> ScoringJob:
 def _reasons(task: ScoringTask, profile: Profile) -> ReasonPlan | None:
     if task.reasons is None:
         return None
-    explainers = [_explainer(task.models, each.model_version) if each.is_explained else None for each in task.inputs]
+    explainers = [
+        _explainer(task.models, each.model_version, each.seal) if each.is_explained else None for each in task.inputs
+    ]
     return ReasonPlan(tuple(explainers), profile, task.decisions, task.reasons)
 
 
 @lru_cache(maxsize=2)
-def _explainer(models: Path, version: str) -> Explainer:
+def _explainer(models: Path, version: str, seal: str) -> Explainer:
     """The explainer of a model, which whoever asks has opened too.
 
     Raises:
         ModelFault: it is not what the model's card says.
     """
     store = ModelStore(models)
-    explainer = store.explainer(store.card(version))
+    explainer = store.explainer(_sealed_card(store, version, seal))
     if isinstance(explainer, Unexplainable):
         raise ModelFault(f"model {version} gives no reasons here: {explainer.reason}")
     return explainer
@@ -212,13 +224,29 @@ def _profile(name: str) -> Profile:
 
 @lru_cache(maxsize=2)
 def _opened(
-    models: Path, profile: str, versions: tuple[str, ...], libraries: tuple[str, ...]
+    models: Path, profile: str, wanted: tuple[tuple[str, str], ...], libraries: tuple[str, ...]
 ) -> tuple[tuple[Model, ...], dict[str, str]]:
     """The models, whose artefacts are what their cards say, and this process's side of the proof."""
     store = ModelStore(models)
     installed = {name: _installed(name) for name in libraries} | {"python": platform.python_version()}
-    opened = tuple(open_proven(store, store.card(each), _profile(profile), installed).model for each in versions)
+    cards = [_sealed_card(store, *each) for each in wanted]
+    opened = tuple(open_proven(store, card, _profile(profile), installed).model for card in cards)
     return opened, _proof(_profile(profile), opened, models, libraries)
+
+
+def _sealed_card(store: ModelStore, version: str, seal: str) -> ModelCard:
+    """The card of a model, and none that was put in its place since the model was checked where the task began.
+
+    Raises:
+        ModelFault: it is another one.
+    """
+    card = store.card(version)
+    if card.seal != seal:
+        raise ModelFault(
+            f"model {version} on {platform.node()} is another one than where the night began; it was not loaded and "
+            "nothing was published: look who writes the models' folder"
+        )
+    return card
 
 
 def _proof(profile: Profile, models: Iterable[Model], store: Path, libraries: Iterable[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from churn_assets.storage.scores.night_reports import read_night_facts, write_ni
 from churn_assets.storage.tables.reading import rows_between
 from churn_assets.storage.tables.versions import PartitionVersion
 
-__all__ = ["NightReport", "night_report", "report_scores"]
+__all__ = ["NightReport", "night_report", "report_scores", "retell_night"]
 
 SEVERITIES = ("ok", "warning", "error")
 
@@ -50,6 +50,20 @@ def report_scores(chain: Chain, scores: ScoreResult) -> NightReport | None:
             write_night_report(chain.scores.folder, report.facts, report.page, report.picture)
     except (ChurnError, OSError) as error:
         logger.warning("%s: the night's report could not be made: %s", scores.day, error)
+        return None
+    return report
+
+
+def retell_night(chain: Chain, day: dt.date) -> NightReport | None:
+    """The report of a day's current scores, kept anew with what the watching has found since they were published.
+
+    None, with a warning, where it cannot be told or kept.
+    """
+    try:
+        report = night_report(chain, day)
+        write_night_report(chain.scores.root, report.facts, report.page, report.picture)
+    except (ChurnError, OSError) as error:
+        logger.warning("%s: the night's report could not be told anew: %s", day, error)
         return None
     return report
 

@@ -59,7 +59,9 @@ def import_model(
     Raises:
         InputError: it cannot take the profile's features, or there is no honest day to judge it on yet.
         TrainingImpossible: too few outcomes.
+        SettingsError: a model must be signed, and there is no key that signs.
     """
+    chain.signing.check_signer()
     columns = wanted_columns(foreign, chain.profile.name, chain.profile.feature_columns)
     check_classes(foreign)
     day = _honest_day(chain, trained_as_of, run)

@@ -31,7 +31,9 @@ def train_model(chain: Chain, as_of: dt.date, run: RunContext) -> TrainResult:
 
     Raises:
         TrainingImpossible: too little history, or too few outcomes.
+        SettingsError: a model must be signed, and there is no key that signs.
     """
+    chain.signing.check_signer()
     plan = plan_rules(chain, as_of, run) if chain.recipe.is_rules else plan_training(chain, as_of, run)
     version = _version(chain, as_of, plan)
     baseline = find_baseline(chain, plan.day) if isinstance(plan, TrainingPlan) else None

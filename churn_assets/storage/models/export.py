@@ -37,7 +37,7 @@ def export_mlflow(store: ModelStore, version: str, profile: Profile, folder: Pat
         raise InputError(f"model {version} was trained for profile {card.profile}, and {profile.name} is in force")
     if folder.exists():
         raise InputError(f"{folder} is there already; name a folder that is not, nothing is overwritten")
-    artefact = (store.root / version / ARTEFACT).read_bytes()
+    artefact = store.read_file(card, ARTEFACT)
     histograms = store.reference(card).features
     columns = {name: "text" if histograms[name].categories else "number" for name in card.feature_columns}
     key = profile.id_column if card.out_of_fold else None

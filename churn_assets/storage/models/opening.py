@@ -29,6 +29,6 @@ def open_proven(store: ModelStore, card: ModelCard, profile: Profile, libraries:
         quick = Model(None, card, store.kernel(card))
         if quick.kernel is not None and gives_golden(quick, profile, golden):
             return ProvenModel(quick)
-    plain = Model(*store.load(card.model_version))
+    plain = Model(store.artefact(card), card)
     check_golden(plain, profile, golden, libraries)
     return with_kernel(plain, profile, golden)

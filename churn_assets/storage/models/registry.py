@@ -12,10 +12,11 @@ from churn_assets.core.errors import ChurnError, InputError, NoChampion, RunErro
 from churn_assets.core.evaluation.gates import judge
 from churn_assets.core.evaluation.results import Evidence, Gate
 from churn_assets.core.models.card import ModelCard
+from churn_assets.core.models.signing import Signing
 from churn_assets.core.options import GateBounds
 from churn_assets.core.table_schemas import CANARIES, EVALUATIONS, PROMOTIONS
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.models.store import ModelStore
+from churn_assets.storage.models.store import UNSIGNED, ModelStore
 from churn_assets.storage.tables.ledger import Ledger, Row
 
 __all__ = ["Canary", "Registered", "Registry", "Status"]
@@ -61,11 +62,16 @@ class Registered:
 class Registry:
     """Which models there are, and which one's scores are published."""
 
-    def __init__(self, layout: Layout, gates: GateBounds, profile: str | None = None) -> None:
-        """Below `layout`, judged by `gates`; only models of `profile` may serve, where one is named."""
+    def __init__(
+        self, layout: Layout, gates: GateBounds, profile: str | None = None, signing: Signing = UNSIGNED
+    ) -> None:
+        """Below `layout`, judged by `gates`; only models of `profile` may serve, where one is named.
+
+        Nor does one that `signing` refuses.
+        """
         self.gates = gates
         self.profile = profile
-        self.models = ModelStore(layout.models)
+        self.models = ModelStore(layout.models, signing)
         self.promotions = Ledger(layout.table("promotions"), PROMOTIONS)
         self.evaluations = Ledger(layout.table("evaluations"), EVALUATIONS)
         self.canaries = Ledger(layout.table("canaries"), CANARIES)

@@ -4,11 +4,7 @@ import hashlib
 import logging
 import shutil
 import uuid
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +15,11 @@ from pydantic import ValidationError
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, digest_of_version, sealed
+from churn_assets.core.models.signing import Signing
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
+from churn_assets.storage.models.artefact import load_artefact
+from churn_assets.storage.models.signatures import SIGNATURE, check_signature, write_signature
 from churn_assets.storage.remote import Folder, as_folder
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ CARD = "card.json"
 PAGE = "card.md"
 FIGURE = "card.png"
 BEFORE_REASONS = "it was made by a release that gave no reasons"
+UNSIGNED = Signing()
 REMEDY = "restore the folder from a backup, or promote another version"
 
 
@@ -60,11 +60,12 @@ class ModelFiles:
 
 
 class ModelStore:
-    """`models/<version>/`, each written once."""
+    """`models/<version>/`, each written once; of a model that `signing` refuses nothing is given, its card neither."""
 
-    def __init__(self, root: Path | Folder) -> None:
+    def __init__(self, root: Path | Folder, signing: Signing = UNSIGNED) -> None:
         self.folder = as_folder(root)
         self.root = self.folder.path
+        self.signing = signing
 
     def versions(self) -> list[str]:
         """Every version, oldest training day first.
@@ -83,8 +84,27 @@ class ModelStore:
 
         Raises:
             UnknownVersion: no such version.
-            ModelFault: its card cannot be read, or is not the one it was made with.
+            ModelFault: its card cannot be read, is not the one it was made with, or lacks a wanted signature.
         """
+        card, content = self._card(version)
+        check_signature(self.folder, card, content, self.signing)
+        return card
+
+    def sign(self, version: str) -> ModelCard:
+        """Sign a model that is there, whoever signed it before, after each file was found to be the card's.
+
+        Raises:
+            SettingsError: there is no key that signs.
+            UnknownVersion, ModelFault: there is no such model, or it is not what its card says.
+        """
+        card, content = self._card(version)
+        self._check_files(card)
+        write_signature(self.root / version, card, content, self.signing)
+        self.folder.push([self.root / version / SIGNATURE], replace=True)
+        return card
+
+    def _card(self, version: str) -> tuple[ModelCard, bytes]:
+        """A card that names what it was made with, whoever signed it, and its bytes."""
         path = self.root / version / CARD
         try:
             exists = self.folder.fetch(f"{version}/{CARD}").is_file()
@@ -92,8 +112,9 @@ class ModelStore:
             exists = False
         if not exists:
             raise UnknownVersion(f"no model {version} below {self.folder}; `churn-assets models` lists every version")
+        content = path.read_bytes()
         try:
-            card = ModelCard.model_validate_json(path.read_bytes())
+            card = ModelCard.model_validate_json(content)
         except ValidationError as error:
             raise ModelFault(
                 f"{path} is not a model card, or one of an earlier release: restore the folder, or train and promote "
@@ -109,31 +130,29 @@ class ModelStore:
             raise ModelFault(f"{path} was changed: what it says makes {made}, not {version}; {REMEDY}")
         if sealed(card) != card:
             raise ModelFault(f"{path} was changed since it was written: its content is not the sealed one; {REMEDY}")
-        return card
+        return card, content
 
     def load(self, version: str) -> tuple[Any, ModelCard]:
         """The fitted pipeline of `version`, None for rules, and its card.
-
-        The artefact is not even opened unless its SHA-256 is the card's.
 
         Raises:
             UnknownVersion: no such version.
             ModelFault: the artefact is missing, or not the one the card was written for.
         """
         card = self.card(version)
-        if card.is_rules:
-            return None, card
-        path = self._checked(card, ARTEFACT)
-        import joblib  # noqa: PLC0415  # cards are read without it
+        return self.artefact(card), card
 
-        try:
-            with _one_line_for_other_versions(card):
-                return joblib.load(path), card
-        except Exception as error:
-            raise ModelFault(
-                f"{path} cannot be opened by the installed libraries ({type(error).__name__}: {error}); "
-                "train the model again with them, or install those its card names"
-            ) from error
+    def artefact(self, card: ModelCard) -> Any:
+        """The fitted pipeline of a model, None for rules.
+
+        It is not even opened unless its SHA-256 is the card's, and of what was digested, whoever writes the folder.
+
+        Raises:
+            ModelFault: it is missing, or not the one the card was written for.
+        """
+        if card.is_rules:
+            return None
+        return load_artefact(self.read_file(card, ARTEFACT), self.root / card.model_version / ARTEFACT, card)
 
     def kernel(self, card: ModelCard) -> "TreeKernel | None":
         """The kernel that was proven for a model when it was made, None where there is none that can be used.
@@ -152,8 +171,9 @@ class ModelStore:
 
         path = self.folder.fetch(f"{card.model_version}/{KERNEL}")
         try:
-            _check_digest(path, card)
-            return kernel_from_npz(path.read_bytes())
+            content = path.read_bytes()
+            _check_digest(path, card, hashlib.sha256(content).hexdigest())
+            return kernel_from_npz(content)
         except (OSError, KernelUnreadable) as error:
             logger.warning("%s is not used, the kernel is compiled and proven anew: %s", path, error)
             logger.debug("%s", path, exc_info=True)
@@ -169,7 +189,7 @@ class ModelStore:
 
         if card.reasons != EXACT:
             return Unexplainable(card.reasons or BEFORE_REASONS)
-        path = self._checked(card, REASONS)
+        content = self.read_file(card, REASONS)
         from churn_assets.core.reasons.serialization import (  # noqa: PLC0415  # as above
             ReasonsUnreadable,
             explainer_from_npz,
@@ -177,8 +197,9 @@ class ModelStore:
 
         version = card.model_version
         try:
-            return explainer_from_npz(path.read_bytes(), version, lambda: self.load(version)[0])
+            return explainer_from_npz(content, version, lambda: self.artefact(card))
         except ReasonsUnreadable as error:
+            path = self.root / version / REASONS
             raise ModelFault(f"{path} holds no reasons of model {version}: {error}; {REMEDY}") from error
 
     def golden(self, card: ModelCard) -> pa.Table:
@@ -187,7 +208,7 @@ class ModelStore:
         Raises:
             ModelFault: they are missing, or not those the card was written for.
         """
-        return pq.read_table(self._checked(card, GOLDEN), partitioning=None)
+        return pq.read_table(pa.BufferReader(self.read_file(card, GOLDEN)))
 
     def reference(self, card: ModelCard) -> Reference:
         """The reference histograms of a model.
@@ -195,7 +216,7 @@ class ModelStore:
         Raises:
             ModelFault: they are missing, or not those the card was written for.
         """
-        return Reference.model_validate_json(self._checked(card, REFERENCE).read_bytes())
+        return Reference.model_validate_json(self.read_file(card, REFERENCE))
 
     def page(self, version: str) -> str:
         """The card of `version` for a person, in Markdown.
@@ -203,12 +224,12 @@ class ModelStore:
         Raises:
             UnknownVersion: no such version.
         """
-        return self._checked(self.card(version), PAGE).read_text()
+        return self.read_file(self.card(version), PAGE).decode()
 
     def figure(self, version: str) -> bytes:
         """The plots of a model as PNG, empty where there are none."""
         card = self.card(version)
-        return self._checked(card, FIGURE).read_bytes() if FIGURE in card.files else b""
+        return self.read_file(card, FIGURE) if FIGURE in card.files else b""
 
     def save(self, pipeline: Any, card: ModelCard, files: ModelFiles) -> ModelCard:
         """Keep a new version; one that is there already stays as it is.
@@ -238,7 +259,10 @@ class ModelStore:
             (folder / FIGURE).write_bytes(files.figure)
         digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
         written = sealed(card.model_copy(update={"files": digests}))
-        (folder / CARD).write_text(written.model_dump_json(indent=2) + "\n")
+        content = (written.model_dump_json(indent=2) + "\n").encode()
+        (folder / CARD).write_bytes(content)
+        if self.signing.signer is not None:
+            write_signature(folder, written, content, self.signing)
         for path in folder.iterdir():
             fsync_file(path)
         fsync_folder(folder)
@@ -252,7 +276,7 @@ class ModelStore:
     def _pushed(self, version: str) -> ModelCard:
         """The card of a version that is kept here, after everybody can find it: the card last, by which it is seen."""
         card = self.card(version)
-        files = [path for name in sorted(card.files) if (path := self.root / version / name).is_file()]
+        files = [path for name in [*sorted(card.files), SIGNATURE] if (path := self.root / version / name).is_file()]
         self.folder.push([*files, self.root / version / CARD])
         return card
 
@@ -264,21 +288,34 @@ class ModelStore:
             ModelFault: a file is missing, or another one.
         """
         card = self.card(version)
-        for name in card.files:
-            self._checked(card, name)
+        self._check_files(card)
         return card
 
-    def _checked(self, card: ModelCard, name: str) -> Path:
+    def _check_files(self, card: ModelCard) -> None:
+        for name in card.files:
+            self._checked(card, name)
+
+    def _checked(self, card: ModelCard, name: str) -> None:
+        path = self._path(card, name)
+        _check_digest(path, card, _sha256(path))
+
+    def read_file(self, card: ModelCard, name: str) -> bytes:
+        """The bytes of a file, read once: what is used is what was checked, whoever writes the folder meanwhile."""
+        path = self._path(card, name)
+        content = path.read_bytes()
+        _check_digest(path, card, hashlib.sha256(content).hexdigest())
+        return content
+
+    def _path(self, card: ModelCard, name: str) -> Path:
         path = self.folder.fetch(f"{card.model_version}/{name}")
         if not path.is_file():
             raise ModelFault(f"{path} is missing: {REMEDY}")
-        _check_digest(path, card)
         return path
 
 
-def _check_digest(path: Path, card: ModelCard) -> None:
+def _check_digest(path: Path, card: ModelCard, digest: str) -> None:
     expected = card.files.get(path.name, "nothing")
-    if (digest := _sha256(path)) != expected:
+    if digest != expected:
         raise ModelFault(
             f"{path} has SHA-256 {digest[:12]}..., its card says {expected[:12]}...; it was not loaded: {REMEDY}"
         )
@@ -297,20 +334,3 @@ def _write_kernel(kernel: "TreeKernel | CrossFittedKernel", path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _one_line_for_other_versions(card: ModelCard) -> Iterator[None]:
-    """One line of the log where scikit-learn warns of each object that another version of it made.
-
-    Whether the model still is what it was, its golden rows decide.
-    """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    others = [warning for warning in caught if warning.category.__name__ != "InconsistentVersionWarning"]
-    for warning in others:
-        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    if len(others) < len(caught):
-        made, here = card.libraries.get("scikit-learn", "another version"), version("scikit-learn")
-        logger.warning("model %s was made by scikit-learn %s and is opened by %s", card.model_version, made, here)

@@ -75,7 +75,7 @@ def test_the_night_that_tells_outcomes_makes_every_table_and_checks_the_level(ch
     assert (check.check_name, check.passed, check.partition) == ("calibration_in_the_large", False, str(KNOWN))
     told = {name: value.value for name, value in check.metadata.items()}
     assert [told["mean_probability"], told["churn_rate"]] == pytest.approx([0.2, 0.375])
-    assert (told["warning_bound"], told["error_bound"]) == (0.1, 0.25)
+    assert told["bounds"] == {"gap_warning": 0.1, "gap_error": 0.25}
     assert (told["prior"], told["prior_rate"]) == ("seasonal", 0.2)
     assert told["runbook"] == "docs/runbook.md#calibration"
 

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -129,8 +130,9 @@ def test_checks_warn_or_err_with_number_and_bound_and_never_fail_the_run(chain: 
     assert len(checks) == 7
     assert {each.partition for each in checks.values()} == {str(day)}
     assert (psi.passed, psi.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert {"number", "bound", "beyond"} <= psi.metadata.keys()
-    assert float(str(psi.metadata["number"].value)) > float(str(psi.metadata["bound"].value))
+    assert {"number", "bounds", "beyond"} <= psi.metadata.keys()
+    bounds: Any = psi.metadata["bounds"].value
+    assert float(str(psi.metadata["number"].value)) > bounds["number"]
     assert psi.metadata["runbook"].value == "docs/runbook.md#feature_drift"
     assert "spend" in str(psi.description)
     assert checks["feature_drift", "unseen_share"].passed

@@ -12,7 +12,7 @@ from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
-from churn_assets.pipeline.monitoring.night_report import night_report, report_scores
+from churn_assets.pipeline.monitoring.night_report import night_report, report_scores, retell_night
 from churn_assets.pipeline.monitoring.publishing import publish_rows
 from churn_assets.pipeline.scoring.score import ScoreResult
 from churn_assets.pipeline.scoring.scored_days import count_published
@@ -103,7 +103,7 @@ def test_a_version_of_an_earlier_release_is_counted(chain: Chain, caplog: pytest
 
 
 def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
-    """The worst severity, and the features that are not in order, worst first."""
+    """The worst severity, and the features that are not in order, worst first; in what is kept too, once retold."""
     report_scores(chain, scored(chain, DAY))
     before = night_report(chain, DAY).drift
     found = {"visits": ("warning", 0.3), "plan": ("error", 0.5), "spend": ("ok", 0.0), "age": ("warning", 0.4)}
@@ -112,8 +112,14 @@ def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
 
     publish_rows(chain.table("feature_drift"), DAY, FEATURE_DRIFT, rows, WORK)
     told = night_report(chain, DAY)
+    kept = chain.scores.root / report_file(DAY, told.facts.score_version, "md")
+    published = kept.read_text()
+    retell_night(chain, DAY)
 
     assert before is None
+    assert "Drift" not in published
+    assert kept.read_text() == told.page
+    assert [path.name for path in kept.parent.iterdir() if path.name.startswith(".")] == []
     assert "- **Drift**: error, most in plan, age, visits" in told.page
 
 

@@ -79,9 +79,9 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     files: list[str] = []
     load = joblib.load
 
-    def watching(path: Path) -> Any:
-        files.append(path.name)
-        return load(path)
+    def watching(source: BytesIO | Path) -> Any:
+        files.append(source.name if isinstance(source, Path) else "model.joblib")  # the one whose bytes are handed over
+        return load(source)
 
     monkeypatch.setattr(joblib, "load", watching)
     return files
