@@ -55,6 +55,7 @@ def build_chain(settings: Settings) -> Chain:
         openlineage=settings.openlineage,
         alerts=settings.alerts,
         retraining=settings.retraining,
+        run_history=settings.run_history,
     )
 
 

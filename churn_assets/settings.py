@@ -4,10 +4,20 @@ import datetime as dt
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
@@ -25,11 +35,12 @@ from churn_assets.core.options import (
     OpenLineage,
     ReasonOptions,
     Recipe,
+    RunHistory,
+    Schedule,
     Validation,
 )
 
 __all__ = [
-    "Schedule",
     "ScoringSettings",
     "Settings",
     "SourceSettings",
@@ -41,7 +52,7 @@ __all__ = [
 ]
 
 PREFIX = "CHURN_"
-CRON_FIELDS = 5
+POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 MAX_BYTES = 2**20  # of a configuration file; the shipped one takes a few thousand
 MAX_DEPTH = 20  # the deepest setting lies six levels down
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError)  # also of a tag over another's value
@@ -56,11 +67,21 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-def _cron(expression: str) -> str:
-    if len(expression.split()) != CRON_FIELDS:
-        message = f"{expression!r} is no cron expression of five fields, such as '0 2 * * *'"
+def _postgres_url(url: SecretStr) -> SecretStr:
+    """No word of it stands in what is said: a password with `/` or `@` in it may be taken for any other part."""
+    written = url.get_secret_value()
+    try:
+        parts = urlsplit(written)
+        whole = parts.scheme in POSTGRES_SCHEMES and bool(parts.path.strip("/")) and (parts.port or 1) > 0
+    except ValueError:
+        whole = False
+    if written and not whole:
+        message = (
+            "this is no address such as postgresql://user:password@host:5432/database; in the password write "
+            "%40 for @, %2F for / and %3A for :"
+        )
         raise ValueError(message)
-    return expression
+    return url
 
 
 class _RefusedYaml(yaml.MarkedYAMLError):
@@ -133,15 +154,6 @@ class ScoringSettings(BaseModel):
     scheduler: str = ""
 
 
-class Schedule(BaseModel):
-    """When the jobs run, as cron expressions in the configured time zone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    nightly: Annotated[str, AfterValidator(_cron)] = "0 2 * * *"
-    training: Annotated[str, AfterValidator(_cron)] = "0 4 * * 1"
-
-
 class _Environment(EnvSettingsSource):
     """Environment variables; values below a free-form map are read as YAML, as in the file."""
 
@@ -194,6 +206,8 @@ class Settings(BaseSettings):
     alerts: AlertOptions = AlertOptions()
     retraining: RetrainingOptions = RetrainingOptions()
     app: AppOptions = AppOptions()
+    dagster_pg_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = SecretStr("")
+    run_history: RunHistory = RunHistory()
     code_revision: str = ""
 
     @classmethod

@@ -19,6 +19,7 @@ from churn_assets.core.options import (
     OpenLineage,
     ReasonOptions,
     Recipe,
+    RunHistory,
     Validation,
 )
 from churn_assets.core.profile import Profile
@@ -58,6 +59,7 @@ class Chain:
     openlineage: OpenLineage = field(default_factory=OpenLineage)
     alerts: AlertOptions = field(default_factory=AlertOptions)
     retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
+    run_history: RunHistory = field(default_factory=RunHistory)
 
     @cached_property
     def raw(self) -> Table:

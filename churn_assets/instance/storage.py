@@ -1,16 +1,14 @@
-"""Dagster's own state: below `data_dir`, whatever the settings say that is, and opened from outside a run.
+"""The storages that `dagster.yaml` names: all follow from the settings, and none has anything to configure there.
 
-`dagster.yaml` names the classes. Nothing of the chain is loaded here: a rollback is announced at once.
+So nothing secret stands in `dagster.yaml`, nor in the arguments of the processes that Dagster starts for runs.
 """
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -22,17 +20,13 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool
 
-from churn_assets.settings import Settings, checkout, dagster_home, load_settings
+from churn_assets.instance.postgres import open_postgres
+from churn_assets.settings import load_settings
 from churn_assets.storage.layout import Layout
 
-__all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "announce", "open_instance"]
+__all__ = ["ArtifactsInDataDir", "ComputeLogsInDataDir", "SqliteInDataDir", "StorageBySettings"]
 
-
-EVENTS = 1_000  # of one partition that are looked through
 ENGINES = 16  # that are kept: the index's, the runs', and those of the newest run files
-OF_THE_EVENT = ("summary", "changed", "previous_version", "previous_model_version", "differs_from_previous")
-
-logger = logging.getLogger(__name__)
 
 
 class _InDataDir:
@@ -69,7 +63,7 @@ class _Events(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._db_lock:
             engine = _engine(self.conn_string_for_shard(shard))
-            if shard not in self._initialized_dbs:
+            if shard not in self._initialized_dbs or not Path(self.path_for_shard(shard)).exists():  # it was pruned
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
@@ -95,6 +89,23 @@ class SqliteInDataDir(_InDataDir, DagsterSqliteStorage):
         self._event_log_storage = _Events(str(history / "runs"), inst_data=None)
 
 
+class StorageBySettings(SqliteInDataDir):
+    """Runs, events and schedules: in PostgreSQL where `dagster_pg_url` names one, else in SQLite below `data_dir`."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
+        """The one that this process's settings choose.
+
+        Raises:
+            SettingsError: PostgreSQL is named, and the package for it is not installed.
+            InputError: it does not answer.
+        """
+        url = load_settings().dagster_pg_url.get_secret_value()
+        if url:
+            return open_postgres(url, inst_data)
+        return SqliteInDataDir.from_config_value(inst_data, config_value)
+
+
 class ArtifactsInDataDir(_InDataDir, LocalArtifactStorage):
     """Files of runs."""
 
@@ -103,48 +114,3 @@ class ComputeLogsInDataDir(_InDataDir, LocalComputeLogManager):
     """What runs print."""
 
     below = "logs"
-
-
-def announce(
-    settings: Settings, asset: str, partition: str | None, metadata: Mapping[str, Any], repeats: str = ""
-) -> str | None:
-    """Leave a materialization event in Dagster; why it could not be left, where it could not.
-
-    Where it makes a version current that was so before, it `repeats` what was shown of that one, and links its run:
-    else the day would have no figures, and plots a gap.
-    """
-    try:
-        with open_instance(settings) as instance:
-            if repeats and partition is not None:
-                metadata = {"summary": "", **_shown_of(instance, asset, partition, repeats), **metadata}
-            tags = {"dagster/data_version": metadata["version"]} if "version" in metadata else {}
-            event = dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
-            instance.report_runless_asset_event(event)
-    except Exception as error:  # whatever keeps Dagster from answering, the change itself stands
-        logger.debug("Dagster's storage could not be reached:", exc_info=True)
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return None
-
-
-def _shown_of(instance: dg.DagsterInstance, asset: str, partition: str, version: str) -> Mapping[str, Any]:
-    """The metadata of the newest event that made `version` current, with its run; empty where there is none."""
-    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
-    for record in instance.fetch_materializations(wanted, limit=EVENTS).records:
-        event = record.asset_materialization
-        if event is None or "version" not in event.metadata or event.metadata["version"].value != version:
-            continue
-        shown = {name: value for name, value in event.metadata.items() if name not in OF_THE_EVENT}
-        made_by = {"scored_in": dg.MetadataValue.dagster_run(record.run_id)} if record.run_id else {}
-        return {**shown, **made_by}
-    return {}
-
-
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance `DAGSTER_HOME` names, else that of this checkout, else one below `data_dir`."""
-    home = dagster_home()
-    if home is None and (checkout() / "dagster.yaml").is_file():
-        home = checkout()
-    if home is None:
-        home = Layout(settings.data_dir).dagster
-        home.mkdir(parents=True, exist_ok=True)
-    return dg.DagsterInstance.from_config(str(home))
