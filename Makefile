@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 
 SCREENSHOT_DATA ?= data
 
-.PHONY: help setup run ui serve test lint faults browser-test screenshots bench image-test upgrade-test clean
+.PHONY: help setup run ui serve test lint faults browser-test screenshots bench compose-test image-test upgrade-test clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -50,6 +50,9 @@ bench: setup  ## the scoring step at a million and ten million customers, and a 
 	$(BIN)/python benchmarks/scoring.py build/bench-1m --customers 1000000
 	$(BIN)/python benchmarks/scoring.py build/bench-10m --customers 10000000
 	$(BIN)/python benchmarks/same_work.py build/bench-10m --customers 10000000
+
+compose-test: setup  ## the commands of compose.yaml as processes against a real PostgreSQL: a night published, watched, served
+	$(BIN)/pytest -m campaign -n 0 churn_assets_tests/integration/test_compose.py
 
 image-test: setup  ## build the Dockerfile without a container engine, and run the nightly chain inside it
 	./.ci/image-test

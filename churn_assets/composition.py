@@ -57,6 +57,7 @@ def build_chain(settings: Settings) -> Chain:
         alerts=settings.alerts,
         retraining=settings.retraining,
         signing=Signing.of(settings.models),
+        run_history=settings.run_history,
     )
 
 

@@ -15,7 +15,7 @@ __all__ = ["build_definitions", "defs"]
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Assets, jobs and schedules for `settings`; the first day there is is the first partition."""
     chain = build_chain(settings)
-    return build(chain, settings.schedule.nightly, settings.schedule.training, RunResults(), chain.first_day())
+    return build(chain, settings.schedule, RunResults(), chain.first_day())
 
 
 @dg.definitions

@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -14,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -37,11 +39,12 @@ from churn_assets.core.options import (
     OpenLineage,
     ReasonOptions,
     Recipe,
+    RunHistory,
+    Schedule,
     Validation,
 )
 
 __all__ = [
-    "Schedule",
     "ScoringSettings",
     "Settings",
     "SourceSettings",
@@ -53,7 +56,7 @@ __all__ = [
 ]
 
 PREFIX = "CHURN_"
-CRON_FIELDS = 5
+POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 MAX_BYTES = 2**20  # of a configuration file; the shipped one takes a few thousand
 FROM_VARIABLE = "env:"
 PUBLIC_KEY = "ed25519-public:"
@@ -70,11 +73,21 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-def _cron(expression: str) -> str:
-    if len(expression.split()) != CRON_FIELDS:
-        message = f"{expression!r} is no cron expression of five fields, such as '0 2 * * *'"
+def _postgres_url(url: SecretStr) -> SecretStr:
+    """No word of it stands in what is said: a password with `/` or `@` in it may be taken for any other part."""
+    written = url.get_secret_value()
+    try:
+        parts = urlsplit(written)
+        whole = parts.scheme in POSTGRES_SCHEMES and bool(parts.path.strip("/")) and (parts.port or 1) > 0
+    except ValueError:
+        whole = False
+    if written and not whole:
+        message = (
+            "this is no address such as postgresql://user:password@host:5432/database; in the password write "
+            "%40 for @, %2F for / and %3A for :"
+        )
         raise ValueError(message)
-    return expression
+    return url
 
 
 class _RefusedYaml(yaml.MarkedYAMLError):
@@ -172,15 +185,6 @@ class ScoringSettings(BaseModel):
     scheduler: str = ""
 
 
-class Schedule(BaseModel):
-    """When the jobs run, as cron expressions in the configured time zone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    nightly: Annotated[str, AfterValidator(_cron)] = "0 2 * * *"
-    training: Annotated[str, AfterValidator(_cron)] = "0 4 * * 1"
-
-
 class _Environment(EnvSettingsSource):
     """Environment variables; values below a free-form map are read as YAML, as in the file."""
 
@@ -238,6 +242,8 @@ class Settings(BaseSettings):
     retraining: RetrainingOptions = RetrainingOptions()
     models: Annotated[ModelOptions, BeforeValidator(_named_secrets)] = ModelOptions()
     app: AppOptions = AppOptions()
+    dagster_pg_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = SecretStr("")
+    run_history: RunHistory = RunHistory()
     code_revision: str = ""
 
     @property

@@ -1,10 +1,11 @@
 """Fault tests count what they tried and what did not hold; `make faults` prints it as one table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from churn_assets_tests.fault_tally import Tally, fault_table
+from churn_assets_tests.postgres import PostgresServer, postgres_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,3 +34,10 @@ def tally(record_property: Callable[[str, object], None]) -> Tally:
     tally = Tally()
     record_property("tally", tally.counts)
     return tally
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL; a test creates a database of its own in it, and leaves it running."""
+    with postgres_server() as server:
+        yield server

@@ -10,6 +10,7 @@ from churn_assets.assets.automation.source import source_sensor
 from churn_assets.assets.customers import customer_assets
 from churn_assets.assets.features import feature_assets
 from churn_assets.assets.jobs import nightly_job, nightly_schedule, training_job, training_schedule
+from churn_assets.assets.maintenance.job import maintenance_job, maintenance_schedule
 from churn_assets.assets.monitoring.drift import drift_assets
 from churn_assets.assets.monitoring.freshness import freshness_check, freshness_job, freshness_schedule
 from churn_assets.assets.monitoring.lineage import lineage_sensors
@@ -19,20 +20,18 @@ from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring_assets
 from churn_assets.assets.training import promotion_assets, training_assets
+from churn_assets.core.options import Schedule
 from churn_assets.pipeline.chain import Chain
 
 __all__ = ["build"]
 
 
-def build(
-    chain: Chain, nightly_cron: str, training_cron: str, results: RunResults, first: dt.date | None = None
-) -> dg.Definitions:
+def build(chain: Chain, schedule: Schedule, results: RunResults, first: dt.date | None = None) -> dg.Definitions:
     """Assets, jobs, schedules and sensors of a chain.
 
     Args:
         chain: the chain.
-        nightly_cron: when a night runs, in the chain's time zone.
-        training_cron: when a model is trained, likewise.
+        schedule: when the jobs run, in the chain's time zone.
         results: takes what the stages of this process's runs give.
         first: the first partition; `start_date` where none is named.
     """
@@ -40,6 +39,7 @@ def build(
     nightly = nightly_job()
     training = training_job()
     fresh = freshness_job()
+    maintenance = maintenance_job(chain)
     watching = [*drift_assets(chain, partitions), *watching_assets(chain, partitions)]
     watched = [*scoring_assets(chain, partitions), *challenger_assets(chain, partitions), *watching]
     return dg.Definitions(
@@ -54,10 +54,11 @@ def build(
             *alert_assets(chain, partitions, after=[key for each in watched for key in each.keys]),
         ],
         asset_checks=[freshness_check(chain)],
-        jobs=[nightly, training, fresh],
+        jobs=[nightly, training, fresh, maintenance],
         schedules=[
-            nightly_schedule(nightly, nightly_cron, chain.timezone),
-            training_schedule(training, training_cron, chain.timezone),
+            nightly_schedule(nightly, schedule.nightly, chain.timezone),
+            training_schedule(training, schedule.training, chain.timezone),
+            maintenance_schedule(maintenance, schedule.maintenance, chain.timezone),
             freshness_schedule(fresh, chain),
         ],
         sensors=[

@@ -10,9 +10,10 @@ import dagster as dg
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-__all__ = ["MAX_RUNTIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
+__all__ = ["MAX_RUNTIME", "ONE_AT_A_TIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
 
 MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; nobody notices a dead worker of Dagster's own launcher
+ONE_AT_A_TIME = "churn_assets/one_at_a_time"  # the queue's limit in `dagster.yaml`, for each value
 BEFORE_BACKFILLS = {"dagster/priority": "10"}  # in the run queue, where a backfill's runs have 0
 CHAIN = (
     "raw_customers",
@@ -51,7 +52,7 @@ def training_job() -> "UnresolvedAssetJobDefinition":
         "training",
         selection=dg.AssetSelection.assets("churn_model", "champion"),
         executor_def=dg.in_process_executor,
-        tags=MAX_RUNTIME,
+        tags={**MAX_RUNTIME, ONE_AT_A_TIME: "training"},
         description="Train and judge a model as of one snapshot date; the history it needs lands on the way.",
     )
 

@@ -8,7 +8,7 @@ commands about one thing; heavy imports wait inside the functions until a comman
     backfill    backfill                           output     tables, JSON, notes, progress
     models      train, models ..., promote, canary
     scores      scores ..., rollback, trace        story      what `trace` tells a person
-    monitoring  drift, performance, report         health     status, doctor, repair
+    monitoring  drift, performance, report         health     status, doctor, repair, prune
     serve       serve
 """
 

@@ -1,13 +1,15 @@
 """The commands about an installation as a whole: how it stands, whether it is fit for production, what to mend."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import describe_emptiness, load_settings
 from churn_assets.cli.options import Json
+from churn_assets.core.errors import RunError
 
 if TYPE_CHECKING:
     from churn_assets.launch.status import Status
@@ -75,6 +77,41 @@ def repair(json: Json = False) -> None:
     else:
         for row in renamed:
             output.print_text(f"{row['table']}: set aside as {row['file']}")
+
+
+@commands.command("prune")
+def prune_history(
+    keep_days: Annotated[
+        int | None, typer.Option(min=1, help="Days that a run is kept after its end; run_history.keep_days else.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and remove nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove old runs, events, logs and ticks from Dagster's storage; what was made of each day stays known."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from churn_assets.assets.maintenance.pruning import Pruned, prune
+    from churn_assets.instance import open_instance
+    from churn_assets.storage.layout import Layout
+
+    settings = load_settings()
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days or settings.run_history.keep_days)
+    pruned = Pruned(before, runs=0, events=0, ticks=0, bytes=0)
+    if Layout.of(settings.data_dir).tables():  # else nothing ever ran: opening Dagster's storage would make its folders
+        try:
+            with open_instance(settings) as instance:
+                pruned = prune(instance, before, dry_run=dry_run)
+        except SQLAlchemyError as error:
+            raise RunError(
+                f"Dagster's storage failed while it was pruned ({str(error).splitlines()[0]}); no run is left in part, "
+                "and the same command does the rest"
+            ) from error
+    if json:
+        output.print_json({**asdict(pruned), "dry_run": dry_run})
+        return
+    told = f"{pruned.runs:,} runs, {pruned.events:,} events, {pruned.ticks:,} ticks, {pruned.bytes:,} bytes"
+    done = "would remove" if dry_run else "removed"
+    output.print_text(f"{done} {told}, all from before {before:%Y-%m-%d}{describe_emptiness()}")
 
 
 def _lines(found: "Status") -> list[tuple[str, str]]:

@@ -21,9 +21,12 @@ __all__ = [
     "OpenLineage",
     "ReasonOptions",
     "Recipe",
+    "RunHistory",
+    "Schedule",
     "Validation",
 ]
 
+CRON_FIELDS = 5
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -280,3 +283,31 @@ class ReasonOptions(_Options):
     customers: Literal["none", "high", "medium", "all"] = "medium"
     min_contribution: Annotated[float, Field(ge=0)] = 0.05
     required: bool = False
+
+
+def _cron(expression: str) -> str:
+    if len(expression.split()) != CRON_FIELDS:
+        message = f"{expression!r} is no cron expression of five fields, such as '0 2 * * *'"
+        raise ValueError(message)
+    return expression
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
+
+
+class Schedule(BaseModel):
+    """When the jobs run, as cron expressions in the configured time zone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nightly: Cron = "0 2 * * *"
+    training: Cron = "0 4 * * 1"
+    maintenance: Cron = "0 5 * * 0"
+
+
+class RunHistory(BaseModel):
+    """How long Dagster's record of a run is kept after its end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_days: Annotated[int, Field(ge=1)] = 90

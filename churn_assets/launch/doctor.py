@@ -34,7 +34,7 @@ TURN_ON = "turn on in the UI (Automation), with the daemon running"
 def examine(settings: Settings) -> list[Point]:
     """Every point, in the order of the list; one that cannot be looked at has not passed, and says why."""
     chain = build_chain(settings)
-    definitions = build(chain, settings.schedule.nightly, settings.schedule.training, RunResults())
+    definitions = build(chain, settings.schedule, RunResults())
     checks: dict[str, Callable[[], Point]] = {
         "environment": _environment,
         "schema contract": lambda: schema_point(chain),

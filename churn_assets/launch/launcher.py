@@ -64,7 +64,7 @@ class Launcher:
         self._results = RunResults()
         self.chain: Chain = build_chain(settings)
         try:
-            self.definitions = build(self.chain, settings.schedule.nightly, settings.schedule.training, self._results)
+            self.definitions = build(self.chain, settings.schedule, self._results)
         except dg.DagsterInvalidDefinitionError as error:
             raise SettingsError(f"schedule or start_date: {error}") from error
         self._settings = settings
@@ -76,11 +76,7 @@ class Launcher:
         Raises:
             InputError: it cannot be opened.
         """
-        try:
-            instance = open_instance(self._settings)
-        except Exception as error:  # a path that is not there, a broken dagster.yaml, a storage that does not answer
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"Dagster's storage cannot be opened ({reason}); see dagster.yaml and data_dir") from error
+        instance = open_instance(self._settings)
         atexit.register(instance.dispose)  # a database keeps no connection of a process that is gone
         return with_origin(instance)
 
@@ -233,6 +229,7 @@ class Launcher:
                     ACTOR_TAG: self.actor,
                     RUN_TAG: run_id,
                     TOLD_TAG: run_id,
+                    "dagster/max_retries": "0",  # who gave the command hears of its end, and says what comes next
                     **(process.tags if process else {}),
                     **(tags or {}),
                 },

@@ -20,6 +20,7 @@ from churn_assets.core.options import (
     OpenLineage,
     ReasonOptions,
     Recipe,
+    RunHistory,
     Validation,
 )
 from churn_assets.core.profile import Profile
@@ -60,6 +61,7 @@ class Chain:
     alerts: AlertOptions = field(default_factory=AlertOptions)
     retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
     signing: Signing = field(default_factory=Signing)
+    run_history: RunHistory = field(default_factory=RunHistory)
 
     @cached_property
     def raw(self) -> Table:

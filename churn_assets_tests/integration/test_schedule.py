@@ -32,8 +32,7 @@ def repository(installation: Installation, **environment: str) -> dg.RepositoryD
     """The definitions of an installation with these settings, of which every day since `start_date` is a partition."""
     with installation.having(**environment).entered():
         settings = load_settings()
-        nightly, training = settings.schedule.nightly, settings.schedule.training
-        return build(build_chain(settings), nightly, training, RunResults()).get_repository_def()
+        return build(build_chain(settings), settings.schedule, RunResults()).get_repository_def()
 
 
 def ticks(schedule: dg.ScheduleDefinition, first: dt.date, last: dt.date) -> list[dt.datetime]:

@@ -10,6 +10,7 @@ from churn_assets.assets.monitoring.freshness import FRESH
 from churn_assets.assets.results import RunResults
 from churn_assets.assets.scoring import ScoreConfig
 from churn_assets.assets.training import PromotionConfig
+from churn_assets.core.options import Schedule
 from churn_assets_tests.chains import chain_over, export
 
 FIRST = dt.date(2026, 3, 1)
@@ -20,7 +21,7 @@ def test_every_check_of_a_partitioned_asset_has_its_partitions(tmp_path: Path) -
 
     Freshness is of the newest day, whichever that is.
     """
-    definitions = build(chain_over(tmp_path), "0 2 * * *", "0 4 * * 1", RunResults(), FIRST)
+    definitions = build(chain_over(tmp_path), Schedule(), RunResults(), FIRST)
 
     graph = definitions.resolve_asset_graph()
     partitioned = [graph.get(key).partitions_def for key in graph.get_all_asset_keys() if graph.get(key).is_partitioned]

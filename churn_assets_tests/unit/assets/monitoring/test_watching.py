@@ -12,7 +12,7 @@ from churn_assets.assets.build import build
 from churn_assets.assets.monitoring.outcomes import calibration_result
 from churn_assets.assets.results import RunResults
 from churn_assets.core.monitoring.performance.calibration import calibration_by_month
-from churn_assets.core.options import MonitoringBounds
+from churn_assets.core.options import MonitoringBounds, Schedule
 from churn_assets.core.profile import LabelRule
 from churn_assets.pipeline.chain import Chain
 from churn_assets_tests.chains import chain_over, export
@@ -39,7 +39,7 @@ def chain(tmp_path: Path) -> Chain:
 
 def _watch(chain: Chain, night: dt.date) -> dg.ExecuteInProcessResult:
     """The assets of the watching, as the nightly job runs them after the scores."""
-    job = build(chain, "0 2 * * *", "0 4 * * 1", RunResults()).resolve_job_def("nightly")
+    job = build(chain, Schedule(), RunResults()).resolve_job_def("nightly")
     return job.execute_in_process(
         partition_key=night.isoformat(), asset_selection=[dg.AssetKey(name) for name in WATCHING]
     )
