@@ -103,8 +103,8 @@ def test_a_version_of_an_earlier_release_is_counted(chain: Chain, caplog: pytest
 
 
 def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
-    """The worst severity, and the features that are not in order, worst first."""
-    report_scores(chain, scored(chain, DAY))
+    """The worst severity, and the features that are not in order, worst first; not in the page of a night run again."""
+    first = report_scores(chain, scored(chain, DAY))
     before = night_report(chain, DAY).drift
     found = {"visits": ("warning", 0.3), "plan": ("error", 0.5), "spend": ("ok", 0.0), "age": ("warning", 0.4)}
     empty = dict.fromkeys(FEATURE_DRIFT.names)
@@ -112,9 +112,11 @@ def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
 
     publish_rows(chain.table("feature_drift"), DAY, FEATURE_DRIFT, rows, WORK)
     told = night_report(chain, DAY)
+    again = report_scores(chain, scored(chain, DAY))
 
     assert before is None
     assert "- **Drift**: error, most in plan, age, visits" in told.page
+    assert again == first
 
 
 def test_a_report_that_cannot_be_kept_takes_nothing_from_the_night(
