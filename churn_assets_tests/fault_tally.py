@@ -7,14 +7,15 @@ from typing import Any
 
 __all__ = ["Tally", "fault_table"]
 
-COLUMNS = ("tries", "lost", "doubled", "wrong", "words")
+COLUMNS = ("tries", "lost", "doubled", "wrong", "words", "not recovered")
 
 
 @dataclass(frozen=True)
 class Tally:
     """Counts of one test.
 
-    `tries`; what was `lost`, `doubled` or `wrong` after them; `words`: how often a person got none, or a traceback.
+    `tries`; what was `lost`, `doubled` or `wrong` after them; `words`: how often a person got none, or a traceback;
+    `not recovered`: how often the documented command did not bring back what an undisturbed night gives.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0))
@@ -23,9 +24,10 @@ class Tally:
         """Count attempts."""
         self.counts["tries"] += times
 
-    def found(self, *, lost: int = 0, doubled: int = 0, wrong: int = 0, words: int = 0) -> None:
+    def found(self, *, lost: int = 0, doubled: int = 0, wrong: int = 0, words: int = 0, not_recovered: int = 0) -> None:
         """Count what did not hold."""
-        for name, more in {"lost": lost, "doubled": doubled, "wrong": wrong, "words": words}.items():
+        counts = {"lost": lost, "doubled": doubled, "wrong": wrong, "words": words, "not recovered": not_recovered}
+        for name, more in counts.items():
             self.counts[name] += int(more)
 
     @property

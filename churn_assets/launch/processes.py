@@ -12,7 +12,7 @@ from typing import Self
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
-__all__ = ["RUN_TAG", "ProcessMonitor", "RunProcess", "end_dead_runs"]
+__all__ = ["RUN_TAG", "UNFINISHED", "ProcessMonitor", "RunProcess", "dead_runs", "end_dead_runs"]
 
 HOST_TAG = "churn_assets/host"
 BOOT_TAG = "churn_assets/boot"
@@ -107,19 +107,26 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> None:
-    """End the unfinished runs whose process died, so that they hold no place in Dagster's queue."""
+def dead_runs(instance: dg.DagsterInstance) -> list[tuple[dg.DagsterRun, str]]:
+    """The unfinished runs whose process died, each with what became of it in words; none is ended."""
+    found = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         process = RunProcess.of(run)
         if process is None or not process.is_dead():
             continue
         last = instance.get_run_by_id(run.run_id)  # read again: it may have ended well before its process did
-        if last is None or last.is_finished:
-            continue
-        if last.status == dg.DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(last, _sentence(process))
+        if last is not None and not last.is_finished:
+            found.append((last, _sentence(process)))
+    return found
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """End the unfinished runs whose process died, so that they hold no place in Dagster's queue."""
+    for run, sentence in dead_runs(instance):
+        if run.status == dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, sentence)
         else:
-            instance.report_run_failed(last, _sentence(process))
+            instance.report_run_failed(run, sentence)
 
 
 def _sentence(process: RunProcess) -> str:

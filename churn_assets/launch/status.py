@@ -5,12 +5,13 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from churn_assets.assets.automation.failures import failed_runs
+from churn_assets.assets.automation.failures import PARTITION_TAG, failed_runs
 from churn_assets.composition import build_chain
 from churn_assets.core.alerting.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.instance import open_instance
+from churn_assets.launch.processes import dead_runs
 from churn_assets.pipeline.alerting.alert_record import AlertRecord
 from churn_assets.pipeline.alerting.facts import drift_rows, newest_performance, night_facts, standing_facts
 from churn_assets.pipeline.chain import Chain
@@ -137,7 +138,13 @@ def _failed_runs(chain: Chain, settings: Settings, now: dt.datetime) -> list[Fai
         return []
     try:
         with open_instance(settings) as instance:
-            return failed_runs(instance, now)
+            found = failed_runs(instance, now)
+            found += [
+                FailedRun(run.run_id, run.job_name, dt.date.fromisoformat(day), sentence)
+                for run, sentence in dead_runs(instance)  # nobody has ended them yet
+                if (day := run.tags.get(PARTITION_TAG))
+            ]
+            return sorted(found, key=lambda each: each.day)
     except Exception:  # whatever keeps Dagster from answering, the tables tell the rest
         logger.debug("Dagster's storage could not be reached:", exc_info=True)
         return None

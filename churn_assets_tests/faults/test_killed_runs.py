@@ -66,7 +66,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_the_next_run_ends_killed_ones_and_spares_living_ones(installation: Installation) -> None:
-    """One killed before its start is recorded, one in its middle, one that lives: a night ends the first two."""
+    """One killed before its start is recorded, one in its middle, one that lives: a night ends the first two.
+
+    `status` tells of them before anything has ended them.
+    """
     early, middle, living, next_day = (NIGHTS[-1] + dt.timedelta(days=more) for more in range(1, 5))
     with (
         paused(installation, "PIPELINE_START", early) as first,
@@ -77,9 +80,12 @@ def test_the_next_run_ends_killed_ones_and_spares_living_ones(installation: Inst
         for process in (first, second):
             process.kill()
             process.wait()
+        told = installation.run("status", "--json").json["failed_runs"]
 
         outcome = installation.run("run", "--date", str(next_day))
 
+        assert [each["snapshot_date"] for each in told] == [str(early), str(middle)]
+        assert all("is gone: it was killed" in each["reason"] for each in told)
         assert outcome.exit_code == 0, outcome.stderr
         assert {day: before[day] for day in (early, middle, living)} == {
             early: NOT_STARTED,

@@ -45,7 +45,7 @@ def report_scores(chain: Chain, scores: ScoreResult) -> NightReport | None:
     None, with a warning, where it cannot be told or kept: it takes nothing from the night.
     """
     try:
-        report = _compose(chain, _facts_of(chain, scores))
+        report = _compose(chain, _facts_of(chain, scores), None)  # what was watched is of the version before
         if scores.is_published:
             write_night_report(chain.scores.folder, report.facts, report.page, report.picture)
     except (ChurnError, OSError) as error:
@@ -74,10 +74,10 @@ def night_report(chain: Chain, day: dt.date) -> NightReport:
     Raises:
         PartitionMissing, UnknownVersion, DamagedVersion: the day has no scores, or they cannot be read.
     """
-    return _compose(chain, _facts(chain, chain.scores.version(day)))
+    return _compose(chain, _facts(chain, chain.scores.version(day)), _drift(chain, day))
 
 
-def _compose(chain: Chain, facts: NightFacts) -> NightReport:
+def _compose(chain: Chain, facts: NightFacts, drift: Drift | None) -> NightReport:
     day = facts.snapshot_date
     versions = {each: version for each, version in chain.scores.versions().items() if each < day}
     before = None
@@ -87,7 +87,6 @@ def _compose(chain: Chain, facts: NightFacts) -> NightReport:
         except ChurnError as error:  # that day's files take nothing from this one
             logger.warning("%s is not told beside the last scored day: %s", day, error)
     trend = _trend(chain, versions, facts)
-    drift = _drift(chain, day)
     page = night_page(facts, before, trend, drift, picture=f"{facts.score_version}.svg")
     return NightReport(facts, headline(facts, before), page, night_picture(facts, before, trend), drift)
 

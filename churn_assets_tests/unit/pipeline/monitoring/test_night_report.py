@@ -103,8 +103,11 @@ def test_a_version_of_an_earlier_release_is_counted(chain: Chain, caplog: pytest
 
 
 def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
-    """The worst severity, and the features that are not in order, worst first; in what is kept too, once retold."""
-    report_scores(chain, scored(chain, DAY))
+    """The worst severity, and the features that are not in order, worst first; in what is kept too, once retold.
+
+    A night that is run again publishes the page that it published first.
+    """
+    first = report_scores(chain, scored(chain, DAY))
     before = night_report(chain, DAY).drift
     found = {"visits": ("warning", 0.3), "plan": ("error", 0.5), "spend": ("ok", 0.0), "age": ("warning", 0.4)}
     empty = dict.fromkeys(FEATURE_DRIFT.names)
@@ -115,12 +118,15 @@ def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
     kept = chain.scores.root / report_file(DAY, told.facts.score_version, "md")
     published = kept.read_text()
     retell_night(chain, DAY)
+    retold = kept.read_text()
+    again = report_scores(chain, scored(chain, DAY))
 
     assert before is None
     assert "Drift" not in published
-    assert kept.read_text() == told.page
+    assert retold == told.page
     assert [path.name for path in kept.parent.iterdir() if path.name.startswith(".")] == []
     assert "- **Drift**: error, most in plan, age, visits" in told.page
+    assert again == first
 
 
 def test_a_report_that_cannot_be_kept_takes_nothing_from_the_night(

@@ -1,0 +1,71 @@
+"""A small installation whose next night uses every stage, and a process that has loaded everything."""
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+
+from churn_assets_tests.faults.nights.night_state import NightState, state_of
+from churn_assets_tests.faults.nights.warm import Warm, warm_process
+from churn_assets_tests.integration.installation import LAST_DAY, BuildOnce, Installation
+
+CONFIG = """
+training: {window_days: 14, parameters: {max_iter: 10}}
+gates: {min_roc_auc: 0.5, brier_below_base_rate: false}
+"""
+KNOWN_THEN = LAST_DAY - dt.timedelta(days=30)  # whose outcomes the night of the last day tells
+BROKEN_ROWS = 13  # of some 300: enough for an alert, and too few to stop the night
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night that may be disturbed: where, of which day, the data before it and after it if nobody does."""
+
+    installation: Installation
+    day: dt.date
+    before: NightState
+    after: NightState
+    seconds: float
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its command."""
+        return ("run", "--date", str(self.day))
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Starts commands at once."""
+    with warm_process() as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def watched_night(warm: Warm, build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A night with a challenger, quarantined rows, an alert, and outcomes of a month before."""
+
+    def build(new: Installation) -> None:
+        new.configure(CONFIG)
+        for words in (
+            ("sample", "--customers", "300", "--days", "100", "--until", str(LAST_DAY)),
+            ("run", "--date", str(KNOWN_THEN)),
+            ("train", "--as-of", str(KNOWN_THEN + dt.timedelta(days=15))),
+            ("run", "--date", str(LAST_DAY - dt.timedelta(days=1))),
+        ):
+            code, said = warm.run(new, *words)
+            assert code == 0, said
+        export = new.source(LAST_DAY)
+        customers = pd.read_parquet(export)
+        customers.loc[: BROKEN_ROWS - 1, "spend"] = -1.0
+        customers.to_parquet(export, index=False)
+
+    installation = build_once("watched", build)
+    calm = installation.copy_to(tmp_path_factory.mktemp("calm") / "watched")
+    started = time.monotonic()
+    code, said = warm.run(calm, "run", "--date", str(LAST_DAY))
+    assert code == 0, said
+    seconds = time.monotonic() - started
+    return Night(installation, LAST_DAY, state_of(installation), state_of(calm), seconds)
