@@ -23,6 +23,7 @@ import typer
 from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
+from churn_assets.core.failures import refusal_of_disk
 
 __all__ = ["app", "main"]
 
@@ -69,13 +70,16 @@ def _sentence(error: BaseException) -> str:
         return str(error) + (describe_emptiness() if isinstance(error, NOTHING_THERE) else "")
     first_line = str(error).splitlines()[0] if str(error) else "no message"
     if not isinstance(error, OSError):
+        if refusal := refusal_of_disk(str(error)):
+            return f"{refusal}, and give the same command again ({first_line})"
         return (
             f"unexpected: {type(error).__name__}: {first_line}; this is a fault of the program: `churn-assets --debug` "
             "before the same words shows where, for whoever mends it"
         )
-    if error.errno == errno.ENOSPC:
+    if error.errno == errno.ENOSPC or error.errno is None:  # libraries written in Rust give none
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}the disk is full; make room, and give the same command again"
+        if refusal := refusal_of_disk(str(error)):
+            return f"{where}{refusal}, and give the same command again"
     if isinstance(error, NotADirectoryError | FileExistsError):
         return f"{error.filename}: a file lies where a folder must be; move it away, or correct the path in config.yaml"
     return f"{type(error).__name__}: {first_line}; uid {os.getuid()} was at work, see that it may and can"

@@ -54,7 +54,8 @@ def _engine(connection: str) -> Engine:
 
     Dagster makes one for each connection: a seventh of a small night's processor time.
     """
-    return create_engine(connection, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+    waiting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+    return create_engine(connection, poolclass=NullPool, connect_args=waiting, hide_parameters=True)
 
 
 class _Events(SqliteEventLogStorage):

@@ -2,7 +2,6 @@
 
 import atexit
 import datetime as dt
-import errno
 import os
 import uuid
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from churn_assets.assets.monitoring.lineage import TOLD_TAG, tell_of_end, tell_o
 from churn_assets.assets.results import ACTOR_TAG, KIND_TAG, REASON_TAG, RunResults
 from churn_assets.composition import build_chain
 from churn_assets.core.errors import InputError, RunError, SettingsError, SourceMissing
+from churn_assets.core.failures import in_one_line, refusal_of_disk
 from churn_assets.instance import open_instance
 from churn_assets.launch.origins import with_origin
 from churn_assets.launch.processes import RUN_TAG, RunProcess, end_dead_runs
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Launcher", "Night"]
 
-NO_ROOM = os.strerror(errno.ENOSPC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -238,7 +237,8 @@ class Launcher:
             self._tell_of_end(result)
         except SQLAlchemyError as error:
             raise RunError(
-                f"Dagster's storage failed during the run ({str(error).splitlines()[0]}){self._in_force()}"
+                f"Dagster's storage failed during the run ({str(error).splitlines()[0]}): see that it answers, has "
+                f"room and may be written by uid {os.getuid()}, and run the day again{self._in_force()}"
             ) from error
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id}){self._in_force()}")
@@ -280,7 +280,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
                 return f"{event.step_key}: interrupted; nothing more was published"
             cause = error.cause if error and error.cause else error
             reason = cause.message.strip().splitlines()[0] if cause and cause.message.strip() else "failed"
-            if NO_ROOM in reason:
-                return f"{event.step_key}: the disk is full ({reason}); make room, and run the day again"
+            if cause and (refusal := refusal_of_disk(cause.message)):
+                return f"{event.step_key}: {refusal}, and run the day again ({in_one_line(cause.message)})"
             return f"{event.step_key}: {reason}; the page of the run in Dagster's UI shows where"
     return "the run failed before its first step"

@@ -4,13 +4,14 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from churn_assets_tests.faults.nights.night_state import NightState, state_of
 from churn_assets_tests.faults.nights.warm import Warm, warm_process
-from churn_assets_tests.integration.installation import LAST_DAY, BuildOnce, Installation
+from churn_assets_tests.integration.installation import LAST_DAY, NIGHTS, BuildOnce, Installation
 
 CONFIG = """
 training: {window_days: 14, parameters: {max_iter: 10}}
@@ -63,9 +64,25 @@ def watched_night(warm: Warm, build_once: BuildOnce, tmp_path_factory: pytest.Te
         customers.to_parquet(export, index=False)
 
     installation = build_once("watched", build)
-    calm = installation.copy_to(tmp_path_factory.mktemp("calm") / "watched")
+    return _undisturbed(warm, installation, LAST_DAY, tmp_path_factory.mktemp("calm"))
+
+
+@pytest.fixture(scope="session")
+def installed_night(warm: Warm, installed: Installation, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """The next night of the installation that every test shares."""
+    return _undisturbed(warm, installed, NIGHTS[-1] + dt.timedelta(days=1), tmp_path_factory.mktemp("calm"))
+
+
+@pytest.fixture
+def night(request: pytest.FixtureRequest) -> Night:
+    """The one of these two that a test names."""
+    named: Night = request.getfixturevalue(request.param)
+    return named
+
+
+def _undisturbed(warm: Warm, installation: Installation, day: dt.date, folder: Path) -> Night:
+    calm = installation.copy_to(folder / "installation")
     started = time.monotonic()
-    code, said = warm.run(calm, "run", "--date", str(LAST_DAY))
+    code, said = warm.run(calm, "run", "--date", str(day))
     assert code == 0, said
-    seconds = time.monotonic() - started
-    return Night(installation, LAST_DAY, state_of(installation), state_of(calm), seconds)
+    return Night(installation, day, state_of(installation), state_of(calm), time.monotonic() - started)

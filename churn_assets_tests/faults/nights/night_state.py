@@ -116,8 +116,8 @@ def _audit_records(
 def _records(table: DeltaTable) -> list[dict[str, Any]]:
     rows = table.to_pyarrow_table()
     clocks = [field.name for field in rows.schema if pa.types.is_timestamp(field.type)]
-    told: list[dict[str, Any]] = rows.sort_by("record").drop_columns(clocks).to_pylist()
-    return told
+    records: list[dict[str, Any]] = rows.sort_by("record").drop_columns(clocks).to_pylist()
+    return records
 
 
 def _digests(root: Path, *below: str) -> Iterator[tuple[str, str]]:

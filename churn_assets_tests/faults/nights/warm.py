@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,14 +71,15 @@ class WarmCommand:
 class Warm:
     """Starts commands."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str]", outputs: Path) -> None:
         self._process = process
+        self._outputs = outputs
         self._count = 0
 
     def start(self, installation: Installation, *words: str, before: str = "") -> WarmCommand:
         """Start `churn-assets ...` for its user; Python in `before` is run in its process first."""
         self._count += 1
-        output = installation.root.with_name(f"{installation.root.name}-{self._count}.out")
+        output = self._outputs / f"{self._count}.out"
         request = {
             "words": words,
             "folder": str(installation.root),
@@ -106,11 +108,14 @@ def warm_process() -> Iterator[Warm]:
     """A process with everything loaded."""
     command = (sys.executable, "-m", "churn_assets_tests.faults.nights.warm")
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # its threads would start when NumPy is loaded
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as outputs,
+        subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process,
+    ):
         try:
-            yield Warm(process)
+            yield Warm(process, Path(outputs))
         finally:
             process.kill()
 
