@@ -55,6 +55,7 @@ def build_chain(settings: Settings) -> Chain:
         openlineage=settings.openlineage,
         alerts=settings.alerts,
         retraining=settings.retraining,
+        do_not_score=settings.data_dir / settings.do_not_score.path if settings.do_not_score.path else None,
     )
 
 

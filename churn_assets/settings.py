@@ -29,6 +29,7 @@ from churn_assets.core.options import (
 )
 
 __all__ = [
+    "DoNotScoreSettings",
     "Schedule",
     "ScoringSettings",
     "Settings",
@@ -133,6 +134,14 @@ class ScoringSettings(BaseModel):
     scheduler: str = ""
 
 
+class DoNotScoreSettings(BaseModel):
+    """Where the list of customers who objected to being scored lies, from `data_dir`; empty: there is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = ""
+
+
 class Schedule(BaseModel):
     """When the jobs run, as cron expressions in the configured time zone."""
 
@@ -187,6 +196,7 @@ class Settings(BaseSettings):
     decisions: Decisions = Decisions()
     reasons: ReasonOptions = ReasonOptions()
     scoring: ScoringSettings = ScoringSettings()
+    do_not_score: DoNotScoreSettings = DoNotScoreSettings()
     audit: AuditBounds = AuditBounds()
     monitoring: MonitoringBounds = MonitoringBounds()
     openlineage: OpenLineage = OpenLineage()

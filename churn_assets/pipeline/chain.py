@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
@@ -58,6 +59,7 @@ class Chain:
     openlineage: OpenLineage = field(default_factory=OpenLineage)
     alerts: AlertOptions = field(default_factory=AlertOptions)
     retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
+    do_not_score: Path | None = None
 
     @cached_property
     def raw(self) -> Table:

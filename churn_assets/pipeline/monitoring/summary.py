@@ -1,6 +1,7 @@
 """A night's scores in a few rows: tiers by slice, and who moved since the last scored day: `score_summary`."""
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from churn_assets.core.monitoring.summary import TierSummary, tier_codes
 from churn_assets.core.monitoring.table_schemas import SCORE_SUMMARY
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 from churn_assets.pipeline.monitoring.publishing import publish_rows
+from churn_assets.storage.tables.parquet import count_rows
 from churn_assets.storage.tables.versions import PartitionVersion
 from churn_assets.storage.tables.windows import SortedRows
 
@@ -54,7 +56,7 @@ def summarize_day(chain: Chain, day: dt.date, run: RunContext) -> ScoreSummary:
 
 
 def _scored_customers(chain: Chain, scores: PartitionVersion) -> PartitionVersion:
-    """The customers that a version was made of: row by row the same ones, in the same parts."""
+    """The customers that a version was made of: the same ones in the same parts, but for those who are not scored."""
     event = next(each for each in chain.scores.backwards(scores.day) if each.version == scores.version)
     return chain.customers.version(scores.day, event.commit.details["customers_version"])
 
@@ -66,8 +68,9 @@ def _count_part(
     summary = TierSummary(slices)
     earlier = SortedRows(before, "customer_id", TIER, TIER) if before else None
     names = ["customer_id", "churn_probability", *TIER]
-    groups = customers.batches(slices or [chain.profile.id_column], part=part, categories=slices)
-    for batch, of_customers in zip(scores.batches(names, part=part, categories=TIER), groups, strict=True):
+    batches = scores.batches(names, part=part, categories=TIER)
+    is_whole = count_rows(scores.files[part]) == count_rows(customers.files[part])
+    for batch, of_customers in _with_customers(chain, batches, customers, part, is_whole=is_whole):
         summary.count(
             tier_codes(batch.column("risk_tier")),
             batch.column("churn_probability").to_numpy(),
@@ -75,6 +78,21 @@ def _count_part(
             {name: _words(of_customers.column(name)) for name in slices},
         )
     return summary
+
+
+def _with_customers(
+    chain: Chain, scores: Iterator[pa.Table], customers: PartitionVersion, part: int, *, is_whole: bool
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The scores of a part batch by batch, with the rows of their customers: all rows where all are scored."""
+    key, slices = chain.profile.id_column, list(chain.profile.slices)
+    if is_whole:
+        yield from zip(scores, customers.batches(slices or [key], part=part, categories=slices), strict=True)
+        return
+    window = SortedRows(customers, key, slices, slices)
+    for batch in scores:
+        ids = batch.column("customer_id")
+        there, rows = window.between(ids[0].as_py(), ids[-1].as_py()) if len(ids) else (ids, batch)
+        yield batch, rows.take(pa.array(places_of(ids, there)))
 
 
 def _tiers_before(ids: pa.ChunkedArray, earlier: SortedRows | None) -> NDArray[np.int64]:
