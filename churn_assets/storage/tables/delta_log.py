@@ -25,7 +25,7 @@ from churn_assets.storage.tables.commit_files import (
     refuse_obstacles,
     unreadable,
 )
-from churn_assets.storage.tables.commits import Event, read_event
+from churn_assets.storage.tables.commits import Event, read_events
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["Catalog", "DeltaLog", "PublishedDay"]
@@ -66,7 +66,8 @@ class DeltaLog:
         self._was_there = False
         self._mark: tuple[int, int] | None = None
         self._files: tuple[int, dict[dt.date, list[PartFile]]] = (-1, {})
-        self._events: dict[int, Event] = {}  # by the number of the commit
+        self._events: dict[int, list[Event]] = {}  # by the number of the commit
+        self._columns: tuple[int, pa.Schema] | None = None  # as of a commit
         self._read = range(0)  # the commits that were read
         self._catalog = Catalog()
 
@@ -103,6 +104,7 @@ class DeltaLog:
         """Open the table, or look what was committed since; another one, from a backup say, is opened anew."""
         if self._table is None or self._mark is None or self._stamp(self._table.version()) != self._mark:
             self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
+            self._columns = None
             self._table = None
             self._table = DeltaTable(self.root)
             seen = max(-1, self._table.version() - CHECKED)
@@ -137,6 +139,16 @@ class DeltaLog:
                 files.setdefault(file.day, []).append(file)
             self._files = (version, files)
         return self._files[1]
+
+    def columns(self) -> pa.Schema | None:
+        """The table's columns but the partition's, None where there is no table."""
+        if self._table is None:
+            return None
+        version = self._table.version()
+        if self._columns is None or self._columns[0] != version:
+            fields = pa.schema(self._table.schema().to_arrow())
+            self._columns = (version, pa.schema([each for each in fields if each.name != SNAPSHOT_DATE]))
+        return self._columns[1]
 
     def rows(self) -> int:
         """How many rows all current versions hold."""
@@ -204,8 +216,7 @@ class DeltaLog:
             return
         for number in range(table.version(), -1, -1):
             self._read_as_far_as(table, number)
-            if number in self._events:
-                yield self._events[number]
+            yield from self._events.get(number, ())
 
     def _read_as_far_as(self, table: DeltaTable, number: int) -> None:
         """See that commit `number` and all newer ones have been read; each reading goes four times as far back."""
@@ -228,5 +239,5 @@ class DeltaLog:
             raise unreadable(self.root, error) from error
         commits = commits[max(0, len(commits) - count) :]  # the library also tells of those since the table was opened
         for number, commit in zip(range(table.version(), -1, -1), commits, strict=False):  # of an old log less is left
-            if number in numbers and SNAPSHOT_DATE in commit:
-                self._events[number] = read_event(commit)
+            if number in numbers and (events := read_events(commit)):
+                self._events[number] = events
