@@ -58,6 +58,7 @@ def build_chain(settings: Settings) -> Chain:
         retraining=settings.retraining,
         signing=Signing.of(settings.models),
         run_history=settings.run_history,
+        do_not_score=settings.local_dir / settings.do_not_score.path if settings.do_not_score.path else None,
     )
 
 

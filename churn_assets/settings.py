@@ -45,6 +45,7 @@ from churn_assets.core.options import (
 )
 
 __all__ = [
+    "DoNotScoreSettings",
     "ScoringSettings",
     "Settings",
     "SourceSettings",
@@ -185,6 +186,14 @@ class ScoringSettings(BaseModel):
     scheduler: str = ""
 
 
+class DoNotScoreSettings(BaseModel):
+    """Where the list of customers who objected to being scored lies, from `data_dir`; empty: there is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = ""
+
+
 class _Environment(EnvSettingsSource):
     """Environment variables; values below a free-form map are read as YAML, as in the file."""
 
@@ -234,6 +243,7 @@ class Settings(BaseSettings):
     decisions: Decisions = Decisions()
     reasons: ReasonOptions = ReasonOptions()
     scoring: ScoringSettings = ScoringSettings()
+    do_not_score: DoNotScoreSettings = DoNotScoreSettings()
     audit: AuditBounds = AuditBounds()
     monitoring: MonitoringBounds = MonitoringBounds()
     openlineage: OpenLineage = OpenLineage()

@@ -106,7 +106,11 @@ def customer_results(
 
 def score_results(scores: ScoreResult) -> list[dg.AssetCheckResult]:
     """The results of `score_checks` for an audited day; hindsight and an accepted shift are allowed, and shown."""
+    excluded = scores.excluded or 0
     counts = {"valid": scores.valid_rows, "scored": scores.rows}
+    told = f"{scores.valid_rows:,} valid customers, {scores.rows:,} scores"
+    if scores.excluded is not None:
+        counts["excluded"], told = excluded, f"{told}, {excluded:,} on the do-not-score list"
     model = {"model_version": scores.card.model_version}
     trained = f"model {scores.card.model_version} was trained as of {scores.card.trained_as_of}"
     within = all(finding.passed for finding in scores.findings)
@@ -116,9 +120,9 @@ def score_results(scores: ScoreResult) -> list[dg.AssetCheckResult]:
         _result(
             "churn_scores",
             "rows_conserved",
-            scores.valid_rows == scores.rows,
+            scores.valid_rows == scores.rows + excluded,
             counts,
-            f"{scores.valid_rows:,} valid customers, {scores.rows:,} scores",
+            told,
         ),
         _result("churn_scores", "no_shift", within, _figures(scores.findings) | shares, _told(scores.findings), warn),
         _result("churn_scores", "no_hindsight", not scores.hindsight, model, trained, warn),

@@ -1,4 +1,4 @@
-"""Commands for customers nobody has described yet: draft a profile, try source and profile without publishing."""
+"""Commands about how a business's customers look: draft a profile, try it without publishing, move tables to it."""
 
 import datetime as dt
 import importlib.util
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.context import load_settings
-from churn_assets.cli.options import Date, Json, as_date
+from churn_assets.cli.context import current_user, load_settings
+from churn_assets.cli.options import Date, Json, as_date, required_reason
 from churn_assets.core.errors import InputError, SourceMissing
 
 if TYPE_CHECKING:
@@ -102,6 +102,52 @@ def check(date: Date = None, json: Json = False) -> None:
     if found.problems:
         raise typer.Exit(1)
     output.print_note(f"nothing stands in the way; next: churn-assets run --date {day}")
+
+
+@commands.command()
+def migrate(
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the record.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Move the tables to the columns of a profile that has changed: one commit a table; again after a kill."""
+    from churn_assets.composition import build_chain
+    from churn_assets.pipeline.chain import RunContext
+    from churn_assets.pipeline.migrate import migrate_tables, plan_migration
+
+    if not dry_run:
+        required_reason(reason)
+    chain = build_chain(load_settings())
+    with output.progress("moving the tables"):
+        if dry_run:
+            found = plan_migration(chain)
+        else:
+            found = migrate_tables(chain, RunContext(current_user(), reason=reason, code_revision=chain.code_revision))
+    rows = [each.row() for each in found]
+    if json:
+        output.print_json(rows)
+    elif rows:
+        _show_migration(rows)
+    if not found:
+        output.print_note("every table has the columns of the profile")
+    elif dry_run:
+        output.print_note("nothing was changed; next: churn-assets migrate --reason TEXT")
+
+
+def _show_migration(rows: list[dict[str, Any]]) -> None:
+    """The tables with their changes, in words."""
+    shown = [
+        [
+            row["table"],
+            ", ".join(row["added"]),
+            ", ".join(row["dropped"]),
+            ", ".join(f"{each['column']} ({each['from']} to {each['to']})" for each in row["retyped"]),
+            row["days"],
+            row["written_anew"],
+        ]
+        for row in rows
+    ]
+    output.print_table("Tables", ["table", "added", "dropped", "retyped", "days", "written anew"], shown)
 
 
 def _day_to_try(chain: "Chain", asked: dt.date | None) -> dt.date:

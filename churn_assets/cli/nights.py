@@ -124,7 +124,8 @@ def _run_nights(
 def _run_night(launcher: "Launcher", day: dt.date, accept_shift: str = "", *, publish: bool = True) -> dict[str, Any]:
     night = asdict(launcher.night(day, accept_shift=accept_shift, publish=publish))
     done = "scored" if publish else "scored and audited, not published,"
-    output.print_note(f"{day}: {night['scored']:,} customers {done} in {night['seconds']:.1f} s")
+    listed = "" if night["excluded"] is None else f", {night['excluded']:,} on the do-not-score list"
+    output.print_note(f"{day}: {night['scored']:,} customers {done}{listed} in {night['seconds']:.1f} s")
     return night
 
 

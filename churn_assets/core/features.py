@@ -71,7 +71,15 @@ def shown_customers(customers: pa.Table, profile: Profile, day: dt.date) -> pd.D
     """What a profile's own code is shown of `customers`: their columns and `snapshot_date`, never the label.
 
     It is given a shallow copy of this frame, which it may write to: this one lies in Arrow's memory.
+
+    Raises:
+        ProfileError: they lack a column of the profile.
     """
+    if missing := [name for name in profile.checks.columns if name not in customers.column_names]:
+        raise ProfileError(
+            f"customers of {day} lack {', '.join(missing)}, which profile {profile.name} has gained since they were "
+            f"validated: `churn-assets run --date {day}` makes them again"
+        )
     frame = with_snapshot_date(view_of_customers(customers, profile.checks), day)
     hidden = profile.label.column
     return frame if hidden is None else frame.drop(columns=hidden)

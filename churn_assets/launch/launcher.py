@@ -45,6 +45,7 @@ class Night:
     valid: int
     quarantined: int
     scored: int
+    excluded: int | None
     high_risk: int
     mean_probability: float
     model_version: str
@@ -189,6 +190,7 @@ class Launcher:
             valid=results.last(ValidCustomers).rows,
             quarantined=results.last(QuarantinedCustomers).rows,
             scored=scores.rows,
+            excluded=scores.excluded,
             high_risk=scores.audit.tiers["high"],
             mean_probability=scores.audit.mean_probability,
             model_version=scores.card.model_version,

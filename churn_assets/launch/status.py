@@ -74,6 +74,7 @@ class Status:
             "score_version": scores and scores.version,
             "published_at": scores and scores.published_at,
             "high_risk": self.night and self.night.tiers.get("high", 0),
+            "excluded": self.night and self.night.excluded,
             "beyond_audit": self.night and list(self.night.beyond),
             "fresh": self.fresh,
             "champion": self.champion,

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
@@ -62,6 +63,7 @@ class Chain:
     retraining: RetrainingOptions = field(default_factory=RetrainingOptions)
     signing: Signing = field(default_factory=Signing)
     run_history: RunHistory = field(default_factory=RunHistory)
+    do_not_score: Path | None = None
 
     @cached_property
     def raw(self) -> Table:

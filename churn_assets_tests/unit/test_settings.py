@@ -107,6 +107,7 @@ BY_ENVIRONMENT = [
     ("monitoring.calibration_gap_error", "0.5", 0.5),
     ("scoring.engine", "dask", "dask"),
     ("scoring.scheduler", "tcp://dask-scheduler:8786", "tcp://dask-scheduler:8786"),
+    ("do_not_score.path", "do-not-score.csv", "do-not-score.csv"),
     ("schedule.nightly", "30 1 * * *", "30 1 * * *"),
     ("schedule.training", "0 5 1 * *", "0 5 1 * *"),
     ("schedule.maintenance", "0 5 1 * *", "0 5 1 * *"),

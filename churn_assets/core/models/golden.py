@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from churn_assets.core.arrow.columns import completed
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.arrow.hashing import hashed_id, stable_hash
 from churn_assets.core.errors import ChurnError, ModelFault
@@ -24,6 +25,7 @@ from churn_assets.core.models.card import EXACT, ModelCard
 from churn_assets.core.models.cross_fitting import CrossFitted, CrossFittedKernel
 from churn_assets.core.models.model import Model
 from churn_assets.core.profile import Profile
+from churn_assets.core.profile_schemas import customers_schema
 
 __all__ = [
     "GOLDEN",
@@ -72,7 +74,7 @@ def freeze_golden(model: Model, profile: Profile, customers: pa.Table, day: dt.d
 
 def golden_features(golden: pa.Table, profile: Profile, parameters: Mapping[str, Any]) -> pa.Table:
     """The features of golden rows, by the feature code of today."""
-    return compute_features(golden.drop_columns([GOLDEN]), profile, parameters, _day_of(golden))
+    return compute_features(_customers(golden, profile), profile, parameters, _day_of(golden))
 
 
 def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel:
@@ -143,7 +145,12 @@ def golden_digest(model: Model, profile: Profile, golden: pa.Table) -> str:
 
 
 def _given(model: Model, profile: Profile, golden: pa.Table) -> NDArray[np.float64]:
-    return model.score_customers(profile, golden.drop_columns([GOLDEN]), _day_of(golden))
+    return model.score_customers(profile, _customers(golden, profile), _day_of(golden))
+
+
+def _customers(golden: pa.Table, profile: Profile) -> pa.Table:
+    """Golden rows as customers: a column that the profile has gained since is null, and the model knows none of it."""
+    return completed(golden, customers_schema(profile))
 
 
 def _day_of(golden: pa.Table) -> dt.date:

@@ -26,6 +26,7 @@ class NightFacts(BaseModel):
         beyond: those that lay beyond their bounds, in words; a person accepted them where they are in `accepted`.
         hindsight: whether a model knew more than the day.
         is_fallback: whether rules scored although a trained model is wanted.
+        excluded: valid customers who are on the do-not-score list; None where there was none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class NightFacts(BaseModel):
     accepted: tuple[str, ...] = ()
     hindsight: bool = False
     is_fallback: bool = False
+    excluded: int | None = None
 
     @property
     def high_share(self) -> float:

@@ -20,6 +20,7 @@ class NightFigures:
         rows: of the day, by table.
         stage_seconds: by stage.
         quarantined_share: of the day's raw rows.
+        excluded: valid customers on the do-not-score list.
         feature_psi_max: the largest index of a feature.
         score_psi: of the scores, by what they were held against.
         findings: rows of the drift tables, by severity.
@@ -33,6 +34,7 @@ class NightFigures:
     rows: Mapping[str, int]
     stage_seconds: Mapping[str, float]
     quarantined_share: float | None = None
+    excluded: int | None = None
     feature_psi_max: float | None = None
     score_psi: Mapping[str, float] = field(default_factory=dict)
     findings: Mapping[str, int] = field(default_factory=dict)
@@ -47,6 +49,7 @@ def registry_of(figures: NightFigures) -> CollectorRegistry:
     _one(registry, "finished_timestamp_seconds", "When the night ended", figures.finished_at)
     _one(registry, "score_age_seconds", "Age of the scores then", figures.finished_at - figures.snapshot_end)
     _one(registry, "quarantined_share", "Share of the raw rows that are quarantined", figures.quarantined_share)
+    _one(registry, "excluded_customers", "Valid customers on the do-not-score list", figures.excluded)
     _one(registry, "feature_drift_psi_max", "Largest stability index of a feature", figures.feature_psi_max)
     _each(registry, "rows", "Rows of the day", "table", figures.rows)
     _each(registry, "stage_seconds", "Seconds of a stage", "stage", figures.stage_seconds)

@@ -73,6 +73,8 @@ def _table(night: NightFacts, before: NightFacts | None) -> str:
 def _points(night: NightFacts, trend: Mapping[dt.date, float], drift: Drift | None) -> list[tuple[str, str]]:
     actions = ", ".join(f"{rows:,} {name}" for name, rows in night.actions.items())
     points = [("Actions", actions), ("Quarantined", _quarantined(night)), ("Model", _model(night))]
+    if night.excluded is not None:
+        points.insert(2, ("Not scored", f"{night.excluded:,} on the do-not-score list"))
     if night.audited is not None:
         points.append(("Audit", _audit(night)))
     if drift is not None:
@@ -84,7 +86,7 @@ def _points(night: NightFacts, trend: Mapping[dt.date, float], drift: Drift | No
 
 
 def _quarantined(night: NightFacts) -> str:
-    raw = night.customers + night.quarantined
+    raw = night.customers + night.quarantined + (night.excluded or 0)
     if not night.quarantined:
         return f"none of {raw:,} rows"
     reasons = _listed([f"`{name}` {rows:,}" for name, rows in night.faults.items()])

@@ -105,15 +105,16 @@ class ScoreAudit:
         self.rows += more.rows
         self.probability_sum += more.probability_sum
 
-    def finish(self, valid_rows: int) -> None:
-        """Check what only the whole partition shows.
+    def finish(self, valid_rows: int, excluded: int = 0) -> None:
+        """Check what only the whole partition shows, of whose customers so many are `excluded`.
 
         Raises:
-            AuditFailed: not every valid customer has exactly one score, or an unknown tier was given.
+            AuditFailed: not every other valid customer has exactly one score, or an unknown tier was given.
         """
-        if self.rows != valid_rows:
+        if self.rows + excluded != valid_rows:
+            listed = f", and {excluded} are on the do-not-score list" if excluded else ""
             raise AuditFailed(
-                f"{self.where}: {valid_rows} valid customers got {self.rows} scores; nothing was published"
+                f"{self.where}: {valid_rows} valid customers got {self.rows} scores{listed}; nothing was published"
             )
         if unknown := self.tiers.keys() - set(TIERS):
             raise AuditFailed(f"{self.where}: unknown risk tier {', '.join(sorted(unknown))}; nothing was published")

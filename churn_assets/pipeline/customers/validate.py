@@ -95,7 +95,8 @@ def _split(chain: Chain, raw: PartitionVersion, broken: Path) -> tuple[Staged, V
             def valid_rows() -> Iterator[pa.Table]:
                 batches = raw.batches(part=part, categories=categorical_columns(profile))
                 for batch, repeated in mark_duplicates(batches, key, *adjacent_ids(ends, part)):
-                    rows = batch.cast(as_coded(given, batch.schema))
+                    named = batch.select(given.names)
+                    rows = named.cast(as_coded(given, named.schema))
                     result = validate(rows, profile, raw.day, repeated, chain.timezone)
                     counts.add(result)
                     audit_so_far(counts, raw.rows, chain.validation.max_quarantined_share, f"customers {raw.day}")

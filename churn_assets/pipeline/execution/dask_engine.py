@@ -81,7 +81,9 @@ class DaskEngine:
                         number = waiting.pop(future)
                         result = self._result_of(future, number)
                         _take(result, folder, number)
-                        results[number] = PartResult(result.audit, result.features, result.reasons)
+                        results[number] = PartResult(
+                            result.audit, result.features, result.reasons, excluded=result.excluded
+                        )
                 yield results.pop(part)
 
     @contextmanager

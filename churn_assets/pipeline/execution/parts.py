@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from churn_assets.core.arrow.batches import BLOCK_ROWS, rechunk
 from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.errors import AuditFailed
 from churn_assets.core.features import compute_features
 from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions
 from churn_assets.core.profile import Profile
 from churn_assets.core.profile_schemas import categorical_columns
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
@@ -40,13 +42,14 @@ FEATURE_ROWS = 32_768  # few blocks: no frame is made of features, so that large
 class ModelInput:
     """A model, and the files it scores: its features, or `customers`, of which they are computed.
 
-    The probabilities are published as `correction` makes them.
+    The probabilities are published as `correction` makes them. Whoever is `excluded` is never shown to the model.
     """
 
     model: Model
     files: tuple[Path, ...]
     is_customers: bool
     correction: PriorCorrection = NO_CORRECTION
+    excluded: DoNotScoreList | None = None
 
     def batches(
         self, profile: Profile, day: dt.date, part: int, groups: Sequence[int] | None = None
@@ -55,13 +58,31 @@ class ModelInput:
         categories = categorical_columns(profile)
         if not self.is_customers:
             seen = [name for name in self.model.card.feature_columns if name in categories]
-            yield from read_batches([self.files[part]], categories=seen, rows=FEATURE_ROWS, groups=groups)
+            features = read_batches([self.files[part]], categories=seen, rows=FEATURE_ROWS, groups=groups)
+            yield from self._without_excluded(features, profile.id_column)
             return
-        for batch in read_batches([self.files[part]], categories=categories, groups=groups):
+        customers = read_batches([self.files[part]], categories=categories, groups=groups)
+        for batch in self._without_excluded(customers, profile.id_column):
             if self.model.card.is_rules:
                 yield batch
             else:
                 yield compute_features(batch, profile, self.model.card.feature_parameters, day)
+
+    def _without_excluded(self, batches: Iterator[pa.Table], key: str) -> Iterator[pa.Table]:
+        if self.excluded is None:
+            yield from batches
+            return
+        for batch in batches:
+            kept = self.excluded.left_of(batch, key)
+            if kept.num_rows or not batch.num_rows:  # whoever computes features need not know of no customers
+                yield kept
+
+    def count_excluded(self, key: str, part: int) -> int:
+        """How many customers of a part are on the list, by their ids alone."""
+        if self.excluded is None:
+            return 0
+        batches = read_batches([self.files[part]], [key])
+        return sum(int(self.excluded.holds(batch.column(key)).sum()) for batch in batches)
 
 
 @dataclass(frozen=True)
@@ -111,12 +132,16 @@ class ScoringJob:
 
 @dataclass(frozen=True)
 class PartResult:
-    """What an audit saw of the scores of a part, what their features and reasons counted, and the lookup's segment."""
+    """What an audit saw of the scores of a part, what their features and reasons counted, and the lookup's segment.
+
+    `excluded` counts the customers of the part who are on the do-not-score list.
+    """
 
     audit: ScoreAudit
     features: FeatureCounts
     reasons: ReasonCounts
     segment: LookupSegment | None = None
+    excluded: int = 0
 
 
 def score_part(job: ScoringJob, folder: Path, part: int) -> PartResult:
@@ -131,11 +156,12 @@ def score_part(job: ScoringJob, folder: Path, part: int) -> PartResult:
     write_part(folder, part, SCORES, "customer_id", job.blocks(part, features, reasons))
     counts = _written(reasons, folder, part) if reasons else ReasonCounts()
     audit = job.audit.empty_copy()
-    audited = _audited(folder / part_name(part), audit)
+    excluded = job.inputs[0].count_excluded(job.profile.id_column, part)
+    audited = _audited(folder / part_name(part), audit, job.inputs[0].excluded)
     if job.is_for_app:
-        return PartResult(audit, features, counts, write_segment(segments_folder(folder), part, audited))
+        return PartResult(audit, features, counts, write_segment(segments_folder(folder), part, audited), excluded)
     deque(audited, maxlen=0)
-    return PartResult(audit, features, counts)
+    return PartResult(audit, features, counts, excluded=excluded)
 
 
 def _written(reasons: PartReasons, folder: Path, part: int) -> ReasonCounts:
@@ -145,8 +171,14 @@ def _written(reasons: PartReasons, folder: Path, part: int) -> ReasonCounts:
     return reasons.counts
 
 
-def _audited(path: Path, audit: ScoreAudit) -> Iterator[pa.Table]:
-    """The rows of a part as they were written, which `audit` has looked at."""
+def _audited(path: Path, audit: ScoreAudit, excluded: DoNotScoreList | None) -> Iterator[pa.Table]:
+    """The rows of a part as they were written, which `audit` has looked at.
+
+    Raises:
+        AuditFailed: one is not fit to be read, or is of a customer who is `excluded`.
+    """
     for batch in read_batches([path], categories=audit.CATEGORIES):
         audit.check_batch(batch)
+        if excluded is not None and (scored := int(excluded.holds(batch.column("customer_id")).sum())):
+            raise AuditFailed(f"{audit.where}: {scored} rows are of the do-not-score list; nothing was published")
         yield batch

@@ -17,6 +17,8 @@ from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 import churn_assets
@@ -27,6 +29,7 @@ from churn_assets.core.models.model import Model
 from churn_assets.core.options import Decisions, ReasonOptions
 from churn_assets.core.profile import Profile
 from churn_assets.core.reasons.explainer import Explainer, Unexplainable
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
@@ -62,7 +65,8 @@ class TaskInput:
 class ScoringTask:
     """One part of a `ScoringJob`, to be done anywhere where `data_dir` is seen under the same path.
 
-    `proof` is what whoever asks found of its own process, with the versions of `libraries`.
+    `proof` is what whoever asks found of its own process, with the versions of `libraries`. `excluded` is the file of
+    whoever is not to be scored: ids stay out of what a scheduler keeps.
     """
 
     part: int
@@ -78,6 +82,7 @@ class ScoringTask:
     reasons: ReasonOptions | None
     libraries: tuple[str, ...]
     proof: Mapping[str, str]
+    excluded: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class TaskResult:
     audit: ScoreAudit
     features: FeatureCounts
     reasons: ReasonCounts
+    excluded: int = 0
 
 
 def scoring_tasks(
@@ -108,6 +114,7 @@ def scoring_tasks(
     """
     with threadpool_limits(1):
         proof = _proof(job.profile, [each.model for each in job.inputs], models, libraries)
+    excluded = _hand_over(job.inputs[0].excluded, inbox)
     explainers = job.reasons.explainers if job.reasons else [None] * len(job.inputs)
     for part in parts:
         inputs = [
@@ -135,7 +142,32 @@ def scoring_tasks(
             reasons=job.reasons.options if job.reasons else None,
             libraries=libraries,
             proof=proof,
+            excluded=excluded,
         )
+
+
+def _hand_over(excluded: DoNotScoreList | None, inbox: Path) -> Path | None:
+    """A file of whoever is not to be scored, named by the list's digest, for the workers."""
+    if excluded is None:
+        return None
+    path = inbox / f"{excluded.digest}.parquet"
+    pq.write_table(pa.table({"ids": excluded.ids}), path)
+    return path
+
+
+@lru_cache(maxsize=1)
+def _excluded(path: Path) -> DoNotScoreList:
+    """Who is not to be scored.
+
+    Raises:
+        RunError: the file is not what was handed over.
+    """
+    excluded = DoNotScoreList(pq.read_table(path).column("ids").chunks)
+    if excluded.digest != path.stem:
+        raise RunError(
+            f"worker on {platform.node()} reads another list than was written to {path}; nothing was published"
+        )
+    return excluded
 
 
 def run_task(task: ScoringTask) -> TaskResult | ChurnError:
@@ -155,7 +187,8 @@ def run_task(task: ScoringTask) -> TaskResult | ChurnError:
             return error
         raise
     explained = reasons_folder(attempt) / part_name(0) if job.reasons else None
-    return TaskResult(attempt / part_name(0), explained, result.audit, result.features, result.reasons)
+    scores = attempt / part_name(0)
+    return TaskResult(scores, explained, result.audit, result.features, result.reasons, result.excluded)
 
 
 def _job(task: ScoringTask) -> ScoringJob:
@@ -178,11 +211,12 @@ def _job(task: ScoringTask) -> ScoringJob:
             f"worker on {platform.node()} may give other scores: {', '.join(differences)}; nothing was published: "
             "start every worker anew, from the image that runs this"
         )
+    excluded = _excluded(task.excluded) if task.excluded else None
     return ScoringJob(
         day=task.day,
         profile=profile,
         inputs=tuple(
-            ModelInput(model, (each.file,), each.is_customers, each.correction)
+            ModelInput(model, (each.file,), each.is_customers, each.correction, excluded)
             for model, each in zip(models, task.inputs, strict=True)
         ),
         canary_share=task.canary_share,

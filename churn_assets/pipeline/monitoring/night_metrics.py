@@ -44,6 +44,7 @@ def _figures(chain: Chain, day: dt.date, stage_seconds: Mapping[str, float]) -> 
         rows=rows,
         stage_seconds=stage_seconds,
         quarantined_share=quarantined / raw if raw and quarantined is not None else None,
+        excluded=published.commit.details.get("excluded"),
         feature_psi_max=max((row["psi"] for row in features), default=None),
         score_psi={row["against"]: row["psi"] for row in scores},
         findings={severity: found[severity] for severity in SEVERITIES},

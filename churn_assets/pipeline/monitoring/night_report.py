@@ -132,6 +132,7 @@ def _counts(chain: Chain, day: dt.date, version: str, audit: ScoreAudit, details
         "quarantined": quarantined,
         "faults": faults,
         "hindsight": bool(details.get("hindsight", False)),
+        "excluded": details.get("excluded"),
     }
 
 

@@ -1,6 +1,7 @@
 """A night's scores in a few rows: tiers by slice, and who moved since the last scored day: `score_summary`."""
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,10 @@ from churn_assets.core.monitoring.summary import NOBODY, TierSummary
 from churn_assets.core.monitoring.table_schemas import SCORE_SUMMARY
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 from churn_assets.pipeline.monitoring.publishing import publish_rows
-from churn_assets.storage.scores.tiers import TiersByCustomer
+from churn_assets.storage.scores.tiers import TierRows, TiersByCustomer
+from churn_assets.storage.tables.parquet import count_rows
 from churn_assets.storage.tables.versions import PartitionVersion
+from churn_assets.storage.tables.windows import SortedRows
 
 __all__ = ["SUMMARY", "ScoreSummary", "summarize_day"]
 
@@ -55,7 +58,7 @@ def summarize_day(chain: Chain, day: dt.date, run: RunContext) -> ScoreSummary:
 
 
 def _scored_customers(chain: Chain, scores: PartitionVersion) -> PartitionVersion:
-    """The customers that a version was made of: row by row the same ones, in the same parts."""
+    """The customers that a version was made of: the same ones in the same parts, but for those who are not scored."""
     event = next(each for each in chain.scores.backwards(scores.day) if each.version == scores.version)
     return chain.customers.version(scores.day, event.commit.details["customers_version"])
 
@@ -65,11 +68,26 @@ def _count_part(
 ) -> TierSummary:
     slices = list(chain.profile.slices)
     summary = TierSummary(slices)
-    batches = customers.batches(slices or [chain.profile.id_column], part=part, categories=slices)
-    for rows, groups in zip(today.part(part), rechunk(batches, BATCH_ROWS), strict=True):
-        words = {name: _words(groups.column(name)) for name in slices}
+    for rows, words in _with_words(chain, today, customers, part):
         summary.count(rows.tiers, rows.probability, _tiers_before(rows.ids, before), words)
     return summary
+
+
+def _with_words(
+    chain: Chain, scores: TiersByCustomer, customers: PartitionVersion, part: int
+) -> Iterator[tuple[TierRows, dict[str, pa.ChunkedArray]]]:
+    """The scores of a part piece by piece, with their customers' slices: row by row where all customers are scored."""
+    key, slices = chain.profile.id_column, list(chain.profile.slices)
+    if scores.rows(part) == count_rows(customers.files[part]):
+        batches = customers.batches(slices or [key], part=part, categories=slices)
+        for rows, groups in zip(scores.part(part), rechunk(batches, BATCH_ROWS), strict=True):
+            yield rows, {name: _words(groups.column(name)) for name in slices}
+        return
+    window = SortedRows(customers, key, slices, slices)
+    for rows in (each for each in scores.part(part) if len(each.ids)):
+        there, groups = window.between(rows.ids[0].as_py(), rows.ids[-1].as_py())
+        chosen = groups.take(pa.array(places_of(rows.ids, there)))
+        yield rows, {name: _words(chosen.column(name)) for name in slices}
 
 
 def _tiers_before(ids: pa.Array, before: TiersByCustomer | None) -> NDArray[np.uint8]:

@@ -28,7 +28,7 @@ def schema_point(chain: Chain) -> Point:
     wanted = {field.name: field.type for field in customers_schema(chain.profile)}
     other = sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
     if other:
-        advice = "undo the profile's change, or start a new data_dir for it"
+        advice = "undo the profile's change, or move the tables to it with `churn-assets migrate --reason TEXT`"
         return Point("schema contract", f"customers {newest.day} and the profile differ in {', '.join(other)}", advice)
     return Point("schema contract", f"{len(wanted)} columns of customers {newest.day} are those of the profile")
 

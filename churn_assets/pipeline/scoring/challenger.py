@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from churn_assets.core.scoring.comparison import compare_scores
 from churn_assets.core.training.sampling import sample_rate
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
+from churn_assets.pipeline.customers.do_not_score import read_do_not_score
 from churn_assets.pipeline.scoring.prior import with_corrected_prior
 from churn_assets.pipeline.scoring.serving_models import open_model, resolve_input
 from churn_assets.pipeline.scoring.stage import stage_scores
@@ -31,12 +32,13 @@ def score_challenger(chain: Chain, day: dt.date, version: str, run: RunContext) 
     """Score the day's valid customers by `version`, unseen, and compare that with what was published.
 
     Raises:
-        AuditFailed, ModelFault, PartitionConflict, UnknownVersion: the challenger's table stays as it was.
+        AuditFailed, ModelFault, PartitionConflict, SourceFault, UnknownVersion: the challenger's table stays as it was.
     """
     table = chain.challenger_scores
     expected = table.current(day)
     model = open_model(chain, version)
-    given = with_corrected_prior(chain, resolve_input(chain, chain.customers.version(day), model))
+    excluded = read_do_not_score(chain)
+    given = with_corrected_prior(chain, resolve_input(chain, chain.customers.version(day), model, excluded))
     scores = stage_scores(chain, table, [given], ())
     details = {**scores.details, "hindsight": model.card.trained_as_of > day}
     published = table.publish(scores.staged, expected, run.commit("challenge", version, **details))

@@ -8,6 +8,7 @@ import datetime as dt
 
 from churn_assets.core.errors import DamagedVersion, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.scoring.feature_shift import audit_features
 from churn_assets.core.scoring.shift import Finding
 from churn_assets.pipeline.chain import Chain, logger
@@ -19,14 +20,14 @@ from churn_assets.storage.tables.versions import PartitionVersion
 __all__ = ["audit_customers", "audit_scored_features", "keep_feature_counts"]
 
 
-def audit_customers(chain: Chain, customers: PartitionVersion) -> list[Finding]:
-    """Whether an export came twice, and whether the ids are those of the last scored day."""
+def audit_customers(chain: Chain, customers: PartitionVersion, excluded: DoNotScoreList | None = None) -> list[Finding]:
+    """Whether an export came twice, and whether the ids are those of the last scored day, but for who is `excluded`."""
     findings = []
     if chain.audit.refuse_repeated_export and chain.source.dated:  # an export without a date stands for every day
         findings.append(_repeated_export(chain, customers))
     last = _last_scored(chain, customers.day)
     if chain.audit.min_common_ids is not None and last is not None:
-        findings += _common_ids(chain, customers, last, chain.audit.min_common_ids)
+        findings += _common_ids(chain, customers, last, chain.audit.min_common_ids, excluded)
     return findings
 
 
@@ -88,9 +89,11 @@ def _raw_version(chain: Chain, customers: PartitionVersion) -> str:
     return str(event.commit.details["raw_version"])
 
 
-def _common_ids(chain: Chain, customers: PartitionVersion, last: PartitionVersion, least: float) -> list[Finding]:
+def _common_ids(
+    chain: Chain, customers: PartitionVersion, last: PartitionVersion, least: float, excluded: DoNotScoreList | None
+) -> list[Finding]:
     try:
-        looked_at, known = count_known_ids(customers, chain.profile.id_column, last, "customer_id")
+        looked_at, known = count_known_ids(customers, chain.profile.id_column, last, "customer_id", excluded)
     except DamagedVersion as error:  # yesterday's files take nothing from tonight
         logger.warning("%s: the ids are not compared with the last scored day's: %s", customers.day, error)
         return []

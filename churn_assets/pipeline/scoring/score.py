@@ -8,10 +8,12 @@ from typing import Any
 from churn_assets.core.errors import AuditFailed, DamagedVersion, PartitionConflict, UnknownVersion
 from churn_assets.core.evaluation.results import Histogram, Reference
 from churn_assets.core.models.card import ModelCard
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.scoring.prior import PriorCorrection
 from churn_assets.core.scoring.shift import Finding, audit_shift
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
+from churn_assets.pipeline.customers.do_not_score import read_do_not_score
 from churn_assets.pipeline.scoring.input_audit import audit_customers, audit_scored_features, keep_feature_counts
 from churn_assets.pipeline.scoring.prior import odds_factor, with_corrected_prior
 from churn_assets.pipeline.scoring.reasons import ReasonsResult, plan_reasons, publish_reasons
@@ -77,6 +79,12 @@ class ScoreResult(StageResult):
         return bool(self.details["hindsight"])
 
     @property
+    def excluded(self) -> int | None:
+        """How many valid customers are on the do-not-score list; None where there is none."""
+        excluded: int | None = self.details.get("excluded")
+        return excluded
+
+    @property
     def accepted_shift(self) -> list[str]:
         """What a person accepted of a shift, in words."""
         accepted: list[str] = self.details.get("accepted_shift", [])
@@ -87,7 +95,7 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     """Score the day's valid customers, audit the files, and publish them.
 
     Raises:
-        AuditFailed, PartitionConflict, ModelFault, NoChampion, UnknownVersion: nothing was published.
+        AuditFailed, PartitionConflict, ModelFault, NoChampion, SourceFault, UnknownVersion: nothing was published.
     """
     expected = chain.scores.current(day)
     events = chain.scores.history(day)
@@ -95,9 +103,10 @@ def score_customers(chain: Chain, day: dt.date, options: ScoreOptions, run: RunC
     serving = champion_and_canary(chain, day, options.model_version, events)
     card = serving.model.card
     customers = chain.customers.version(day)
-    found = audit_customers(chain, customers)
+    excluded = read_do_not_score(chain)
+    found = audit_customers(chain, customers, excluded)
     reference = chain.registry.models.reference(card)
-    inputs, skew = _inputs(chain, customers, serving)
+    inputs, skew = _inputs(chain, customers, serving, excluded)
     scores = _staged(chain, inputs, reference, serving, options)
     try:
         found += [*skew.findings, *audit_scored_features(chain, scores, reference)]
@@ -143,9 +152,11 @@ def _staged(
     )
 
 
-def _inputs(chain: Chain, customers: PartitionVersion, serving: ServingModels) -> tuple[list[ResolvedInput], SkewAudit]:
+def _inputs(
+    chain: Chain, customers: PartitionVersion, serving: ServingModels, excluded: DoNotScoreList | None
+) -> tuple[list[ResolvedInput], SkewAudit]:
     """What each model reads, at the level of the season, and whether changed feature code gives it otherwise."""
-    resolved = [resolve_input(chain, customers, model) for model in serving.models]
+    resolved = [resolve_input(chain, customers, model, excluded) for model in serving.models]
     skew = audit_feature_skew(chain, customers.day, resolved)
     return [with_corrected_prior(chain, each) for each in resolved], skew
 
@@ -278,6 +289,6 @@ def _previous(events: Sequence[Event], expected: str | None, version: str, commi
     if version == expected:
         return replaced
     now, then = ({"model_version": each.model_version, **each.details} for each in (commit, before))
-    watched = ("model_version", "customers_version", "decisions", "hindsight", "canary", "canary_share")
+    watched = ("model_version", "customers_version", "do_not_score", "decisions", "hindsight", "canary", "canary_share")
     differing = {name: f"{then.get(name)} -> {now.get(name)}" for name in watched if then.get(name) != now.get(name)}
     return replaced | {"differs_from_previous": differing}

@@ -9,6 +9,7 @@ import pyarrow as pa
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.model import Model
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.scoring.prior import NO_CORRECTION, PriorCorrection
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.execution.parts import ModelInput
@@ -47,7 +48,8 @@ class ResolvedInput:
     """A model and what it reads: `features`, or where that is None what is computed of `customers`.
 
     `feature_code_changed` says that today's feature code is not what the model was trained with. `correction` sets
-    the level of its probabilities, whose mean would be `uncorrected_mean`, None where nothing is corrected.
+    the level of its probabilities, whose mean would be `uncorrected_mean`, None where nothing is corrected. Customers
+    who are `excluded` are not read.
     """
 
     model: Model
@@ -56,6 +58,7 @@ class ResolvedInput:
     feature_code_changed: bool = False
     correction: PriorCorrection = NO_CORRECTION
     uncorrected_mean: float | None = None
+    excluded: DoNotScoreList | None = None
 
     @property
     def features_version(self) -> str:
@@ -66,7 +69,8 @@ class ResolvedInput:
     def files(self) -> ModelInput:
         """The same as files, for whoever works on parts."""
         read = self.customers if self.features is None else self.features
-        return ModelInput(self.model, read.files, is_customers=self.features is None, correction=self.correction)
+        is_customers = self.features is None
+        return ModelInput(self.model, read.files, is_customers, self.correction, self.excluded)
 
 
 def champion_and_canary(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Event]) -> ServingModels:
@@ -120,26 +124,33 @@ def _resolve(chain: Chain, day: dt.date, wanted: str | None, events: Sequence[Ev
     return wanted
 
 
-def resolve_input(chain: Chain, customers: PartitionVersion, model: Model) -> ResolvedInput:
+def resolve_input(
+    chain: Chain, customers: PartitionVersion, model: Model, excluded: DoNotScoreList | None = None
+) -> ResolvedInput:
     """What the model reads: the current `customer_features` where they are its own, made of these customers.
+
+    Nothing of whoever is `excluded`.
 
     Raises:
         DamagedVersion: what is read is not what was published.
     """
     card = model.card
     if card.is_rules:
-        return ResolvedInput(model, customers.verified(), None)
+        return ResolvedInput(model, customers.verified(), None, excluded=excluded)
     newest = next(chain.features.backwards(customers.day), None)
     if newest is not None and is_fresh(newest, customers.version, card.feature_digest):
-        return ResolvedInput(model, customers, chain.features.version(customers.day, newest.version).verified())
+        features = chain.features.version(customers.day, newest.version).verified()
+        return ResolvedInput(model, customers, features, excluded=excluded)
     changed = chain.profile.feature_digest(card.feature_parameters) != card.feature_digest
     if changed:
         logger.warning("%s: the feature code has changed since model %s was trained", customers.day, card.model_version)
-    return ResolvedInput(model, customers.verified(), None, feature_code_changed=changed)
+    return ResolvedInput(model, customers.verified(), None, feature_code_changed=changed, excluded=excluded)
 
 
-def rows_for(chain: Chain, customers: PartitionVersion, card: ModelCard) -> Iterator[pa.Table]:
+def rows_for(
+    chain: Chain, customers: PartitionVersion, card: ModelCard, excluded: DoNotScoreList | None = None
+) -> Iterator[pa.Table]:
     """What the model is given: customers for rules, else its features, read or computed."""
-    given = resolve_input(chain, customers, Model(None, card)).files
+    given = resolve_input(chain, customers, Model(None, card), excluded).files
     for part in customers.parts:
         yield from given.batches(chain.profile, customers.day, part)

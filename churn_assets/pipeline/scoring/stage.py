@@ -32,7 +32,8 @@ Done = TypeVar("Done")
 class StagedScores:
     """Files of scores, what the audit saw of them, what they were computed from, and what that counted.
 
-    `segments` of the app's lookup are there for all parts or for none.
+    `segments` of the app's lookup are there for all parts or for none. `excluded` counts the valid customers who are on
+    the do-not-score list.
     """
 
     staged: Staged
@@ -41,6 +42,7 @@ class StagedScores:
     segments: tuple[LookupSegment, ...]
     features: FeatureCounts
     reasons: StagedReasons | None = None
+    excluded: int = 0
 
     def discard(self, chain: Chain, table: Table) -> None:
         """Remove what failed an audit, of the `table` whose version was staged."""
@@ -57,6 +59,8 @@ class StagedScores:
             "feature_code_changed": first.feature_code_changed,
             "customers_version": first.customers.version,
         }
+        if first.excluded is not None:
+            details |= {"excluded": self.excluded, "do_not_score": first.excluded.digest}
         if first.model.card.out_of_fold:
             details["out_of_fold"] = True
         if first.uncorrected_mean is not None:
@@ -72,12 +76,14 @@ class _Counted:
     features: FeatureCounts
     reasons: ReasonCounts = field(default_factory=ReasonCounts)
     segments: list[LookupSegment] = field(default_factory=list)
+    excluded: int = 0
 
     def join(self, part: PartResult) -> None:
         self.audit.join(part.audit)
         self.features.join(part.features)
         self.reasons.join(part.reasons)
         self.segments += [part.segment] if part.segment else []
+        self.excluded += part.excluded
 
 
 def stage_scores(  # noqa: PLR0913  # who is scored by what, and what else is made in the same pass
@@ -91,7 +97,7 @@ def stage_scores(  # noqa: PLR0913  # who is scored by what, and what else is ma
     for_app: bool = False,
     reasons: ReasonPlan | None = None,
 ) -> StagedScores:
-    """Score every customer of a day and write the rows where no reader looks.
+    """Score every customer of a day who is not excluded, and write the rows where no reader looks.
 
     Args:
         chain: the chain.
@@ -125,11 +131,11 @@ def stage_scores(  # noqa: PLR0913  # who is scored by what, and what else is ma
         with closing(chain.engine.score(job, folder, customers.parts)) as results:
             for result in logged_progress(results, str(customers.day), len(customers.parts)):
                 counted.join(result)
-        audit.finish(customers.rows)
+        audit.finish(customers.rows, counted.excluded)
 
     staged = table.stage(customers.day, SCORES, score_all)
     made = _staged_reasons(chain, table, staged, counted.reasons, inputs) if reasons else None
-    return StagedScores(staged, audit, tuple(inputs), tuple(counted.segments), features, made)
+    return StagedScores(staged, audit, tuple(inputs), tuple(counted.segments), features, made, counted.excluded)
 
 
 def _staged_reasons(

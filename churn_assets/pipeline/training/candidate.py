@@ -31,6 +31,7 @@ from churn_assets.core.models.model import Model, apply_rules, predict, predict_
 from churn_assets.core.monitoring.performance.estimate import offsets
 from churn_assets.core.options import Recipe
 from churn_assets.core.reasons.background import reasons_sample
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.scoring.drift import feature_histograms, histogram_of_numbers, words_of
 from churn_assets.core.scoring.feature_counts import FeatureCounts
 from churn_assets.core.training.dataset import LabelledRows
@@ -241,16 +242,25 @@ def rules_candidate(chain: Chain, plan: RulesPlan) -> CandidateModel:
 
 
 def freeze(
-    chain: Chain, model: Model, candidate: CandidateModel, customers: PartitionVersion
+    chain: Chain,
+    model: Model,
+    candidate: CandidateModel,
+    customers: PartitionVersion,
+    excluded: DoNotScoreList | None,
 ) -> tuple[pa.Table, Reference]:
-    """The golden rows and the reference histograms of a model, by the customers of the day it was made as of."""
+    """The golden rows and the reference histograms of a model, by the customers of the day it was made as of.
+
+    Nothing is kept of whoever is `excluded`.
+    """
+    key = chain.profile.id_column
     kept: pa.Table | None = None
-    for batch in customers.batches():
-        kept = golden_sample(batch if kept is None else pa.concat_tables([kept, batch]), chain.profile.id_column)
+    for rows in customers.batches():
+        batch = rows if excluded is None else excluded.left_of(rows, key)
+        kept = golden_sample(batch if kept is None else pa.concat_tables([kept, batch]), key)
     golden = freeze_golden(model, chain.profile, kept, customers.day)
     features = FeatureCounts(candidate.features or {}, customers.rows)
     given: list[NDArray[np.float64]] = []
-    for batch in rows_for(chain, customers, model.card):
+    for batch in rows_for(chain, customers, model.card, excluded):
         given.append(predict_in_blocks(lambda b: model.score(chain.profile, b, customers.day), batch))
         features.count(batch)
     scores = np.concatenate(given)

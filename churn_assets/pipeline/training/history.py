@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 
+from churn_assets.core.profile_schemas import customers_schema
 from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import is_validated, validate_customers, validation_inputs
@@ -14,9 +15,27 @@ LOGGED_EVERY = 10
 
 
 def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
-    """Those of `days` that are landed already or that the source can give; none before the first partition."""
+    """Those of `days` that are landed already or that the source can give; none before the first partition.
+
+    None that was landed before the profile had a column which may not be missing: its rows would be no valid ones.
+    """
     landed = set(chain.raw.days())
-    return {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
+    there = {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
+    lacking = {day: names for day in sorted(there & landed) if (names := _lacking(chain, day))}
+    if lacking:
+        columns = ", ".join(sorted({name for names in lacking.values() for name in names}))
+        logger.warning(
+            "%d days from %s to %s are left out of training: they were landed without %s, which may not be missing; "
+            "`churn-assets run --from %s --to %s` lands what the source holds of them again",
+            *(len(lacking), min(lacking), max(lacking), columns, min(lacking), max(lacking)),
+        )
+    return there - lacking.keys()
+
+
+def _lacking(chain: Chain, day: dt.date) -> list[str]:
+    """The columns that every valid customer has, and the landed rows of a day have not."""
+    stored = chain.raw.version(day).schema.names
+    return [each.name for each in customers_schema(chain.profile) if not each.nullable and each.name not in stored]
 
 
 def land_history(chain: Chain, days: set[dt.date], with_features: set[dt.date], run: RunContext) -> None:

@@ -77,7 +77,7 @@ def _keep(chain: Chain, card: ModelCard, candidate: CandidateModel, plan: Traini
     shown = plan.day if card.imported and isinstance(plan, TrainingPlan) else card.trained_as_of
     as_of = chain.customers.version(shown, plan.version("customers", shown))
     model = Model(candidate.pipeline, card)
-    golden, reference = freeze(chain, model, candidate, as_of)
+    golden, reference = freeze(chain, model, candidate, as_of, plan.excluded)
     proven = with_kernel(model, chain.profile, golden)
     reasons = _reasons(chain, card, candidate, golden)
     unexplained = reasons.explainer if isinstance(reasons.explainer, Unexplainable) else None

@@ -7,7 +7,7 @@ RulesPlan       what a profile's rules are made as of, and the outcomes to judge
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,12 @@ import pyarrow as pa
 from churn_assets.core.errors import TrainingImpossible
 from churn_assets.core.models.card import InputVersion
 from churn_assets.core.profile import LabelColumn
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.training.dataset import LabelledRows, TrainingDays, training_days
 from churn_assets.core.training.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.core.training.sampling import sample_rate
 from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.pipeline.customers.do_not_score import read_do_not_score
 from churn_assets.pipeline.features import feature_batches
 from churn_assets.pipeline.training.history import available_days, land_history
 from churn_assets.storage.tables.sampling import sampled_batches, sampled_rows
@@ -41,12 +43,19 @@ __all__ = [
 ]
 
 
+DO_NOT_SCORE = "do_not_score"  # among the inputs of a model, where such a list is configured
+
+
 @dataclass(frozen=True)
 class PinnedInputs:
-    """Partition versions, and the share of the customers that is read of every day."""
+    """Partition versions, and the share of the customers that is read of every day.
+
+    Customers who are `excluded` teach nothing, and judge nothing.
+    """
 
     inputs: tuple[InputVersion, ...]
     sample_rate: float
+    excluded: DoNotScoreList | None = field(default=None, kw_only=True)
 
     def version(self, table: str, day: dt.date) -> str:
         """The pinned version of a partition."""
@@ -108,14 +117,16 @@ def plan_training(chain: Chain, as_of: dt.date, run: RunContext) -> TrainingPlan
         if not available_days(chain, [as_of]):
             raise TrainingImpossible(f"training as of {as_of} needs that day's snapshot, and the source has none")
         land_history(chain, {as_of}, {as_of}, run)
-        inputs = _pin(chain, [as_of], [])
-        return TrainingPlan(inputs, _sample_rate(chain, [as_of], inputs), as_of, (as_of,), (as_of,), ())
+        inputs, excluded = _pinned(chain, as_of, [as_of], [])
+        rate = _sample_rate(chain, [as_of], inputs)
+        return TrainingPlan(inputs, rate, as_of, (as_of,), (as_of,), (), excluded=excluded)
     days, skipped = usable_days(chain, as_of)
     needed = {days.backtest, *days.served, *days.judged}
     later = {day + label.horizon for day in needed}
     land_history(chain, needed | later, needed, run)
-    inputs = _pin(chain, needed, later)
-    return TrainingPlan(inputs, _sample_rate(chain, needed, inputs), days.backtest, days.served, days.judged, skipped)
+    inputs, excluded = _pinned(chain, as_of, needed, later)
+    rate = _sample_rate(chain, needed, inputs)
+    return TrainingPlan(inputs, rate, days.backtest, days.served, days.judged, skipped, excluded=excluded)
 
 
 def usable_days(chain: Chain, as_of: dt.date) -> tuple[TrainingDays, tuple[dt.date, ...]]:
@@ -151,19 +162,19 @@ def plan_rules(chain: Chain, as_of: dt.date, run: RunContext) -> RulesPlan:
     known = judged == as_of or {judged, as_of} <= available_days(chain, [judged, as_of])
     days = {judged, as_of} if known else {as_of}
     land_history(chain, days, set(), run)
-    inputs = _pin(chain, [], days)
+    inputs, excluded = _pinned(chain, as_of, [], days)
     if not known:
-        return RulesPlan(inputs, 1.0, None)
+        return RulesPlan(inputs, 1.0, None, excluded=excluded)
     rate = _sample_rate(chain, [judged], inputs)
-    return RulesPlan(inputs, rate, OutcomePlan(inputs, rate, judged))
+    return RulesPlan(inputs, rate, OutcomePlan(inputs, rate, judged, excluded=excluded), excluded=excluded)
 
 
 def plan_judging(chain: Chain, day: dt.date, run: RunContext) -> TrainingPlan:
     """As `plan_training` for a model that learns nothing here: only the backtest's `day`, and what became of it."""
     horizon = chain.profile.label.horizon
     land_history(chain, {day, day + horizon}, {day}, run)
-    inputs = _pin(chain, [day], [day + horizon] if horizon else [])
-    return TrainingPlan(inputs, _sample_rate(chain, [day], inputs), day, (), (), ())
+    inputs, excluded = _pinned(chain, day, [day], [day + horizon] if horizon else [])
+    return TrainingPlan(inputs, _sample_rate(chain, [day], inputs), day, (), (), (), excluded=excluded)
 
 
 def load_judging(chain: Chain, plan: TrainingPlan) -> Holdout:
@@ -179,8 +190,8 @@ def plan_outcomes(chain: Chain, day: dt.date, known: dt.date) -> OutcomePlan | N
     """The customers of `day` and of the day on which their outcomes are `known`; None where one was never validated."""
     if not {day, known} <= set(chain.customers.days()) & set(chain.quarantined.days()):
         return None
-    inputs = _pin(chain, [], [day, known])
-    return OutcomePlan(inputs, _sample_rate(chain, [day], inputs), day)
+    inputs, excluded = _pinned(chain, day, [], [day, known])
+    return OutcomePlan(inputs, _sample_rate(chain, [day], inputs), day, excluded=excluded)
 
 
 def load_training_data(chain: Chain, plan: TrainingPlan, parameters: Mapping[str, Any] | None = None) -> TrainingData:
@@ -237,6 +248,14 @@ def _labelled(
 
 
 def _outcomes(chain: Chain, plan: OutcomePlan, day: dt.date, customers: pa.Table) -> Outcomes:
+    """What became of the customers of a day; of whoever is excluded nothing is known."""
+    told = _told(chain, plan, day, customers)
+    if plan.excluded is None:
+        return told
+    return replace(told, known=told.known & ~plan.excluded.holds(customers.column(chain.profile.id_column)))
+
+
+def _told(chain: Chain, plan: OutcomePlan, day: dt.date, customers: pa.Table) -> Outcomes:
     label = chain.profile.label
     if isinstance(label, LabelColumn):
         return label_from_column(chain.profile, label, customers)
@@ -262,6 +281,16 @@ def _sample_rate(chain: Chain, days: Iterable[dt.date], inputs: tuple[InputVersi
     if rate < 1:
         logger.info("%d labelled rows: a sample of %.2f %% of the customers is taken", rows, 100 * rate)
     return rate
+
+
+def _pinned(
+    chain: Chain, as_of: dt.date, with_features: Iterable[dt.date], later: Iterable[dt.date]
+) -> tuple[tuple[InputVersion, ...], DoNotScoreList | None]:
+    """The current versions of what is read, and who is excluded: what that list holds is an input like a version."""
+    inputs, excluded = _pin(chain, with_features, later), read_do_not_score(chain)
+    if excluded is None:
+        return inputs, None
+    return (*inputs, InputVersion(table=DO_NOT_SCORE, snapshot_date=as_of, version=excluded.digest)), excluded
 
 
 def _pin(chain: Chain, with_features: Iterable[dt.date], later: Iterable[dt.date]) -> tuple[InputVersion, ...]:

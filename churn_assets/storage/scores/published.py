@@ -70,11 +70,29 @@ class PublishedScores:
         scored = self.day(day)
         rows = find_rows(scored.files, "customer_id", customer)
         if not rows:
+            self.refuse_excluded(customer, scored)
             raise UnknownVersion(
                 f"customer {customer!r} has no score on {scored.day}; was it quarantined, or is it new?"
             )
         score = {"customer_id": customer, SNAPSHOT_DATE: scored.day, **rows[0], "score_version": scored.version}
         return score | (self.reasons(customer, scored) if reasons else {})
+
+    def refuse_excluded(self, customer: str, scored: PartitionVersion) -> None:
+        """Say so where a customer has no score in a version because they were on the do-not-score list then.
+
+        All valid customers are scored or on the list: no list need be read, which may be another one by now.
+
+        Raises:
+            UnknownVersion: they were.
+        """
+        events = self.table.backwards(scored.day)
+        made = next((each.commit.details for each in events if each.version == scored.version), {})
+        if not made.get("excluded"):
+            return
+        table, version = Table(self._layout.table("customers")), made["customers_version"]
+        validated = next(each for each in table.backwards(scored.day) if each.version == version).commit.details
+        if find_rows(table.version(scored.day, version).files, validated["id_column"], customer):
+            raise UnknownVersion(f"customer {customer!r} was on the do-not-score list when {scored.day} was scored")
 
     def reasons(self, customer: str, scored: PartitionVersion) -> dict[str, Any]:
         """What is told of why a customer has their score in a version of scores."""

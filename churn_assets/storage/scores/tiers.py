@@ -19,7 +19,7 @@ from churn_assets.core.table_schemas import TIERS
 from churn_assets.storage.layout import lookup_folder
 from churn_assets.storage.lookup.format import LookupCard
 from churn_assets.storage.lookup.reader import read_part
-from churn_assets.storage.tables.parquet import text_bounds
+from churn_assets.storage.tables.parquet import count_rows, text_bounds
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["TierRows", "TiersByCustomer"]
@@ -49,6 +49,10 @@ class TiersByCustomer:
             self._card = LookupCard.read(self._folder, version.day, version.version)
         self._bounds = [text_bounds(path, "customer_id") for path in version.files]
         self._held = lru_cache(PARTS_HELD)(lambda part: list(self.part(part)))
+
+    def rows(self, number: int) -> int:
+        """How many rows a part holds."""
+        return count_rows(self._version.files[number])
 
     def part(self, number: int) -> Iterator[TierRows]:
         """The rows of a part, in pieces of 131,072."""

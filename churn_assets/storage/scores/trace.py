@@ -15,6 +15,8 @@ from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["trace_score"]
 
+SHOWN = ("hindsight", "pinned", "out_of_fold", "prior", "do_not_score", "excluded")  # of a commit's details
+
 
 def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str | None = None) -> dict[str, Any]:
     """The score of `customer`, and the model, rows, versions and source files behind it.
@@ -37,6 +39,7 @@ def trace_score(layout: Layout, customer: str, day: dt.date | None, version: str
     key = validated.commit.details["id_column"]
     landed = _event(raw, scored.day, validated.commit.details["raw_version"])
     if not find_rows(scored.files, "customer_id", customer):
+        scores.refuse_excluded(customer, scored)
         raise UnknownVersion(_reason_of_absence(layout, scored, landed, key, customer))
     row = _row(scored, "customer_id", customer)
     card = ModelStore(layout.models).card(row["model_version"])  # the canary's customers have its model
@@ -72,9 +75,7 @@ def _version(event: Event) -> dict[str, Any]:
         "run_id": commit.run_id,
         "code_revision": commit.code_revision,
     }
-    return details | {
-        name: commit.details[name] for name in ("hindsight", "pinned", "out_of_fold", "prior") if name in commit.details
-    }
+    return details | {name: commit.details[name] for name in SHOWN if name in commit.details}
 
 
 def _features(layout: Layout, day: dt.date, version: str, key: str, customer: str) -> dict[str, Any]:

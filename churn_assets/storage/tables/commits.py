@@ -9,9 +9,20 @@ from typing import Any, Literal
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
-__all__ = ["Commit", "CommitKind", "Event", "commit_metadata", "read_event", "undo_stack", "version_before"]
+__all__ = [
+    "Commit",
+    "CommitKind",
+    "Event",
+    "commit_metadata",
+    "migration_metadata",
+    "read_event",
+    "read_events",
+    "undo_stack",
+    "version_before",
+]
 
-CommitKind = Literal["land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback"]
+CommitKind = Literal["land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback", "migrate"]
+MIGRATED = "migrated"
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,25 @@ def commit_metadata(day: dt.date, version: str, rows: int, commit: Commit, *, is
         "published_at": dt.datetime.now(dt.UTC).isoformat(),
         **({"is_first": "true"} if is_first else {}),
     }
+
+
+def migration_metadata(commit: Commit, moved: Iterable[tuple[dt.date, str, int, Commit]]) -> dict[str, str]:
+    """What is kept of a commit that moves a table to other columns.
+
+    Args:
+        commit: who moves it, and why.
+        moved: the days that were written anew: the version now, its rows, and what is told of it.
+    """
+    days = [commit_metadata(*each) for each in moved]
+    told = asdict(commit) | {"details": json.dumps(commit.details, default=str)}
+    return told | {MIGRATED: json.dumps(days)}
+
+
+def read_events(metadata: Mapping[str, Any]) -> list[Event]:
+    """The events of a commit: one, those of each day that a migration wrote anew, or none where it is not ours."""
+    if MIGRATED in metadata:
+        return [read_event(each) for each in json.loads(metadata[MIGRATED])]
+    return [read_event(metadata)] if SNAPSHOT_DATE in metadata else []
 
 
 def read_event(metadata: Mapping[str, Any]) -> Event:

@@ -28,7 +28,7 @@ from churn_assets.storage.tables.commit_files import (
     refuse_obstacles,
     unreadable,
 )
-from churn_assets.storage.tables.commits import Event, read_event
+from churn_assets.storage.tables.commits import Event, read_events
 from churn_assets.storage.tables.versions import PartitionVersion
 
 __all__ = ["Catalog", "DeltaLog", "PublishedDay"]
@@ -70,7 +70,8 @@ class DeltaLog:
         self._was_there = False
         self._mark: tuple[int, int] | None = None
         self._files: tuple[int, dict[dt.date, list[PartFile]]] = (-1, {})
-        self._events: dict[int, Event] = {}  # by the number of the commit
+        self._events: dict[int, list[Event]] = {}  # by the number of the commit
+        self._columns: tuple[int, pa.Schema] | None = None  # as of a commit
         self._read = range(0)  # the commits that were read
         self._catalog = Catalog()
 
@@ -107,6 +108,7 @@ class DeltaLog:
         """Open the table, or look what was committed since; another one, from a backup say, is opened anew."""
         if self._table is None or self._mark is None or self._stamp(self._table.version()) != self._mark:
             self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
+            self._columns = None
             self._table = None
             self._table = DeltaTable(self.folder.uri, storage_options=self.folder.storage_options)
             seen = max(-1, self._table.version() - CHECKED)
@@ -144,6 +146,16 @@ class DeltaLog:
                 files.setdefault(file.day, []).append(file)
             self._files = (version, files)
         return self._files[1]
+
+    def columns(self) -> pa.Schema | None:
+        """The table's columns but the partition's, None where there is no table."""
+        if self._table is None:
+            return None
+        version = self._table.version()
+        if self._columns is None or self._columns[0] != version:
+            fields = pa.schema(self._table.schema().to_arrow())
+            self._columns = (version, pa.schema([each for each in fields if each.name != SNAPSHOT_DATE]))
+        return self._columns[1]
 
     def rows(self) -> int:
         """How many rows all current versions hold."""
@@ -211,8 +223,7 @@ class DeltaLog:
             return
         for number in range(table.version(), -1, -1):
             self._read_as_far_as(table, number)
-            if number in self._events:
-                yield self._events[number]
+            yield from self._events.get(number, ())
 
     def _read_as_far_as(self, table: DeltaTable, number: int) -> None:
         """See that commit `number` and all newer ones have been read; each reading goes four times as far back."""
@@ -229,8 +240,8 @@ class DeltaLog:
     def _keep(self, table: DeltaTable, numbers: range) -> None:
         commits = self._read_commits(numbers) if self.folder.store is not None else self._tell_commits(table, numbers)
         for number, commit in commits:
-            if SNAPSHOT_DATE in commit:
-                self._events[number] = read_event(commit)
+            if events := read_events(commit):
+                self._events[number] = events
 
     def _tell_commits(self, table: DeltaTable, numbers: range) -> list[tuple[int, dict[str, Any]]]:
         """Those of the commits that are still there, by the library."""

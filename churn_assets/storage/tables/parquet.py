@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from churn_assets.core.arrow.batches import BATCH_ROWS, ordered_map, rechunk
+from churn_assets.core.arrow.columns import completed
 from churn_assets.core.arrow.dictionaries import as_coded
 from churn_assets.core.errors import AuditFailed, DamagedVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
@@ -23,6 +24,7 @@ from churn_assets.storage.layout import part_name
 __all__ = [
     "PART_ROWS",
     "as_filled",
+    "as_today",
     "count_rows",
     "damaged",
     "digest_files",
@@ -137,10 +139,12 @@ def read_batches(
     categories: Sequence[str] = (),
     rows: int = BATCH_ROWS,
     groups: Sequence[int] | None = None,
+    schema: pa.Schema | None = None,
 ) -> Iterator[pa.Table]:
     """Rows of the files in order, in tables of at most so many `rows`; memory does not grow with the files.
 
-    Where row `groups` are named, only theirs.
+    Where row `groups` are named, only theirs. A file that was written when its table had other columns is read as the
+    table stands today, by its `schema`: what it lacks is null, what the table dropped is not shown unless it is named.
 
     Every column may hold nulls by the tables' schema, whatever a file promises: rows of files of several releases meet.
     Text columns named in `categories` come dictionary-encoded, as they are stored.
@@ -151,10 +155,18 @@ def read_batches(
             numbers = range(file.num_row_groups) if groups is None else groups
             for batch in file.iter_batches(rows, row_groups=list(numbers), columns=columns, use_threads=False):
                 seen += batch.num_rows
-                yield pa.Table.from_arrays(batch.columns, names=batch.schema.names)
+                yield as_today(pa.Table.from_arrays(batch.columns, names=batch.schema.names), columns, schema)
             expected = sum(file.metadata.row_group(number).num_rows for number in numbers)
             if seen != expected:
                 raise damaged(path, f"its footer tells of {expected} rows and it holds {seen}")
+
+
+def as_today(rows: pa.Table, columns: Sequence[str] | None, schema: pa.Schema | None) -> pa.Table:
+    """Rows of a file with the `columns` that were asked for, all of its table's `schema` where that is None."""
+    wanted = columns if schema is None or columns is not None else schema.names
+    if schema is None or wanted is None or set(wanted) == set(rows.column_names):
+        return rows
+    return completed(rows, schema, [name for name in wanted if name in rows.column_names or name in schema.names])
 
 
 class KeySpan(NamedTuple):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.core.training.sampling import in_sample
 from churn_assets.storage.tables.parquet import open_part
 from churn_assets.storage.tables.versions import PartitionVersion
@@ -41,8 +42,16 @@ class _RowGroup(NamedTuple):
     last: str | None
 
 
-def count_known_ids(version: PartitionVersion, key: str, other: PartitionVersion, other_key: str) -> tuple[int, int]:
+def count_known_ids(
+    version: PartitionVersion,
+    key: str,
+    other: PartitionVersion,
+    other_key: str,
+    excluded: DoNotScoreList | None = None,
+) -> tuple[int, int]:
     """How many ids of a version were looked at, and how many of these another version holds too.
+
+    Those who are `excluded` are not looked at.
 
     Of a small version all are looked at. Of a larger one it is those that a few row groups, spread evenly, begin with:
     both versions lie in the order of the ids, so that of the other one only row groups are read which can hold them.
@@ -52,6 +61,8 @@ def count_known_ids(version: PartitionVersion, key: str, other: PartitionVersion
     chosen = [groups[at] for at in np.unique(np.linspace(0, len(groups) - 1, LOOKED_AT).astype(int))] if groups else []
     for group in chosen:
         ids = _ids(group, key)[: IDS // len(chosen)]
+        if excluded is not None:
+            ids = ids.filter(pa.array(~excluded.holds(ids)))
         if not len(ids):
             continue
         first, last = ids[0].as_py().encode(), ids[-1].as_py().encode()

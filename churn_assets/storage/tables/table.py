@@ -31,7 +31,7 @@ from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.parquet import count_rows, digest_files, write_parts
 from churn_assets.storage.tables.versions import PartitionVersion, Published, Staged, parts_of
 
-__all__ = ["Table"]
+__all__ = ["COMMIT_ATTEMPTS", "Table", "add_action"]
 
 ROLLBACK_ADVICE = "correct the day's export and run it again, or name one of `churn-assets scores history` with --to"
 STALE_SECONDS = 24 * 3600
@@ -54,6 +54,10 @@ class Table:
     def days(self) -> list[dt.date]:
         """The days that have a current version, in order."""
         return sorted(self._log.refresh().files())
+
+    def columns(self) -> pa.Schema | None:
+        """Its columns but the partition's, None where it was never made."""
+        return self._log.refresh().columns()
 
     def rows(self) -> int:
         """How many rows all current partitions hold."""
@@ -84,7 +88,7 @@ class Table:
             raise UnknownVersion(
                 f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
             )
-        return PartitionVersion(day, chosen, tuple(files))
+        return PartitionVersion(day, chosen, tuple(files), log.columns())
 
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
         """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
@@ -138,8 +142,12 @@ class Table:
             PartitionConflict: another version became current in the meantime.
             SchemaChanged: the table has other columns.
         """
-        table = self._open_or_create(staged.schema)
-        self._refuse_other_columns(table, staged.schema)
+        self._refuse_other_columns(self._open_or_create(staged.schema), staged.schema)
+        self.place(staged)
+        return self._commit(staged.day, staged.version, expected, commit, staged.schema)
+
+    def place(self, staged: Staged) -> None:
+        """Move what was staged to its name, where a commit may make it current; safe against a power cut."""
         final = self.root / version_folder(staged.day, staged.version)
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -155,7 +163,6 @@ class Table:
         fsync_folder(final.parent)
         fsync_folder(self.root)  # the partition's name in it: a commit names files that a power cut leaves in place
         self.folder.push_folder(version_folder(staged.day, staged.version))
-        return self._commit(staged.day, staged.version, expected, commit)
 
     def rollback(self, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
         """Make an earlier version current again, without rewriting it.
@@ -193,12 +200,16 @@ class Table:
             raise UnknownVersion(f"{where}: files of version {target} are missing; restore them from a backup")
         return current, target
 
-    def _commit(self, day: dt.date, version: str, expected: str | None, commit: Commit) -> Published:
+    def _commit(
+        self, day: dt.date, version: str, expected: str | None, commit: Commit, schema: pa.Schema | None = None
+    ) -> Published:
         files = self.version(day, version).files
-        adds: list[AddAction | RemoveAction] = [self._add_action(day, path) for path in files]
+        adds: list[AddAction | RemoveAction] = [add_action(self.root, day, path) for path in files]
         rows = sum(count_rows(path) for path in files)
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
+            if schema is not None:  # a migration may have come in between
+                self._refuse_other_columns(table, schema)
             current = self._log.current(day)
             if current == version and self._repeats_newest(day, commit):
                 return Published(version, changed=attempt > 0)
@@ -240,17 +251,6 @@ class Table:
         details = json.loads(json.dumps(commit.details, default=str))
         return (newest.commit.model_version, newest.commit.details) == (commit.model_version, details)
 
-    def _add_action(self, day: dt.date, path: Path) -> AddAction:
-        status = path.stat()
-        return AddAction(
-            path=path.relative_to(self.root).as_posix(),
-            size=status.st_size,
-            partition_values={SNAPSHOT_DATE: day.isoformat()},
-            modification_time=int(status.st_mtime * 1000),
-            data_change=True,
-            stats=json.dumps({"numRecords": count_rows(path)}),
-        )
-
     def _existing(self) -> DeltaTable:
         table = self._log.refresh().table
         if table is None:
@@ -287,8 +287,8 @@ class Table:
             if there.get(name) != written.get(name)
         ]
         raise SchemaChanged(
-            f"{self.name}: {'; '.join(differing)}; nothing was published: undo the profile's change, "
-            "or start a new data_dir for it"
+            f"{self.name}: {'; '.join(differing)}; nothing was published: undo the profile's change, or move the "
+            "tables to it with `churn-assets migrate --reason TEXT`"
         )
 
     def _new_folder(self) -> Path:
@@ -302,6 +302,19 @@ class Table:
             with suppress(FileNotFoundError):  # published or discarded meanwhile
                 if time.time() - folder.stat().st_mtime > STALE_SECONDS:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
+    """A file of a partition version as a commit of the table below `root` names it."""
+    status = path.stat()
+    return AddAction(
+        path=path.relative_to(root).as_posix(),
+        size=status.st_size,
+        partition_values={SNAPSHOT_DATE: day.isoformat()},
+        modification_time=int(status.st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": count_rows(path)}),
+    )
 
 
 def _plain(schema: pa.Schema) -> list[pa.Field]:

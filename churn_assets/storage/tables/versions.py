@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -10,18 +10,27 @@ import pyarrow as pa
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.storage.layout import part_name
-from churn_assets.storage.tables.parquet import count_rows, damaged, digest_files, open_part, read_batches, read_key
+from churn_assets.storage.tables.parquet import (
+    as_today,
+    count_rows,
+    damaged,
+    digest_files,
+    open_part,
+    read_batches,
+    read_key,
+)
 
 __all__ = ["PartitionVersion", "Published", "Staged", "parts_of"]
 
 
 @dataclass(frozen=True)
 class PartitionVersion:
-    """An immutable set of Parquet files."""
+    """An immutable set of Parquet files; `columns` are those of its table today, where they are known."""
 
     day: dt.date
     version: str
     files: tuple[Path, ...]
+    columns: pa.Schema | None = field(default=None, compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -46,7 +55,8 @@ class PartitionVersion:
 
         Text columns named in `categories` come dictionary-encoded, as they are stored.
         """
-        return read_batches(self.files if part is None else [self.files[part]], columns, categories)
+        files = self.files if part is None else [self.files[part]]
+        return read_batches(files, columns, categories, schema=self.columns)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All its rows at once; every column may hold nulls by the table's schema, as in `batches`.
@@ -70,11 +80,10 @@ class PartitionVersion:
             raise damaged(self.files[0], f"its files have the digest {digest}")
         return self
 
-    @staticmethod
-    def _read_part(path: Path, columns: Sequence[str] | None) -> pa.Table:
+    def _read_part(self, path: Path, columns: Sequence[str] | None) -> pa.Table:
         with open_part(path) as file:
             rows = file.read(columns and list(columns))
-            return pa.Table.from_arrays(rows.columns, names=rows.column_names)
+            return as_today(pa.Table.from_arrays(rows.columns, names=rows.column_names), columns, self.columns)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from churn_assets.core.arrow.columns import completed
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.storage.tables.parquet import open_part, read_batches, row_groups
 from churn_assets.storage.tables.versions import PartitionVersion
@@ -27,7 +28,7 @@ def spread_batches(
         wanted = max(1, len(groups) * most // version.rows)
     for at in np.unique(np.linspace(0, len(groups) - 1, wanted).astype(int)) if groups else []:
         path, group = groups[at]
-        yield from read_batches([path], columns, categories, groups=[group])
+        yield from read_batches([path], columns, categories, groups=[group], schema=version.columns)
 
 
 class _Group(NamedTuple):
@@ -64,7 +65,11 @@ class SortedRows:
 
     def _rows(self, group: _Group) -> tuple[pa.Array, pa.Table]:
         batches = read_batches(
-            [self._version.files[group.part]], self._columns, self._categories, groups=[group.number]
+            [self._version.files[group.part]],
+            self._columns,
+            self._categories,
+            groups=[group.number],
+            schema=self._version.columns,
         )
         rows = pa.concat_tables(batches)
         if rows.column(self._key).null_count:
@@ -73,7 +78,9 @@ class SortedRows:
 
     def _nothing(self) -> pa.Table:
         with open_part(self._version.files[0], read_dictionary=list(self._categories)) as file:
-            return file.schema_arrow.empty_table().select(self._columns)
+            nothing = file.schema_arrow.empty_table()
+        columns = self._version.columns
+        return nothing.select(self._columns) if columns is None else completed(nothing, columns, self._columns)
 
 
 def _slice(ids: pa.Array, rows: pa.Table, low: bytes, high: bytes) -> tuple[pa.Array, pa.Table]:

@@ -1,4 +1,4 @@
-"""A night whose user may not write or read a folder says which in a sentence; with access again a plain run is whole."""
+"""A night that may not write or read a folder says which in a sentence; with access again a plain run succeeds."""
 
 import shutil
 from pathlib import Path

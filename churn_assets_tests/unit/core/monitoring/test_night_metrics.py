@@ -17,6 +17,7 @@ FIGURES = NightFigures(
     rows={"churn_scores": 99},
     stage_seconds={"churn_scores": 1.5},
     quarantined_share=0.01,
+    excluded=3,
     feature_psi_max=0.3,
     score_psi={"last_day": 0.02},
     findings={"ok": 18, "warning": 1, "error": 0},

@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import churn_assets
 from churn_assets.core.errors import AuditFailed, ChurnError, ModelFault, RunError, UnknownVersion
+from churn_assets.core.scoring.do_not_score import DoNotScoreList
 from churn_assets.pipeline.execution import remote_parts
 from churn_assets.pipeline.execution.parts import PartResult, ScoringJob, score_part
 from churn_assets.pipeline.execution.remote_parts import ScoringTask, TaskResult, run_task, scoring_tasks
 from churn_assets.profiles.loading import load_profile
-from churn_assets_tests.clusters import PART_ROWS, PARTS, Evening, an_evening
+from churn_assets_tests.clusters import DAY, PART_ROWS, PARTS, Evening, an_evening
 
 
 @pytest.fixture
@@ -77,6 +80,26 @@ def test_task_is_the_part(evening: Evening, inbox: Path, tmp_path: Path, part: i
     assert result.reasons == here.reasons
     assert 0 < result.reasons.explained < PART_ROWS
     assert result.reasons.trouble == ""
+
+
+def test_task_leaves_out_who_is_on_the_list(evening: Evening, inbox: Path, tmp_path: Path) -> None:
+    """The list travels as a file beside what is delivered, and no id in the task; another list than that is refused."""
+    excluded = DoNotScoreList([evening.chain.customers.version(DAY).read().column("customer_id")[3:300:7].chunk(0)])
+    models = evening.chain.layout.models.path
+    whole = evening.scoring(evening.fitted, evening.rules)
+    job = replace(whole, inputs=tuple(replace(each, excluded=excluded) for each in whole.inputs))
+    here = score_part(job, tmp_path, 2)
+    [task] = scoring_tasks(job, [2], inbox, models, ("numpy", "scikit-learn"))
+
+    result = delivered(task)
+
+    assert result.file.read_bytes() == (tmp_path / "part-2.parquet").read_bytes()
+    assert result.audit.rows + result.excluded == PART_ROWS
+    assert result.excluded == here.excluded > 0
+    assert str(excluded.ids[10]).encode() not in pickle.dumps(task)
+    remote_parts._excluded.cache_clear()
+    pq.write_table(pa.table({"ids": excluded.ids[1:]}), task.excluded)
+    assert "reads another list" in str(run_task(task))
 
 
 def test_task_is_small(evening: Evening, inbox: Path) -> None:

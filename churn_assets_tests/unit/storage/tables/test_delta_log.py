@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from churn_assets.core.errors import RunError
 from churn_assets.storage.tables import delta_log
-from churn_assets.storage.tables.commits import Commit, read_event
+from churn_assets.storage.tables.commits import Commit, read_events
 from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.storage_factories import DAY, publish, score_rows
@@ -140,8 +140,8 @@ def test_only_the_first_commit_of_a_day_is_marked(table: Table) -> None:
 def test_a_history_without_marks_is_read_to_its_end(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits of a release that did not mark the first ones are all found."""
     publish(table, score_rows(4), DAYS[1])
-    read = read_event
-    monkeypatch.setattr(delta_log, "read_event", lambda told: read({**told, "is_first": "false"}))
+    read = read_events
+    monkeypatch.setattr(delta_log, "read_events", lambda told: read({**told, "is_first": "false"}))
 
     versions = [event.rows for event in DeltaLog(table.root).refresh().backwards(DAYS[1])]
 
