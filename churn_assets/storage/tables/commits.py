@@ -11,7 +11,7 @@ from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
 __all__ = ["Commit", "CommitKind", "Event", "commit_metadata", "read_event", "undo_stack", "version_before"]
 
-CommitKind = Literal["land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback"]
+CommitKind = Literal["land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback", "erasure"]
 
 
 @dataclass(frozen=True)
