@@ -32,13 +32,16 @@ def landed_metadata(chain: Chain, landed: LandedCustomers) -> dict[str, Any]:
     """What is shown of a landed snapshot."""
     files = f"{len(landed.files)} file{'' if len(landed.files) == 1 else 's'}"
     unknown = [f"columns that the profile does not know: {', '.join(landed.unknown_columns)}"]
-    told = summary(f"{landed.rows:,} customers landed from {files}", *(unknown if landed.unknown_columns else []))
+    erased = [f"{landed.erased:,} rows of customers who were erased were left out"] if landed.erased else []
+    unknown = unknown if landed.unknown_columns else []
+    told = summary(f"{landed.rows:,} customers landed from {files}", *unknown, *erased)
     return (
         told
         | {
             "batch_id": landed.batch_id,
             "files": [asdict(file) for file in landed.files],
             "unknown_columns": list(landed.unknown_columns),
+            **({"erased": landed.erased} if landed.erased else {}),
             "dagster/column_schema": column_schema(raw_schema(chain.profile)),
         }
         | partition_metadata(landed)

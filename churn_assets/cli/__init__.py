@@ -9,6 +9,7 @@ commands about one thing; heavy imports wait inside the functions until a comman
     models      train, models ..., promote, canary
     scores      scores ..., rollback, trace        story      what `trace` tells a person
     monitoring  drift, performance, report         health     status, doctor, repair, prune
+    retention   forget
     serve       serve
 """
 
@@ -20,7 +21,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, scores, serve
+from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, retention, scores, serve
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 from churn_assets.core.failures import refusal_of_disk
@@ -39,6 +40,7 @@ app.add_typer(models.commands)
 app.add_typer(scores.commands)
 app.add_typer(monitoring.commands)
 app.add_typer(health.commands)
+app.add_typer(retention.commands)
 app.add_typer(serve.commands)
 
 

@@ -178,7 +178,7 @@ def trace(
     json: Json = False,
 ) -> None:
     """Tell where a score came from: why, by which model, from which row and files, published by whom."""
-    from churn_assets.cli.story import story
+    from churn_assets.core.telling.story import story
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.scores.trace import trace_score
 

@@ -11,12 +11,14 @@ __all__ = [
     "ALERTS",
     "CANARIES",
     "COMPARISONS",
+    "ERASURES",
     "EVALUATIONS",
     "FAULTS",
     "FAULT_TYPE",
     "PROMOTIONS",
     "REASONS",
     "RESCUED",
+    "REWRITTEN_VERSIONS",
     "SCORES",
     "SNAPSHOT_DATE",
     "TIERS",
@@ -157,5 +159,42 @@ ALERTS = pa.schema(
         described("sentence", pa.string(), "What, where and how much"),
         described("runbook", pa.string(), "The section of the runbook that says what to do"),
         described("channels", pa.list_(pa.string()), "Where it is to go beside the log, or was delivered"),
+    ]
+)
+ERASURES = pa.schema(
+    [
+        described("recorded_at", UTC_TIMESTAMP, "When it was recorded"),
+        described("event", pa.string(), "begun, or done once nothing of the customer is left"),
+        described("customer_hash", pa.string(), "HMAC-SHA-256 of the id under the installation's secret, 32 digits"),
+        described("customer_mark", pa.string(), "SipHash of the id under it, by which a landing finds them fast"),
+        described("actor", pa.string(), "Who erased"),
+        described("reason", pa.string(), "Why"),
+        described("tables", pa.string(), "JSON of the rows removed, by table; empty where it begins"),
+        described("versions", pa.int64(), "How many partition versions were rewritten"),
+    ]
+)
+REWRITTEN_VERSIONS = pa.schema(
+    [
+        described("recorded_at", UTC_TIMESTAMP, "When it was recorded"),
+        described("customer_hash", pa.string(), "Whose erasure rewrote them"),
+        described("table", pa.string(), "The table whose versions they are"),
+        described(
+            "versions",
+            pa.list_(
+                pa.field(
+                    "element",
+                    pa.struct(
+                        [
+                            (SNAPSHOT_DATE, pa.date32()),
+                            ("from_version", pa.string()),
+                            ("to_version", pa.string()),
+                            ("removed", pa.int64()),
+                            ("rows", pa.list_(pa.field("element", pa.int64()))),
+                        ]
+                    ),
+                )
+            ),
+            "Each with its day, its name before and now, the rows removed, and the rows left in each of its files",
+        ),
     ]
 )

@@ -26,6 +26,7 @@ from churn_assets.core.options import (
 )
 from churn_assets.core.profile import Profile
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
+from churn_assets.storage.erasure.record import ErasureRecord
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Registry
 from churn_assets.storage.source.files import Source
@@ -108,6 +109,11 @@ class Chain:
     def monitoring(self) -> Monitoring:
         """The records of what was compared and what came true."""
         return Monitoring(self.layout)
+
+    @cached_property
+    def erasures(self) -> ErasureRecord:
+        """The record of the customers who were erased."""
+        return ErasureRecord(self.layout)
 
     @cached_property
     def registry(self) -> Registry:

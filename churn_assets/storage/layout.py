@@ -11,6 +11,7 @@ from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.remote import Folder
 
 __all__ = [
+    "ERASURE_KEY",
     "STAGING",
     "Layout",
     "PartFile",
@@ -22,7 +23,10 @@ __all__ = [
     "reasons_folder",
     "record_file",
     "report_file",
+    "rewritten_record",
     "segments_folder",
+    "stored_lookups",
+    "stored_versions",
     "version_folder",
 ]
 
@@ -30,6 +34,8 @@ PART_PATH = re.compile(
     rf"{SNAPSHOT_DATE}=(?P<day>\d{{4}}-\d\d-\d\d)/(?P<version>\w+)/part-(?P<number>\d+)\.parquet", re.ASCII
 )
 RECORD_PATH = re.compile(r"\w[\w.-]*\.parquet", re.ASCII)
+VERSION_PATH = re.compile(rf"{SNAPSHOT_DATE}=(?P<day>\d{{4}}-\d\d-\d\d)/(?P<version>\w+)", re.ASCII)
+ERASURE_KEY = "erasure.key"  # below the data folder: the secret by which erased customers are known again
 STAGING = "_staging"  # below a table or the models: what is being made, and seen by nobody
 
 
@@ -99,6 +105,28 @@ def feature_counts_file(day: dt.date, version: str) -> str:
 def report_file(day: dt.date, version: str, suffix: str) -> str:
     """A file of the report of a score version, from its table's root: `md`, `svg` or `json`; as above."""
     return f"_report/{version_folder(day, version)}.{suffix}"
+
+
+def rewritten_record(root: Folder) -> Folder:
+    """The record of the versions that an erasure rewrote, beside the table at `root`."""
+    return Folder(root.path.parent / "rewritten_versions", root.store)
+
+
+def stored_versions(root: Folder) -> list[tuple[dt.date, str]]:
+    """Every version of which something is stored below a table's `root`, published or not, by day."""
+    return _versions_below(root)
+
+
+def stored_lookups(root: Folder) -> list[tuple[dt.date, str]]:
+    """Every version of whose key lookup something is stored below a table's `root`, by day."""
+    return _versions_below(root.below("_lookup"))
+
+
+def _versions_below(folder: Folder) -> list[tuple[dt.date, str]]:
+    here = [path.relative_to(folder.path).as_posix() for path in folder.path.glob(f"{SNAPSHOT_DATE}=*/*")]
+    names = {name.rpartition("/")[0] for name in folder.listed()} if folder.store is not None else set(here)
+    found = [match for name in sorted(names) if (match := VERSION_PATH.fullmatch(name))]
+    return [(dt.date.fromisoformat(each["day"]), each["version"]) for each in found]
 
 
 def segments_folder(folder: Path) -> Path:

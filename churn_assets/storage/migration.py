@@ -16,11 +16,11 @@ from deltalake.transaction import AddAction, RemoveAction
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import PartitionConflict
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
-from churn_assets.storage.tables.commit_files import sync_commits
+from churn_assets.storage.tables.commit_files import add_action, sync_commits
 from churn_assets.storage.tables.commits import Commit, migration_metadata
 from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.parquet import as_filled, count_rows, write_part
-from churn_assets.storage.tables.table import COMMIT_ATTEMPTS, Table, add_action
+from churn_assets.storage.tables.table import COMMIT_ATTEMPTS, Table
 from churn_assets.storage.tables.versions import PartitionVersion, Staged
 
 __all__ = ["commit_columns", "write_anew"]
@@ -62,7 +62,7 @@ def commit_columns(
     Raises:
         PartitionConflict: a day was published in the meantime.
     """
-    root, log = table.root, DeltaLog(table.root)
+    root, log = table.folder, DeltaLog(table.folder)
     fields = [pa.field(SNAPSHOT_DATE, pa.date32()), *(pa.field(each.name, each.type) for each in schema)]
     adds, moved = _moved(table, commit, anew or {})
     for _ in range(COMMIT_ATTEMPTS):

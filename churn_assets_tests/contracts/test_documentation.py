@@ -16,7 +16,17 @@ from churn_assets.cli import app
 from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.monitoring import table_schemas as monitoring
 from churn_assets.core.options import GateBounds
-from churn_assets.core.table_schemas import ALERTS, CANARIES, COMPARISONS, EVALUATIONS, PROMOTIONS, REASONS, SCORES
+from churn_assets.core.table_schemas import (
+    ALERTS,
+    CANARIES,
+    COMPARISONS,
+    ERASURES,
+    EVALUATIONS,
+    PROMOTIONS,
+    REASONS,
+    REWRITTEN_VERSIONS,
+    SCORES,
+)
 from churn_assets.launch.launcher import Night
 from churn_assets.settings import Settings
 
@@ -127,7 +137,7 @@ WATCHING = (
     monitoring.SCORE_DRIFT,
     monitoring.SCORE_SUMMARY,
 )
-LEDGERS = (ALERTS, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS)
+LEDGERS = (ALERTS, PROMOTIONS, EVALUATIONS, CANARIES, COMPARISONS, ERASURES, REWRITTEN_VERSIONS)
 COLUMNS = {name for schema in (SCORES, REASONS, *LEDGERS, *WATCHING) for name in schema.names}
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "ImportedModel",
     "InputVersion",
     "ModelCard",
+    "card_json",
     "digest_of_version",
     "model_version",
     "sealed",
@@ -183,6 +184,11 @@ def model_version(  # noqa: PLR0913  # all that a model is made of
     ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{as_of:%Y%m%d}-{digest[:8]}"
+
+
+def card_json(card: ModelCard) -> str:
+    """The text of a card's file, in the form that the card has."""
+    return card.model_dump_json(indent=2, exclude=_outside_the_seal(card)) + "\n"
 
 
 def sealed(card: ModelCard) -> ModelCard:

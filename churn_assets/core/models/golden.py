@@ -82,6 +82,8 @@ def with_kernel(model: Model, profile: Profile, golden: pa.Table) -> ProvenModel
     card = model.card
     if card.is_rules or card.kernel not in {"", EXACT}:
         return ProvenModel(model)
+    if not golden.num_rows:
+        return ProvenModel(replace(model, kernel=None), "no golden rows are left to prove it by")
     from churn_assets.core.trees.equivalence import exact_kernel  # noqa: PLC0415  # brings scikit-learn, for models only
 
     features = golden_features(golden, profile, card.feature_parameters)
@@ -145,6 +147,8 @@ def golden_digest(model: Model, profile: Profile, golden: pa.Table) -> str:
 
 
 def _given(model: Model, profile: Profile, golden: pa.Table) -> NDArray[np.float64]:
+    if not golden.num_rows:  # everybody in them was erased: nothing is asked of the model
+        return np.empty(0)
     return model.score_customers(profile, _customers(golden, profile), _day_of(golden))
 
 

@@ -18,13 +18,14 @@ import pyarrow as pa
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
 from churn_assets.core.customers.casting import truncated_times
+from churn_assets.core.customers.erased import ErasedCustomers
 from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch, reading_of, renamed
-from churn_assets.core.errors import AuditFailed, RunError, SourceFault
+from churn_assets.core.errors import AuditFailed, PartitionConflict, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult, logger
 from churn_assets.storage.source.files import SourceBatch, SourceFile, chunks
 from churn_assets.storage.source.sorting import sorted_by_id
-from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part
+from churn_assets.storage.tables.parquet import PART_ROWS, as_filled, write_part, write_parts
 from churn_assets.storage.tables.versions import Staged
 
 __all__ = [
@@ -52,11 +53,15 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class LandedCustomers(StageResult):
-    """A landed snapshot: `batch_id` names the content of its files, `unknown_columns` were not landed."""
+    """A landed snapshot: `batch_id` names the content of its files, `unknown_columns` were not landed.
+
+    `erased` counts rows of the source that belong to customers who were erased: they were left out.
+    """
 
     batch_id: str
     files: tuple[LandedFile, ...]
     unknown_columns: tuple[str, ...]
+    erased: int = 0
 
 
 def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustomers:
@@ -67,9 +72,12 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
     """
     expected = chain.raw.current(day)
     sources = chain.source.files(day)
-    staged, landed = _stage(chain, day, sources)
+    erased = chain.erasures.erased()
+    staged, landed = _stage(chain, day, sources, erased)
     try:
         _audit(chain, day, sources, landed, staged)
+        if chain.erasures.erased() != erased:
+            raise PartitionConflict(f"raw_customers {day}: a customer was erased meanwhile; run the day again")
     except RunError:
         chain.raw.discard(staged)
         raise
@@ -84,54 +92,70 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
     files = tuple(LandedFile(_below(each.path, data_dir), each.size, landed.digests[each.path]) for each in sources)
     batch_id = batch_id_of(file.sha256 for file in files)
     details: dict[str, Any] = {"batch_id": batch_id, "files": [asdict(file) for file in files]}
+    if landed.erased:
+        details["erased"] = landed.erased
+        logger.warning("%s: rows of customers who were erased stand in the source: %d left out", day, landed.erased)
     published = chain.raw.publish(staged, expected, run.commit("land", **details, unknown_columns=list(unknown)))
-    logger.debug("%s raw_customers: %d rows landed", day, landed.rows)
-    return LandedCustomers(chain.raw, day, published, landed.rows, batch_id, files, unknown)
+    logger.debug("%s raw_customers: %d rows landed", day, landed.kept)
+    return LandedCustomers(chain.raw, day, published, landed.kept, batch_id, files, unknown, landed.erased)
 
 
 def _audit(chain: Chain, day: dt.date, files: list[SourceFile], landed: "LandingCounts", staged: Staged) -> None:
     named = ", ".join(str(file.path) for file in files)
     if chain.source.files(day) != files:
         raise SourceFault(f"{named} changed while it was read; run {day} again")
-    if not landed.rows:
+    if not landed.kept:
         raise SourceFault(f"{named} holds no rows; export {day} again")
     expected = chain.source.expected_rows(day)
     if expected is not None and expected != landed.rows:
         raise SourceFault(f"{named} holds {landed.rows} rows and its manifest says {expected}; export {day} again")
-    if (written := staged.rows_by(chain.profile.id_column)) != landed.rows:
+    if (written := staged.rows_by(chain.profile.id_column)) != landed.kept:
         raise AuditFailed(
-            f"raw_customers {day}: {landed.rows} rows were read and {written} written; nothing was published"
+            f"raw_customers {day}: {landed.rows} rows were read, {landed.erased} left out and {written} written; "
+            "nothing was published"
         )
 
 
 @dataclass
 class LandingCounts:
-    """What was seen of rows on their way, and the digests of files."""
+    """What was seen of rows on their way, those left out as `erased` among them, and the digests of files."""
 
     rows: int = 0
+    erased: int = 0
     unknown: set[str] = field(default_factory=set)
     truncated: Counter[tuple[Path, str]] = field(default_factory=Counter)
     ids: IdOrder = field(default_factory=IdOrder)
     digests: dict[Path, str] = field(default_factory=dict)
 
+    @property
+    def kept(self) -> int:
+        """How many rows were written."""
+        return self.rows - self.erased
+
     def add(self, more: "LandingCounts") -> None:
         """Count what was seen of later rows."""
         self.rows += more.rows
+        self.erased += more.erased
         self.unknown |= more.unknown
         self.truncated.update(more.truncated)
         self.digests |= more.digests
         self.ids.follow(more.ids)
 
 
-def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged, LandingCounts]:
-    """The rows in the order of their ids: as they come where they are in order, else sorted."""
+def _stage(
+    chain: Chain, day: dt.date, files: list[SourceFile], erased: ErasedCustomers
+) -> tuple[Staged, LandingCounts]:
+    """The rows in the order of their ids: as they come where they are in order, else sorted.
+
+    Who was erased is left out of parts that are cut already: so they are what an erasure left of them.
+    """
     schema, key = raw_schema(chain.profile), chain.profile.id_column
     categories = source_categories(chain)
     landed = LandingCounts()
 
     def land(folder: Path, number: int, part: Sequence[SourceBatch]) -> LandingCounts:
         here = LandingCounts()
-        rows = list(_in_order(cast_rows(chain, day, part, here), key, here))
+        rows = list(_without(_in_order(cast_rows(chain, day, part, here), key, here), erased, key, here))
         write_part(folder, number, as_filled(schema, rows), key, rows)
         return here
 
@@ -148,8 +172,13 @@ def _stage(chain: Chain, day: dt.date, files: list[SourceFile]) -> tuple[Staged,
     for file in files:
         landed.add(_digest(file))
     arrived = cast_rows(chain, day, chain.source.batches(files), landed)
-    with chain.raw.scratch() as folder:
-        return chain.raw.write(day, schema, key, sorted_by_id(arrived, schema, key, folder)), landed
+    with chain.raw.scratch() as scratch:
+        rows = sorted_by_id(arrived, schema, key, scratch)
+
+        def write(folder: Path) -> None:
+            write_parts(folder, schema, key, rows, lambda part: _without(part, erased, key, landed))
+
+        return chain.raw.stage(day, schema, write), landed
 
 
 def source_categories(chain: Chain) -> list[str]:
@@ -178,6 +207,15 @@ def _in_order(batches: Iterable[pa.Table], key: str, landed: "LandingCounts") ->
     for batch in batches:
         landed.ids.watch(id_texts(batch.column(key)).combine_chunks())
         yield batch
+
+
+def _without(
+    batches: Iterable[pa.Table], erased: ErasedCustomers, key: str, landed: "LandingCounts"
+) -> Iterator[pa.Table]:
+    for batch in batches:
+        kept = erased.without(batch, key)
+        landed.erased += batch.num_rows - kept.num_rows
+        yield kept
 
 
 def batch_id_of(digests: Iterable[str]) -> str:

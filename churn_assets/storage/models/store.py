@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from churn_assets.core.errors import ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
-from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, digest_of_version, sealed
+from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, card_json, digest_of_version, sealed
 from churn_assets.core.models.signing import Signing
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from churn_assets.core.reasons.explainer import Explainer, Unexplainable
     from churn_assets.core.trees.predictor import TreeKernel
 
-__all__ = ["ModelFiles", "ModelStore"]
+__all__ = ["CARD", "ModelFiles", "ModelStore", "golden_file"]
 
 logger = logging.getLogger("churn_assets")
 
@@ -107,7 +107,7 @@ class ModelStore:
         """A card that names what it was made with, whoever signed it, and its bytes."""
         path = self.root / version / CARD
         try:
-            exists = self.folder.fetch(f"{version}/{CARD}").is_file()
+            exists = self.folder.fetch(f"{version}/{CARD}", anew=self.signing.required).is_file()  # signed as it stands
         except OSError:  # a name that no folder can have
             exists = False
         if not exists:
@@ -208,7 +208,10 @@ class ModelStore:
         Raises:
             ModelFault: they are missing, or not those the card was written for.
         """
-        return pq.read_table(pa.BufferReader(self.read_file(card, GOLDEN)))
+        if not self.folder.fetch(f"{card.model_version}/{golden_file(card)}").is_file():
+            self.folder.fetch(f"{card.model_version}/{CARD}", anew=True)
+            card = self.card(card.model_version)  # an erasure put others in their place since it was read
+        return pq.read_table(pa.BufferReader(self.read_file(card, golden_file(card))))
 
     def reference(self, card: ModelCard) -> Reference:
         """The reference histograms of a model.
@@ -259,7 +262,7 @@ class ModelStore:
             (folder / FIGURE).write_bytes(files.figure)
         digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
         written = sealed(card.model_copy(update={"files": digests}))
-        content = (written.model_dump_json(indent=2) + "\n").encode()
+        content = card_json(written).encode()
         (folder / CARD).write_bytes(content)
         if self.signing.signer is not None:
             write_signature(folder, written, content, self.signing)
@@ -311,6 +314,11 @@ class ModelStore:
         if not path.is_file():
             raise ModelFault(f"{path} is missing: {REMEDY}")
         return path
+
+
+def golden_file(card: ModelCard) -> str:
+    """The name of the file of a model's golden rows: another one since a customer was erased from them."""
+    return next((name for name in card.files if name.startswith(Path(GOLDEN).stem)), GOLDEN)
 
 
 def _check_digest(path: Path, card: ModelCard, digest: str) -> None:

@@ -56,6 +56,7 @@ class PublishedScores:
         scored = self.day(day)
         if version is None:
             return scored
+        version = self.table.resolve(scored.day, version)
         if version not in {event.version for event in self.table.history(scored.day)}:
             listed = f"`churn-assets scores history --date {scored.day}` lists them"
             raise UnknownVersion(f"no score version {version} on {scored.day}; {listed}")
@@ -111,7 +112,7 @@ class PublishedScores:
         Raises:
             UnknownVersion: it was never scored.
         """
-        events = self.table.history(day)
+        events = self.table.history(day, erasures=True)
         if not events:
             raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
         version = self.table.current(day)

@@ -1,28 +1,37 @@
-"""The commit files of a Delta log: on disk before anybody is told, refused where a power cut left one torn.
+"""The commit files of a Delta log: compared and swapped, on disk before anybody is told, refused where one is torn.
 
 The library writes a commit and leaves it to the operating system when it reaches the disk. A cut can leave the newest
 file empty, which the library reads as the state before; so a file is synced before its commit is acknowledged, and one
 that holds no commit is refused instead of being passed over.
 """
 
+import datetime as dt
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, RemoveAction
+
 from churn_assets.core.errors import RunError
+from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.remote import Folder, as_folder, reason_of
+from churn_assets.storage.tables.parquet import count_rows
 
 __all__ = [
     "HINT",
     "LOG",
+    "add_action",
     "check_commits",
     "commit_fault",
     "commit_file",
     "commit_numbers",
+    "commit_partition",
     "newest_commit",
     "refuse_obstacles",
     "sync_commits",
@@ -48,6 +57,51 @@ def commit_numbers(root: Path) -> list[int]:
 def newest_commit(root: Path) -> int:
     """The number of the newest commit file, -1 where there is none."""
     return max(commit_numbers(root), default=-1)
+
+
+def commit_partition(
+    table: DeltaTable, root: Folder, day: dt.date, files: Sequence[Path], metadata: Mapping[str, str]
+) -> bool:
+    """Make `files` all that the partition of `day` holds, in one commit; False where somebody committed meanwhile.
+
+    Raises:
+        RunError: an object store gave no answer.
+    """
+    before = table.version()
+    adds: list[AddAction | RemoveAction] = [add_action(root.path, day, path) for path in files]
+    try:
+        table.create_write_transaction(
+            adds,
+            mode="overwrite",
+            schema=table.schema(),
+            partition_by=[SNAPSHOT_DATE],
+            partition_filters=[(SNAPSHOT_DATE, "=", day.isoformat())],
+            commit_properties=CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0),
+        )
+    except CommitFailedError:
+        return False
+    except (DeltaError, OSError) as error:
+        if root.store is None:
+            raise
+        raise RunError(
+            f"{root} {day}: whether {metadata['version_id']} was published is not known ({reason_of(error)}): see that "
+            "the object store can be reached, and run the day again"
+        ) from None
+    sync_commits(root, range(before + 1, newest_commit(root.path) + 1))
+    return True
+
+
+def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
+    """A file of a partition version as a commit of the table below `root` names it."""
+    status = path.stat()
+    return AddAction(
+        path=path.relative_to(root).as_posix(),
+        size=status.st_size,
+        partition_values={SNAPSHOT_DATE: day.isoformat()},
+        modification_time=int(status.st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": count_rows(path)}),
+    )
 
 
 def sync_commits(root: Path | Folder, numbers: Iterable[int]) -> None:

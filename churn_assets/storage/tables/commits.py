@@ -21,7 +21,9 @@ __all__ = [
     "version_before",
 ]
 
-CommitKind = Literal["land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback", "migrate"]
+CommitKind = Literal[
+    "land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback", "migrate", "erasure"
+]
 MIGRATED = "migrated"
 
 

@@ -19,7 +19,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
-from churn_assets.storage.layout import PartFile, part_file
+from churn_assets.storage.erasure.rewritten import RewrittenVersions
+from churn_assets.storage.layout import PartFile, part_file, part_name, version_folder
 from churn_assets.storage.remote import Folder, as_folder
 from churn_assets.storage.tables.commit_files import (
     check_commits,
@@ -74,6 +75,8 @@ class DeltaLog:
         self._columns: tuple[int, pa.Schema] | None = None  # as of a commit
         self._read = range(0)  # the commits that were read
         self._catalog = Catalog()
+        self._stored: dict[dt.date, set[str]] = {}
+        self._rewritten = RewrittenVersions(self.folder)
 
     @property
     def table(self) -> DeltaTable | None:
@@ -87,8 +90,10 @@ class DeltaLog:
             RunError: it cannot be read, is torn, or a table that was there is gone.
         """
         try:
-            self._follow()
+            is_news = self._follow()
             self._was_there = True
+            if is_news or self.folder.store is None:  # an erasure commits too: an object store is asked no oftener
+                self._follow_erasures()
         except TableNotFoundError:
             self._table = None
             refuse_obstacles(self.folder)
@@ -104,11 +109,13 @@ class DeltaLog:
             raise unreadable(self.folder, error) from self.folder.cause(error)
         return self
 
-    def _follow(self) -> None:
-        """Open the table, or look what was committed since; another one, from a backup say, is opened anew."""
+    def _follow(self) -> bool:
+        """Open the table, or look what was committed since; another one, from a backup say, is opened anew.
+
+        Whether there is anything new.
+        """
         if self._table is None or self._mark is None or self._stamp(self._table.version()) != self._mark:
-            self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
-            self._columns = None
+            self._forget()
             self._table = None
             self._table = DeltaTable(self.folder.uri, storage_options=self.folder.storage_options)
             seen = max(-1, self._table.version() - CHECKED)
@@ -118,6 +125,15 @@ class DeltaLog:
         version = self._table.version()
         check_commits(self.folder, range(seen + 1, version + 1))
         self._mark = self._stamp(version)
+        return version != seen
+
+    def _follow_erasures(self) -> None:
+        if self._rewritten.refresh():
+            self._forget()
+
+    def _forget(self) -> None:
+        self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
+        self._columns = None
 
     def _stamp(self, version: int) -> tuple[int, int] | None:
         """What tells a commit from one of its number in another log."""
@@ -140,10 +156,12 @@ class DeltaLog:
         version = self._table.version()
         if self._files[0] != version:
             files: dict[dt.date, list[PartFile]] = {}
+            self._stored = {}
             actions = pa.RecordBatchReader.from_stream(self._table.get_add_actions()).read_all()  # loads no pandas
             for action in actions.select(["path", "num_records"]).to_pylist():
                 file = part_file(self.root, action["path"], action["num_records"])
-                files.setdefault(file.day, []).append(file)
+                self._stored.setdefault(file.day, set()).add(file.version)
+                files.setdefault(file.day, []).append(self._as_rewritten(file))
             self._files = (version, files)
         return self._files[1]
 
@@ -156,6 +174,28 @@ class DeltaLog:
             fields = pa.schema(self._table.schema().to_arrow())
             self._columns = (version, pa.schema([each for each in fields if each.name != SNAPSHOT_DATE]))
         return self._columns[1]
+
+    def _as_rewritten(self, file: PartFile) -> PartFile:
+        """The file as it is without those who were erased, also where the log does not name it so yet."""
+        found = self._rewritten.find(file.day, file.version)
+        if found is None:
+            return file
+        path = self.root / version_folder(file.day, found.new) / part_name(file.number)
+        return PartFile(file.day, found.new, file.number, path, found.rows[file.number])
+
+    def stored(self, day: dt.date) -> set[str]:
+        """The versions of `day` whose files the log itself names: one, by what it was called when it was committed."""
+        self.files()
+        return self._stored.get(day, set())
+
+    def resolve(self, day: dt.date, version: str) -> str:
+        """The name that a version of `day` has now: another one where an erasure rewrote it."""
+        return self._rewritten.resolve(day, version)
+
+    def rewritten_names(self, details: Mapping[str, Any]) -> list[str]:
+        """The names in a commit's `details` of versions that an erasure has rewritten."""
+        self._follow_erasures()
+        return self._rewritten.names(dict(details))
 
     def rows(self) -> int:
         """How many rows all current versions hold."""
@@ -185,13 +225,17 @@ class DeltaLog:
         rows = sum(file.rows for file in files)
         return PublishedDay(scores, rows, newest.commit.model_version, newest.published_at)
 
-    def backwards(self, day: dt.date) -> Iterator[Event]:
-        """The commits of `day`, newest first; the log is read as far back as the caller goes, or as the day does."""
+    def backwards(self, day: dt.date, *, erasures: bool = False) -> Iterator[Event]:
+        """The commits of `day`, newest first; the log is read as far back as the caller goes, or as the day does.
+
+        An erasure tells nothing of how a version was made: it is passed over, unless it is asked for.
+        """
         if day not in self.files():  # a day that was ever published has a current version
             return
         for event in self._newest_first():
             if event.day == day:
-                yield event
+                if erasures or event.commit.kind != "erasure":
+                    yield event
                 if event.is_first:
                     return
 
@@ -206,7 +250,7 @@ class DeltaLog:
         found: dict[dt.date, Event] = {}
         if wanted:
             for event in self._newest_first():
-                if wanted.get(event.day) == event.version:
+                if wanted.get(event.day) == event.version and event.commit.kind != "erasure":
                     found.setdefault(event.day, event)
                     if len(found) == len(wanted):
                         break
@@ -241,7 +285,7 @@ class DeltaLog:
         commits = self._read_commits(numbers) if self.folder.store is not None else self._tell_commits(table, numbers)
         for number, commit in commits:
             if events := read_events(commit):
-                self._events[number] = events
+                self._events[number] = [self._rewritten.event(each) for each in events]
 
     def _tell_commits(self, table: DeltaTable, numbers: range) -> list[tuple[int, dict[str, Any]]]:
         """Those of the commits that are still there, by the library."""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from churn_assets.storage.layout import part_name
 __all__ = [
     "PART_ROWS",
     "as_filled",
+    "as_key",
     "as_today",
     "count_rows",
     "damaged",
@@ -48,7 +49,13 @@ FEW = 0.6  # of the values of those rows are distinct, at most, where a dictiona
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # every stored timestamp counts microseconds from it
 
 
-def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> list[Path]:
+def write_parts(
+    folder: Path,
+    schema: pa.Schema,
+    key: str,
+    batches: Iterable[pa.Table],
+    choose: Callable[[Iterable[pa.Table]], Iterable[pa.Table]] = iter,
+) -> list[Path]:
     """Write `batches` as `part-N.parquet` below `folder`, fsynced; how they are cut leaves no trace.
 
     Args:
@@ -56,10 +63,12 @@ def write_parts(folder: Path, schema: pa.Schema, key: str, batches: Iterable[pa.
         schema: of every batch.
         key: the id column, which is stored front-coded.
         batches: in the order of the key.
+        choose: gives the rows of a part that are written, all where none is given.
     """
     groups = rechunk(batches, ROW_GROUP_ROWS)
     paths: list[Path] = []
-    while (rows := list(islice(groups, PART_ROWS // ROW_GROUP_ROWS))) or not paths:
+    while (cut := list(islice(groups, PART_ROWS // ROW_GROUP_ROWS))) or not paths:
+        rows = list(choose(cut))
         part = write_part(folder, len(paths), as_filled(schema, rows), key, rows, group_rows=ROW_GROUP_ROWS)
         paths.append(part)
     return paths
@@ -237,7 +246,7 @@ def find_rows(paths: Iterable[Path], key: str, text: str) -> list[dict[str, Any]
     for path in paths:
         with open_part(path) as file:
             column = file.schema_arrow.get_field_index(key)
-            wanted = _as_key(text, file.schema_arrow.field(column).type)
+            wanted = as_key(text, file.schema_arrow.field(column).type)
             if wanted is None:
                 continue
             for number in range(file.num_row_groups):
@@ -249,7 +258,7 @@ def find_rows(paths: Iterable[Path], key: str, text: str) -> list[dict[str, Any]
     return found
 
 
-def _as_key(text: str, stored: pa.DataType) -> str | int | None:
+def as_key(text: str, stored: pa.DataType) -> str | int | None:
     """The key that is written as `text`, None where there is none: 7 is written "7", and not "07" or "+7"."""
     if not pa.types.is_integer(stored):
         return text

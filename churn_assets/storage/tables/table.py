@@ -17,21 +17,20 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.exceptions import CommitFailedError
 
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import STAGING, version_folder
-from churn_assets.storage.remote import Folder, as_folder, reason_of
-from churn_assets.storage.tables.commit_files import sync_commits
+from churn_assets.storage.remote import Folder, as_folder
+from churn_assets.storage.tables.commit_files import commit_partition, sync_commits
 from churn_assets.storage.tables.commits import Commit, Event, commit_metadata, version_before
 from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.parquet import count_rows, digest_files, write_parts
 from churn_assets.storage.tables.versions import PartitionVersion, Published, Staged, parts_of
 
-__all__ = ["COMMIT_ATTEMPTS", "Table", "add_action"]
+__all__ = ["COMMIT_ATTEMPTS", "Table"]
 
 ROLLBACK_ADVICE = "correct the day's export and run it again, or name one of `churn-assets scores history` with --to"
 STALE_SECONDS = 24 * 3600
@@ -80,7 +79,7 @@ class Table:
             UnknownVersion: the named version does not exist, or its files are gone.
         """
         log = self._log.refresh()
-        chosen = version or log.current(day)
+        chosen = log.resolve(day, version) if version else log.current(day)
         if chosen is None:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
         files = parts_of(self.folder.fetch_folder(version_folder(day, chosen)))
@@ -95,12 +94,16 @@ class Table:
         return self._log.refresh().newest(days)
 
     def backwards(self, day: dt.date) -> Iterator[Event]:
-        """Every commit of `day`, newest first; the log is read as far back as the caller goes."""
+        """Every commit of `day` but erasures, newest first; the log is read as far back as the caller goes."""
         return self._log.refresh().backwards(day)
 
-    def history(self, day: dt.date) -> list[Event]:
-        """Every commit of `day`, oldest first."""
-        return list(self.backwards(day))[::-1]
+    def history(self, day: dt.date, *, erasures: bool = False) -> list[Event]:
+        """Every commit of `day`, oldest first; erasures where they are asked for."""
+        return list(self._log.refresh().backwards(day, erasures=erasures))[::-1]
+
+    def resolve(self, day: dt.date, version: str) -> str:
+        """The name that a version of `day` has now: another one where an erasure rewrote it."""
+        return self._log.refresh().resolve(day, version)
 
     def write(self, day: dt.date, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Staged:
         """Write a version where no reader looks; `discard` or `publish` it."""
@@ -143,11 +146,12 @@ class Table:
             SchemaChanged: the table has other columns.
         """
         self._refuse_other_columns(self._open_or_create(staged.schema), staged.schema)
+        self._refuse_rewritten(staged, commit)
         self.place(staged)
         return self._commit(staged.day, staged.version, expected, commit, staged.schema)
 
     def place(self, staged: Staged) -> None:
-        """Move what was staged to its name, where a commit may make it current; safe against a power cut."""
+        """Move `staged` to the name of its version, safe against a power cut; current only by a commit."""
         final = self.root / version_folder(staged.day, staged.version)
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -163,6 +167,19 @@ class Table:
         fsync_folder(final.parent)
         fsync_folder(self.root)  # the partition's name in it: a commit names files that a power cut leaves in place
         self.folder.push_folder(version_folder(staged.day, staged.version))
+
+    def republish(self, day: dt.date, old: str, new: str, commit: Commit) -> bool:
+        """Let the log name `new` where it names `old`, which was rewritten; False where it names another by now."""
+        files = parts_of(self.folder.fetch_folder(version_folder(day, new)))
+        metadata = commit_metadata(day, new, sum(count_rows(path) for path in files), commit)
+        for _ in range(COMMIT_ATTEMPTS):
+            table = self._existing()
+            if self._log.stored(day) != {old}:
+                return False
+            if commit_partition(table, self.folder, day, files, metadata):
+                return True
+            _wait()
+        raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; erase again")
 
     def rollback(self, day: dt.date, to: str | None, commit: Commit) -> tuple[str, str]:
         """Make an earlier version current again, without rewriting it.
@@ -190,7 +207,7 @@ class Table:
         current = self.current(day)
         if current is None:
             raise UnknownVersion(f"{where} was never published: there is nothing to roll back")
-        target = version_before(events, where, ROLLBACK_ADVICE) if to is None else to
+        target = version_before(events, where, ROLLBACK_ADVICE) if to is None else self.resolve(day, to)
         published = [event for event in events if event.version == target]
         if not published:
             raise UnknownVersion(f"{where}: no version {target}; `churn-assets scores history --date {day}` lists them")
@@ -204,7 +221,6 @@ class Table:
         self, day: dt.date, version: str, expected: str | None, commit: Commit, schema: pa.Schema | None = None
     ) -> Published:
         files = self.version(day, version).files
-        adds: list[AddAction | RemoveAction] = [add_action(self.root, day, path) for path in files]
         rows = sum(count_rows(path) for path in files)
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
@@ -219,28 +235,9 @@ class Table:
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
             metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
-            before = table.version()
-            try:
-                table.create_write_transaction(
-                    adds,
-                    mode="overwrite",
-                    schema=table.schema(),
-                    partition_by=[SNAPSHOT_DATE],
-                    partition_filters=[(SNAPSHOT_DATE, "=", day.isoformat())],
-                    commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
-                )
-            except CommitFailedError:  # somebody committed to the table: look again
-                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
-                continue
-            except (DeltaError, OSError) as error:
-                if self.folder.store is None:
-                    raise
-                raise RunError(
-                    f"{self.folder} {day}: whether {version} was published is not known ({reason_of(error)}): see that "
-                    "the object store can be reached, and run the day again"
-                ) from None
-            sync_commits(self.folder, range(before + 1, self._existing().version() + 1))
-            return Published(version, changed=current != version)
+            if commit_partition(table, self.folder, day, files, metadata):
+                return Published(version, changed=current != version)
+            _wait()  # somebody committed to the table: look again
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
 
     def _repeats_newest(self, day: dt.date, commit: Commit) -> bool:
@@ -291,6 +288,14 @@ class Table:
             "tables to it with `churn-assets migrate --reason TEXT`"
         )
 
+    def _refuse_rewritten(self, staged: Staged, commit: Commit) -> None:
+        log = self._log.refresh()
+        if log.rewritten_names(commit.details) or log.resolve(staged.day, staged.version) != staged.version:
+            raise PartitionConflict(
+                f"{self.name} {staged.day}: a customer was erased from what {staged.version} was made of; nothing was "
+                "published: run the day again"
+            )
+
     def _new_folder(self) -> Path:
         folder = self.root / STAGING / uuid.uuid4().hex
         self._clear_stale_staging()
@@ -304,17 +309,8 @@ class Table:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
-    """A file of a partition version as a commit of the table below `root` names it."""
-    status = path.stat()
-    return AddAction(
-        path=path.relative_to(root).as_posix(),
-        size=status.st_size,
-        partition_values={SNAPSHOT_DATE: day.isoformat()},
-        modification_time=int(status.st_mtime * 1000),
-        data_change=True,
-        stats=json.dumps({"numRecords": count_rows(path)}),
-    )
+def _wait() -> None:
+    time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
 
 
 def _plain(schema: pa.Schema) -> list[pa.Field]:

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from churn_assets.cli.story import story
+from churn_assets.core.telling.story import story
 from churn_assets_tests.factories import made_up_card
 
 NOW = dt.datetime(2026, 5, 1, 2, 3, tzinfo=dt.UTC)

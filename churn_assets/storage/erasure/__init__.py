@@ -1,0 +1,1 @@
+"""What an erasure does to bytes: versions rewritten without a customer, and the records of it."""
