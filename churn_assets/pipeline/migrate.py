@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn_assets.core.arrow.columns import completed
+from churn_assets.core.arrow.columns import ColumnChanges, column_changes, completed
 from churn_assets.core.arrow.dictionaries import as_stored
-from churn_assets.core.customers.migration import ColumnChanges, cast_exactly, column_changes
+from churn_assets.core.customers.casting import cast_exactly
 from churn_assets.core.customers.validation import validate
 from churn_assets.core.errors import ChurnError, InputError, RunError
 from churn_assets.core.features import compute_features

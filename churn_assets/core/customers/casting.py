@@ -18,7 +18,7 @@ from churn_assets.core.customers.time_cells import finer_than_microseconds, time
 from churn_assets.core.customers.written_cells import PLAIN, Reading
 from churn_assets.core.table_schemas import RESCUED
 
-__all__ = ["cast_batch", "texts_of", "truncated_times"]
+__all__ = ["cast_batch", "cast_exactly", "texts_of", "truncated_times"]
 
 UUID = "arrow.uuid"
 BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
@@ -195,3 +195,15 @@ def _rescued(misfits: dict[str, pa.Array], rows: int) -> pa.Array:
 
 def _quoted(name: str) -> pa.Scalar:
     return pa.scalar(json.encoder.encode_basestring(name), pa.string())
+
+
+def cast_exactly(rows: pa.Table, schema: pa.Schema, names: list[str]) -> tuple[pa.Table, dict[str, int]]:
+    """The columns `names` of `rows` in their types of `schema`, read as the cells of a source are.
+
+    Returns:
+        Those columns, and how many cells of each are lost by it.
+    """
+    wanted = pa.schema([*(schema.field(name) for name in names), pa.field(RESCUED, pa.string())])
+    cast = cast_batch(rows.select(names), wanted)
+    lost = {name: cast.column(name).null_count - rows.column(name).null_count for name in names}
+    return cast.select(names), {name: cells for name, cells in lost.items() if cells}
