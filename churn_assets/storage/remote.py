@@ -104,19 +104,15 @@ class Folder:
             self._push_file(self.store, path, replace=replace)
 
     def _push_file(self, store: ObjectStore, path: Path, *, replace: bool) -> None:
-        from pyarrow.fs import LocalFileSystem, copy_files  # noqa: PLC0415  # only where there is an object store
-
-        key, size, there = (
-            self._full_key(path.relative_to(self.path).as_posix()),
-            path.stat().st_size,
-            _filesystem(store),
-        )
+        key, size = self._full_key(path.relative_to(self.path).as_posix()), path.stat().st_size
+        there = _filesystem(store)
         try:
             if not replace and there.get_file_info(key).size == size:
                 return
-            copy_files(
-                str(path), key, source_filesystem=LocalFileSystem(), destination_filesystem=there, chunk_size=CHUNK
-            )
+            with path.open("rb") as local:
+                remote = there.open_output_stream(key)
+                shutil.copyfileobj(local, remote, CHUNK)
+                remote.close()  # here, as what fails in it goes unheard elsewhere
             if there.get_file_info(key).size != size:
                 raise RunError(f"s3://{key} was not stored whole; nothing was published: run it again")
         except OSError as error:
@@ -270,7 +266,7 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
 
     def _infos(self, name: str, *, recursive: bool) -> list["FileInfo"]:
-        from pyarrow.fs import FileSelector  # noqa: PLC0415  # as above
+        from pyarrow.fs import FileSelector  # noqa: PLC0415  # only where there is an object store
 
         if self.store is None:
             return []

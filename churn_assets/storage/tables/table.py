@@ -176,7 +176,7 @@ class Table:
             table = self._existing()
             if self._log.stored(day) != {old}:
                 return False
-            if commit_partition(table, self.folder, day, files, metadata):
+            if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return True
             _wait()
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; erase again")
@@ -235,7 +235,7 @@ class Table:
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
             metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
-            if commit_partition(table, self.folder, day, files, metadata):
+            if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return Published(version, changed=current != version)
             _wait()  # somebody committed to the table: look again
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
