@@ -89,6 +89,11 @@ class Folder:
         """A folder in it."""
         return Folder(self.path / name, self.store)
 
+    def stored(self) -> "tuple[S3FileSystem, str]":
+        """What asks its object store, and bucket and key of this folder there, for whoever reads without a mirror."""
+        assert self.store is not None  # noqa: S101  # asked of no other
+        return _filesystem(self.store), self._full_key("")
+
     def push(self, paths: Iterable[Path], *, replace: bool = False) -> None:
         """Put files of this folder where everybody finds them, one after the other; the last one is seen last.
 
@@ -307,8 +312,11 @@ def _remove_older(paths: Iterable[Path], days: int) -> None:
 @lru_cache(maxsize=8)
 def _filesystem(store: ObjectStore) -> "S3FileSystem":
     """What asks an object store, with its patience; the credentials it finds by AWS's own chain."""
-    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem  # noqa: PLC0415  # as above
+    from pyarrow.fs import AwsStandardS3RetryStrategy, FileSystem, S3FileSystem  # noqa: PLC0415  # as above
 
+    if store.endpoint is None:
+        found: S3FileSystem = FileSystem.from_uri(store.uri)[0]
+        return found
     options = store.options
     return S3FileSystem(
         endpoint_override=store.endpoint or None,

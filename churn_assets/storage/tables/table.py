@@ -89,6 +89,11 @@ class Table:
             )
         return PartitionVersion(day, chosen, tuple(files), log.columns())
 
+    def current_files(self, day: dt.date) -> list[str]:
+        """The files of a day's current version, in order, by their names from the root; they may not be here."""
+        files = sorted(self._log.refresh().files().get(day, []), key=lambda file: file.number)
+        return [file.path.relative_to(self.root).as_posix() for file in files]
+
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
         """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
         return self._log.refresh().newest(days)
