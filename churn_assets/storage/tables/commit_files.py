@@ -64,7 +64,7 @@ def commit_partition(
 ) -> bool:
     """Make `files` all that the partition of `day` holds, in one commit.
 
-    False where it is to be looked again what is current: somebody committed meanwhile, or an object store gave no answer.
+    False where it is to be looked again: somebody committed meanwhile, or an object store gave no answer.
 
     Raises:
         RunError: it gave none, and this was the last `attempt`, counted from 0.

@@ -177,10 +177,10 @@ class Table:
         """Let the log name `new` where it names `old`, which was rewritten; False where it names another by now."""
         files = parts_of(self.folder.fetch_folder(version_folder(day, new)))
         metadata = commit_metadata(day, new, sum(count_rows(path) for path in files), commit)
-        for _ in range(COMMIT_ATTEMPTS):
+        for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
-            if self._log.stored(day) != {old}:
-                return False
+            if self._log.stored(day) != {old}:  # or it is done, and only the answer was lost
+                return attempt > 0 and self._log.stored(day) == {new}
             if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return True
             _wait()
