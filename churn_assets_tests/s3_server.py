@@ -13,7 +13,7 @@ from pyarrow.fs import S3FileSystem
 from churn_assets.core.object_store import ObjectStore, StorageOptions
 from churn_assets.storage.layout import Layout
 
-__all__ = ["ACCESS_KEY", "SECRET_KEY", "make_bucket", "object_store", "objects", "serving_s3"]
+__all__ = ["ACCESS_KEY", "SECRET_KEY", "make_bucket", "object_store", "objects", "proxied", "serving_s3"]
 
 ACCESS_KEY, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"  # AWS's own example
 SERVER = """
@@ -35,10 +35,31 @@ def serving_s3() -> Iterator[str]:
 
     Delta's library keeps other threads of this process from working while it waits for an answer.
     """
-    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with _process("-c", SERVER) as endpoint, _environment(endpoint):
+        yield endpoint
+
+
+@contextmanager
+def proxied(endpoint: str) -> Iterator[str]:
+    """A proxy in front of `endpoint`, which the environment names meanwhile; `faulty_s3.inject` tells it what to do."""
+    with _process("-m", "churn_assets_tests.faulty_s3", endpoint) as proxy, _environment(proxy):
+        yield proxy
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[str]:
+    server = subprocess.Popen([sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    finally:
+        server.communicate()  # it ends with its input
+
+
+@contextmanager
+def _environment(endpoint: str) -> Iterator[None]:
     told = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.stdout.readline().strip()}",
+        "AWS_ENDPOINT_URL": endpoint,
         "AWS_ALLOW_HTTP": "true",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -48,11 +69,10 @@ def serving_s3() -> Iterator[str]:
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:
-        yield told["AWS_ENDPOINT_URL"]
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        server.communicate()  # it ends with its input
 
 
 def make_bucket(endpoint: str) -> str:

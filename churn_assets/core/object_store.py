@@ -31,13 +31,13 @@ class ObjectStore:
     Attributes:
         uri: `s3://bucket/prefix`, without a slash at its end.
         mirror: the folder of this machine that holds copies of its files, and what is being made.
-        endpoint: of a server other than Amazon's, empty for that.
+        endpoint: of a server other than Amazon's, empty for that; None for what the environment tells the libraries.
         options: how patiently it is asked.
     """
 
     uri: str
     mirror: Path
-    endpoint: str = ""
+    endpoint: str | None = ""
     options: StorageOptions = field(default_factory=StorageOptions)
 
     def __str__(self) -> str:

@@ -89,6 +89,11 @@ class Folder:
         """A folder in it."""
         return Folder(self.path / name, self.store)
 
+    def stored(self) -> "tuple[S3FileSystem, str]":
+        """What asks its object store, and bucket and key of this folder there, for whoever reads without a mirror."""
+        assert self.store is not None  # noqa: S101  # asked of no other
+        return _filesystem(self.store), self._full_key("")
+
     def push(self, paths: Iterable[Path], *, replace: bool = False) -> None:
         """Put files of this folder where everybody finds them, one after the other; the last one is seen last.
 
@@ -104,19 +109,15 @@ class Folder:
             self._push_file(self.store, path, replace=replace)
 
     def _push_file(self, store: ObjectStore, path: Path, *, replace: bool) -> None:
-        from pyarrow.fs import LocalFileSystem, copy_files  # noqa: PLC0415  # only where there is an object store
-
-        key, size, there = (
-            self._full_key(path.relative_to(self.path).as_posix()),
-            path.stat().st_size,
-            _filesystem(store),
-        )
+        key, size = self._full_key(path.relative_to(self.path).as_posix()), path.stat().st_size
+        there = _filesystem(store)
         try:
             if not replace and there.get_file_info(key).size == size:
                 return
-            copy_files(
-                str(path), key, source_filesystem=LocalFileSystem(), destination_filesystem=there, chunk_size=CHUNK
-            )
+            with path.open("rb") as local:
+                remote = there.open_output_stream(key)
+                shutil.copyfileobj(local, remote, CHUNK)
+                remote.close()  # here, as what fails in it goes unheard elsewhere
             if there.get_file_info(key).size != size:
                 raise RunError(f"s3://{key} was not stored whole; nothing was published: run it again")
         except OSError as error:
@@ -270,7 +271,7 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
 
     def _infos(self, name: str, *, recursive: bool) -> list["FileInfo"]:
-        from pyarrow.fs import FileSelector  # noqa: PLC0415  # as above
+        from pyarrow.fs import FileSelector  # noqa: PLC0415  # only where there is an object store
 
         if self.store is None:
             return []
@@ -311,8 +312,11 @@ def _remove_older(paths: Iterable[Path], days: int) -> None:
 @lru_cache(maxsize=8)
 def _filesystem(store: ObjectStore) -> "S3FileSystem":
     """What asks an object store, with its patience; the credentials it finds by AWS's own chain."""
-    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem  # noqa: PLC0415  # as above
+    from pyarrow.fs import AwsStandardS3RetryStrategy, FileSystem, S3FileSystem  # noqa: PLC0415  # as above
 
+    if store.endpoint is None:
+        found: S3FileSystem = FileSystem.from_uri(store.uri)[0]
+        return found
     options = store.options
     return S3FileSystem(
         endpoint_override=store.endpoint or None,

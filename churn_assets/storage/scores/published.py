@@ -40,12 +40,20 @@ class PublishedScores:
         Raises:
             UnknownVersion: there are none.
         """
+        return self.table.version(self.scored_day(day))
+
+    def scored_day(self, day: dt.date | None) -> dt.date:
+        """`day` where it has scores, the newest day that has where none is named.
+
+        Raises:
+            UnknownVersion: there are none.
+        """
         days = self.table.days()
         if not days:
             raise UnknownVersion("no scores have been published yet; `churn-assets run` makes them")
         if day is not None and day not in days:
             raise UnknownVersion(f"no scores of {day}; they run from {days[0]} to {days[-1]}")
-        return self.table.version(day or days[-1])
+        return day or days[-1]
 
     def version(self, day: dt.date | None, version: str | None) -> PartitionVersion:
         """A version of a day's scores, also one that was rolled back; the current one where none is named.

@@ -60,12 +60,14 @@ def newest_commit(root: Path) -> int:
 
 
 def commit_partition(
-    table: DeltaTable, root: Folder, day: dt.date, files: Sequence[Path], metadata: Mapping[str, str]
+    table: DeltaTable, root: Folder, day: dt.date, files: Sequence[Path], metadata: Mapping[str, str], attempt: int
 ) -> bool:
-    """Make `files` all that the partition of `day` holds, in one commit; False where somebody committed meanwhile.
+    """Make `files` all that the partition of `day` holds, in one commit.
+
+    False where it is to be looked again: somebody committed meanwhile, or an object store gave no answer.
 
     Raises:
-        RunError: an object store gave no answer.
+        RunError: it gave none, and this was the last `attempt`, counted from 0.
     """
     before = table.version()
     adds: list[AddAction | RemoveAction] = [add_action(root.path, day, path) for path in files]
@@ -83,6 +85,8 @@ def commit_partition(
     except (DeltaError, OSError) as error:
         if root.store is None:
             raise
+        if attempt + 1 < root.store.options.attempts:
+            return False
         raise RunError(
             f"{root} {day}: whether {metadata['version_id']} was published is not known ({reason_of(error)}): see that "
             "the object store can be reached, and run the day again"

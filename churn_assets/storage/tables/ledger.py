@@ -58,34 +58,39 @@ class Ledger:
 
         `make` is asked again when somebody else recorded something in the meantime, so what it
         decides holds at the moment its row is added.
+
+        Raises:
+            RunError: the log is torn, always busy, or the object store does not take the record.
         """
-        for _ in range(ATTEMPTS):
+        mark, seen, row = uuid.uuid4().hex, None, None
+        for attempt in range(ATTEMPTS):
             table = self._open_or_create()
+            seen = table.version() if seen is None else seen
+            if self._is_committed(table, seen, mark):
+                return row
             so_far = self._rows(table)
             files, version = set(self._files(table)), table.version()
             row = make(so_far)
             if row is None:
                 return None
-            if not self._write(table, row | {NUMBER: len(so_far)}):
+            if not self._write(table, row | {NUMBER: len(so_far)}, mark, attempt):
                 continue
             self._sync(version, files)
             try:
                 self._tidy()
             except (DeltaError, RunError, pa.ArrowException, OSError):  # the record is made: the next one tidies
-                logger.warning("%s: its files could not be made one", self.root, exc_info=True)
+                logger.warning("%s: its files could not be made one", self.root, exc_info=self.folder.store is None)
             return row
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
-    def _write(self, table: DeltaTable, row: Row) -> bool:
-        """Commit a record after the state of `table`; False where somebody else committed first.
+    def _write(self, table: DeltaTable, row: Row, mark: str, attempt: int) -> bool:
+        """Commit a record after the state of `table`; False where it is to be looked again what was recorded.
 
-        An object store whose answer was lost is asked again by the library, and then refuses its own commit: so each
-        commit is marked, and found by that.
+        The commit has a `mark`: one whose answer was lost is found by that, and not made again.
 
         Raises:
-            RunError: the object store did not take it.
+            RunError: the object store did not take it, and this was the last attempt.
         """
-        mark = uuid.uuid4().hex
         try:
             write_deltalake(
                 table,
@@ -95,22 +100,21 @@ class Ledger:
                 commit_properties=CommitProperties(custom_metadata={MARK: mark}, max_commit_retries=0),
             )
         except CommitFailedError:
-            return self._is_committed(table.version(), mark)
+            return False
         except (DeltaError, OSError) as error:
             if self.folder.store is None:
                 raise
-            if self._is_committed(table.version(), mark):
-                return True
+            if attempt + 1 < self.folder.store.options.attempts:
+                return False
             raise RunError(
-                f"{self.folder}: nothing was recorded ({reason_of(error)}): see that the object store can be reached, "
-                "and try again"
+                f"{self.folder}: whether this was recorded is not known ({reason_of(error)}): see that the object "
+                "store can be reached, look, and try again"
             ) from None
         return True
 
-    def _is_committed(self, seen: int, mark: str) -> bool:
+    def _is_committed(self, table: DeltaTable, seen: int, mark: str) -> bool:
         """Whether one of the commits after number `seen` has this mark."""
-        table = self._open()
-        commits = table.history(table.version() - seen) if table is not None and table.version() > seen else []
+        commits = table.history(table.version() - seen) if table.version() > seen else []
         return any(commit.get(MARK) == mark for commit in commits)
 
     def _tidy(self) -> None:

@@ -89,6 +89,11 @@ class Table:
             )
         return PartitionVersion(day, chosen, tuple(files), log.columns())
 
+    def current_files(self, day: dt.date) -> list[str]:
+        """The files of a day's current version, in order, by their names from the root; they may not be here."""
+        files = sorted(self._log.refresh().files().get(day, []), key=lambda file: file.number)
+        return [file.path.relative_to(self.root).as_posix() for file in files]
+
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
         """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
         return self._log.refresh().newest(days)
@@ -172,11 +177,11 @@ class Table:
         """Let the log name `new` where it names `old`, which was rewritten; False where it names another by now."""
         files = parts_of(self.folder.fetch_folder(version_folder(day, new)))
         metadata = commit_metadata(day, new, sum(count_rows(path) for path in files), commit)
-        for _ in range(COMMIT_ATTEMPTS):
+        for attempt in range(COMMIT_ATTEMPTS):
             table = self._existing()
-            if self._log.stored(day) != {old}:
-                return False
-            if commit_partition(table, self.folder, day, files, metadata):
+            if self._log.stored(day) != {old}:  # or it is done, and only the answer was lost
+                return attempt > 0 and self._log.stored(day) == {new}
+            if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return True
             _wait()
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; erase again")
@@ -235,7 +240,7 @@ class Table:
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
             metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
-            if commit_partition(table, self.folder, day, files, metadata):
+            if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return Published(version, changed=current != version)
             _wait()  # somebody committed to the table: look again
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
