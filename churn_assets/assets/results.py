@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from churn_assets.core.errors import ChurnError
-from churn_assets.core.failures import without_words
+from churn_assets.core.failures import refusal_of_disk, without_words
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult
 
 __all__ = [
@@ -99,6 +99,10 @@ def dagster_failures() -> Iterator[None]:
     except (OSError, dg.DagsterError):  # they name files, and parts of Dagster
         raise
     except Exception as error:  # noqa: BLE001  # Dagster keeps it, without its words
+        if refusal := refusal_of_disk(str(error)):  # Delta's own writer tells it by an error of its own
+            raise dg.Failure(
+                f"{refusal}, and run the day again ({type(error).__name__})", allow_retries=False
+            ) from None
         places = "".join(traceback.format_tb(error.__traceback__))
         raise dg.Failure(
             f"unexpected: {without_words(error)}; this is a fault of the program, or of the profile",

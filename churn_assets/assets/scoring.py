@@ -80,7 +80,8 @@ def scoring_assets(chain: Chain, partitions: dg.PartitionsDefinition[str]) -> li
     def churn_scores(context: dg.AssetExecutionContext, config: ScoreConfig) -> Iterator[Any]:
         day = dt.date.fromisoformat(context.partition_key)
         options = ScoreOptions(config.pinned, config.accept_shift, config.publish)
-        kind = _kind(context, chain, day)
+        with dagster_failures():
+            kind = _kind(context, chain, day)
         try:
             with dagster_failures():
                 scores = score_customers(chain, day, options, run_context(context, chain))

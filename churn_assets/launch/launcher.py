@@ -109,8 +109,8 @@ class Launcher:
         days = [day for day in self.chain.source.days() if day < self._today()]
         if not days:
             raise SourceMissing(
-                f"the source is empty at {self.chain.source.template}; export customers there, correct source.path, "
-                "or try it with `churn-assets sample`"
+                f"the source is empty at {self.chain.source.template}, or its folders may not be read by uid "
+                f"{os.getuid()}; export customers there, correct source.path, or try it with `churn-assets sample`"
             )
         return days[-1]
 

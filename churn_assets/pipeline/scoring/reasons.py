@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import AuditFailed, ChurnError, ModelFault
+from churn_assets.core.failures import in_one_line
 from churn_assets.core.models.card import ModelCard
 from churn_assets.core.reasons.explainer import Explainer, Unexplainable
 from churn_assets.core.table_schemas import REASONS
@@ -151,9 +152,9 @@ def publish_reasons(
         details |= chain.reasons.model_dump(mode="json", exclude={"required"}) | reasons.counts.details()
         commit = run.commit("explain", reasons.models[0], **details)
         published = table.publish(reasons.staged, table.current(day), commit)
-    except ChurnError as error:
+    except (ChurnError, OSError) as error:
         if chain.reasons.required:
             raise
-        logger.warning("%s: the scores are published, their reasons are not: %s", day, error)
+        logger.warning("%s: the scores are published, their reasons are not: %s", day, in_one_line(str(error)))
         return None
     return ReasonsResult(table, day, published, reasons.rows, details)

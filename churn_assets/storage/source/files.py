@@ -3,7 +3,7 @@
 import datetime as dt
 import glob
 import json
-import os.path
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -16,6 +16,7 @@ import pyarrow as pa
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.days import DayTemplate
 from churn_assets.core.errors import SourceFault, SourceMissing
+from churn_assets.storage.source.access import closed_folder
 from churn_assets.storage.source.reading import check_file, is_csv, read_file
 
 __all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
@@ -131,9 +132,11 @@ class FileSource:
         """The files of `day`, by name.
 
         Raises:
-            SourceMissing: there is none, or the export is not complete.
+            SourceMissing: there is none, the export is not complete, or a folder of it is closed to this user.
             SourceFault: one is a link that leads out of the source's folder.
         """
+        if closed := closed_folder(self._pattern.on(day)):
+            raise SourceMissing(f"source: uid {os.getuid()} may not read {closed}, on the way to {day}; give it access")
         paths = self._paths(day)
         if not paths:
             folder = next(iter(self._glob(self._pattern.on(day))), None)

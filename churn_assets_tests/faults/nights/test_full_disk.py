@@ -1,4 +1,4 @@
-"""A night whose disk fills up at any of its stages says so in a sentence; then a plain run does the rest."""
+"""A night whose disk fills up at any stage says so in a sentence; with room again, a plain run does the rest."""
 
 import itertools
 import os
