@@ -236,9 +236,12 @@ class Launcher:
                 raise_on_error=False,
             )
             self._tell_of_end(result)
-        except SQLAlchemyError as error:
+        except Exception as error:
+            fault = _storage_fault(error)
+            if fault is None:
+                raise
             raise RunError(
-                f"Dagster's storage failed during the run ({str(error).splitlines()[0]}){self._in_force()}"
+                f"Dagster's storage failed during the run ({str(fault).splitlines()[0]}){self._in_force()}"
             ) from error
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id}){self._in_force()}")
@@ -266,6 +269,15 @@ class Launcher:
 
     def _today(self) -> dt.date:
         return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
+
+
+def _storage_fault(error: BaseException) -> SQLAlchemyError | None:
+    """What the storage's driver said, where it came from that: Dagster wraps it once it has tried for a while."""
+    while not isinstance(error, SQLAlchemyError):
+        if error.__cause__ is None:
+            return None
+        error = error.__cause__
+    return error
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:

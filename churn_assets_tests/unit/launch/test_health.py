@@ -15,8 +15,7 @@ from churn_assets_tests.serving import served
 def nobody() -> str:
     """A port on which nobody answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    return port
+        return str(free.getsockname()[1])
 
 
 def test_a_service_is_asked_where_it_answers(nobody: str) -> None:
