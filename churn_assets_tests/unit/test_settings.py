@@ -96,7 +96,7 @@ BY_ENVIRONMENT = [
     ("monitoring.max_unseen_share", "0.02", 0.02),
     ("monitoring.max_null_share_rise", "0.1", 0.1),
     ("monitoring.fresh_by", "10:30", "10:30"),
-    ("openlineage.url", "http://marquez:5000/api/v1/lineage", "http://marquez:5000/api/v1/lineage"),
+    ("openlineage.url", "http://marquez:5000/api/v1/lineage", SecretStr("http://marquez:5000/api/v1/lineage")),
     ("decisions.medium_above", "0.2", 0.2),
     ("decisions.high_above", "0.9", 0.9),
     ("decisions.review_band", "[0.4, 0.5]", (0.4, 0.5)),
