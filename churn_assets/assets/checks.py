@@ -44,6 +44,7 @@ GATES = {
     "min_slice_roc_auc": "Ranks well enough in every large group",
     "min_disparate_impact": "Every large group is selected often enough beside the one selected most",
     "reproducible": "Two fits of the same rows give the same probabilities",
+    "max_hidden_share": "What is never shown moves customers little enough",
 }
 
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 __all__ = [
     "IMPORTED",
@@ -249,9 +249,16 @@ class MonitoringBounds(_Options):
 
 
 class OpenLineage(_Options):
-    """Where an event of each run is posted; an empty `url` posts none."""
+    """Where an event of each run is posted; an empty `url` posts none. All of it is secret: it may hold a key."""
 
-    url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    url: SecretStr = SecretStr("")
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("an address begins with https:// or http://")
+        return url
 
 
 class Decisions(_Options):

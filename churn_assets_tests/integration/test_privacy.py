@@ -1,8 +1,17 @@
-"""Only aggregates and hashed ids leave the tables: no log, event, alert or sentence quotes a customer's value."""
+"""Only aggregates and hashed ids leave the tables, and no secret the environment.
 
+No log, event, alert, sentence or list of processes quotes a customer's value or a key.
+"""
+
+import base64
 import datetime as dt
+import hashlib
+import json
 import logging
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +27,19 @@ pytestmark = pytest.mark.integration
 
 ONE_DAY = dt.timedelta(days=1)
 MARK = "MARKER"
+HIDDEN = "SECRET"  # in the receivers' addresses too
+API_KEY = f"{HIDDEN}-API-KEY"
+SIGNING_KEY = base64.b64encode(f"{HIDDEN}-signing-key".encode().ljust(32, b"!")).decode()
+SECRETS = {
+    "CHURN_ALERTS__SMTP__HOST": "127.0.0.1",
+    "CHURN_ALERTS__SMTP__PORT": "1",  # where nobody listens
+    "CHURN_ALERTS__SMTP__SENDER": "churn@example.com",
+    "CHURN_ALERTS__SMTP__TO": '["on-call@example.com"]',
+    "CHURN_ALERTS__SMTP__USER": "churn",
+    "CHURN_ALERTS__SMTP__PASSWORD": f"{HIDDEN}-PASSWORD",
+    "CHURN_MODELS__SIGNING_KEY": f"hmac-sha256:{SIGNING_KEY}",
+    "CHURN_APP__KEYS": json.dumps({"shop": hashlib.sha256(API_KEY.encode()).hexdigest()}),
+}
 AMOUNT = 98765.4321  # a marker that is a valid number
 FAILING = """
     if (customers["spend"] > 98765).any():
@@ -60,6 +82,34 @@ def told_by_dagster(installation: Installation) -> str:
     return "\n".join([*events, *runs, *files])
 
 
+def write_broken_csv(installation: Installation, day: dt.date) -> None:
+    """An export one of whose rows has a cell too many; its reader's own words quote the row."""
+    names = pq.read_schema(installation.source(day)).names
+    rows = [",".join(names), ",".join(f"{MARK}-{name}" for name in [*names, "more"])]
+    (installation.data / "source" / f"{day}.csv").write_text("\n".join(rows) + "\n")
+
+
+@contextmanager
+def listed_processes() -> Iterator[set[str]]:
+    """What a list of processes shows while it is open: each command line of this machine."""
+    lines: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.1):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):  # it has ended
+                    lines.add(path.read_bytes().replace(b"\0", b" ").decode("latin-1"))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield lines
+    finally:
+        ended.set()
+        looking.join()
+
+
 def test_no_marker_leaves_the_tables(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,20 +117,29 @@ def test_no_marker_leaves_the_tables(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     caplog.set_level(logging.DEBUG, "churn_assets")
-    days = [NIGHTS[-1] + more * ONE_DAY for more in (1, 2)]
+    days = [NIGHTS[-1] + more * ONE_DAY for more in (1, 2, 3, 4)]
     columns = plant(installation, days[0], rows=1)
     plant(installation, days[1], rows=30)
-    with web_server() as posts:
+    with web_server() as posts, web_server(401) as lineage, listed_processes() as processes:
         posting = installation.having(
-            CHURN_ALERTS__WEBHOOK__URL=posts.url, CHURN_VALIDATION__MAX_QUARANTINED_SHARE="0.05"
+            CHURN_ALERTS__WEBHOOK__URL=posts.url,
+            CHURN_OPENLINEAGE__URL=lineage.url,
+            CHURN_VALIDATION__MAX_QUARANTINED_SHARE="0.05",
+            **SECRETS,
         )
         night = posting.run("run", "--date", str(days[0]))
         refused = posting.run("run", "--date", str(days[1]))
         failing = with_failing_features(posting, tmp_path).run("run", "--date", str(days[0]))
         posting.tick("standing_alerts")
-        status = posting.run("status", "--json")
+        status = posting.run("status")
+        doctor = posting.run("doctor")
+        signed = posting.run("models", "sign", posting.run("models", "--json").json[0]["model_version"])
+        several = posting.shell("--debug", "backfill", "--from", str(days[2]), "--to", str(days[2]))
+        write_broken_csv(installation, days[3])
+        of_csv = posting.having(CHURN_SOURCE__PATH="source/{snapshot_date}.csv")
+        broken, tried = (of_csv.run(command, "--date", str(days[3])) for command in ("run", "check"))
 
-    outcomes = [night, refused, failing, status]
+    outcomes = [night, refused, failing, status, doctor, signed, several, broken, tried]
     told = "\n".join([*(each.stdout + each.stderr for each in outcomes), caplog.text, str(posts.bodies)])
     told += told_by_dagster(installation)
     told += str(installation.table("alerts").to_pyarrow_table().to_pylist())
@@ -93,6 +152,18 @@ def test_no_marker_leaves_the_tables(
     assert "add_features failed" in failing.error(1)
     assert "ValueError at quoting.py, line" in failing.error(1)
     assert {body["condition"] for body in posts.bodies} == {"stale_scores", "run_failed"}
-    assert [told[max(0, at - 300) : at + 60] for at in [told.find(MARK)] if at >= 0] == []
+    assert "of this day" not in status.stdout
+    assert f"of {days[1]} not run: customers" in " ".join(status.stdout.split())
+    assert signed.exit_code == 0, signed.stderr
+    assert several.exit_code == 0, several.stderr
+    assert "cannot be read" in broken.error(1)
+    assert "cannot be read" in tried.error(1)
+    assert "the traceback of the failure" in caplog.text  # where causes would stand
+    assert "was not taken by openlineage.url: status 401" in caplog.text
+    assert "the mail server did not take the alert" in caplog.text
+    assert sum("backfill" in line or "spawn" in line for line in processes) > 1  # the command and who works for it
+    told += "\n".join(processes)
+    for mark in (MARK, HIDDEN, SIGNING_KEY, SECRETS["CHURN_APP__KEYS"][10:-2]):
+        assert [told[max(0, at - 300) : at + 60] for at in [told.find(mark)] if at >= 0] == []
     assert str(AMOUNT) not in told
     assert len(columns) > 5

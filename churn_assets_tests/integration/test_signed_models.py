@@ -50,8 +50,6 @@ def test_a_model_that_nobody_vouches_for_scores_nobody(installation: Installatio
     cannot_sign = night.run("models", "sign", version)
     signed = training.run("models", "sign", version)
     same = night.run("run", "--date", str(NIGHTS[-1]), "--json")
-    point = {each["point"]: each for each in night.run("doctor", "--json").json}["model signature"]
-    untrained = night.run("train", "--as-of", str(day))
     slip_in(installation.data / "models" / version)
     refusals = [
         night.run(*words)
@@ -73,8 +71,6 @@ def test_a_model_that_nobody_vouches_for_scores_nobody(installation: Installatio
     assert "no key to sign with" in cannot_sign.error(2)
     assert signed.exit_code == 0, signed.stderr
     assert same.json[0]["model_version"] == version
-    assert point["passed"], point
-    assert "or train where it is" in untrained.error(1)
     for refused in refusals:
         assert "its signature is not of what lies in the folder" in refused.stderr, refused
         assert refused.exit_code != 0

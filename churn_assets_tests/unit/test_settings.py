@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import os
+import traceback
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -96,7 +97,7 @@ BY_ENVIRONMENT = [
     ("monitoring.max_unseen_share", "0.02", 0.02),
     ("monitoring.max_null_share_rise", "0.1", 0.1),
     ("monitoring.fresh_by", "10:30", "10:30"),
-    ("openlineage.url", "http://marquez:5000/api/v1/lineage", "http://marquez:5000/api/v1/lineage"),
+    ("openlineage.url", "http://marquez:5000/api/v1/lineage", SecretStr("http://marquez:5000/api/v1/lineage")),
     ("decisions.medium_above", "0.2", 0.2),
     ("decisions.high_above", "0.9", 0.9),
     ("decisions.review_band", "[0.4, 0.5]", (0.4, 0.5)),
@@ -686,3 +687,79 @@ def test_the_origin_names_the_variable(here: Path, tmp_path: Path, monkeypatch: 
 
     assert without == f"data_dir /srv/churn, from CHURN_DATA_DIR: there is no config.yaml in {here}"
     assert origin == f"data_dir /srv/churn, from CHURN_DATA_DIR and {tmp_path}/etc/churn.yaml"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"CHURN_ALERTS__WEBHOOK__URL": "htps://MARKER"},
+        {"CHURN_OPENLINEAGE__URL": "MARKER"},
+        {"CHURN_ALERTS__SMTP__PASSWORD": "MARKER", "CHURN_ALERTS__SMTP__USER": "me", "CHURN_ALERTS__SMTP__TLS": "no"},
+        {"CHURN_ALERTS": "MARKER"},
+        {"CHURN_ALERTS": '{"smtp": {"pasword": "MARKER"}}'},
+        {"CHURN_ALERTS": '{"webhook": ["MARKER"]}'},
+        {"CHURN_MODELS__VERIFY_KEYS": "MARKER"},
+        {"CHURN_MODELS__VERIFY_KEYS": '["MARKER"'},
+        {"CHURN_MODELS__VERIFY_KEYS": '{"mine": "MARKER"}'},
+        {"CHURN_MODELS__SIGNING_KEY": "env:NOT_SET", "NOT": "MARKER"},
+        {"CHURN_APP__KEYS": '{"shop": "MARKER"}'},
+        {"CHURN_APP__KEYS": "MARKER"},
+    ],
+    ids=lambda variables: "; ".join(f"{name}={value}" for name, value in variables.items()),
+)
+def test_a_broken_secret_is_refused_without_a_word_of_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    """Neither the sentence nor its traceback, which Dagster logs where the code location does not load, quotes it."""
+    del here
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert "MARKER" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: !MARKER",
+        "password: *MARKER",
+        "password: 'MARKER",
+        "password: [MARKER",
+        "password: MARKER: x",
+        "password: [MARKER]",
+        "pasword: MARKER",
+        "password: @MARKER",
+        "password: &MARKER",
+        "password: |MARKER",
+    ],
+)
+def test_a_broken_secret_in_the_file_is_refused_without_a_word_of_it(here: Path, line: str) -> None:
+    """YAML's own words quote the line that it cannot read."""
+    write(here, f"alerts:\n  smtp:\n    {line}\n")
+
+    with pytest.raises(SettingsError, match=r"config\.yaml") as refused:
+        load_settings()
+
+    assert "MARKER" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("written", ["signing_key: hmac-sha256:MARKER", "verify_keys: [hmac-sha256:MARKER]"])
+def test_a_secret_key_of_models_does_not_stand_in_the_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """It is refused by file and key; the name of a variable may stand there, and so may a public key."""
+    write(here, f"models: {{{written}}}\n")
+    with pytest.raises(SettingsError, match=r"config\.yaml: models holds a secret key") as refused:
+        load_settings()
+    write(here, "models: {signing_key: env:MY_KEY, verify_keys: ['ed25519-public:cHVibGlj', env:MY_KEY]}\n")
+    monkeypatch.setenv("MY_KEY", "hmac-sha256:c2VjcmV0")
+
+    settings = load_settings()
+
+    assert "MARKER" not in str(refused.value)
+    assert settings.models.signing_key.get_secret_value() == "hmac-sha256:c2VjcmV0"
+    assert [key.get_secret_value() for key in settings.models.verify_keys][1] == "hmac-sha256:c2VjcmV0"
+    assert "c2VjcmV0" not in repr(settings)

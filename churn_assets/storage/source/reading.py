@@ -68,7 +68,8 @@ def check_file(path: Path, size: int) -> None:
         try:
             pq.read_metadata(path)
         except UNREADABLE as error:
-            raise SourceFault(f"{path} cannot be read ({_reason(error)}); export it again") from error
+            message = f"{path} cannot be read ({_reason(error)}); export it again"
+            raise SourceFault(message) from None  # what Arrow says may quote a row
 
 
 def read_file(path: Path, dialect: CsvDialect, categories: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
@@ -85,7 +86,8 @@ def read_file(path: Path, dialect: CsvDialect, categories: Collection[str] = ())
     except UNREADABLE as error:
         where = f", below row {rows}" if rows else ""
         hint = "" if is_parquet(path) else _hint(path, dialect, error)
-        raise SourceFault(f"{path} cannot be read ({_reason(error)}{where}); export it again{hint}") from error
+        message = f"{path} cannot be read ({_reason(error)}{where}); export it again{hint}"
+        raise SourceFault(message) from None  # as above
 
 
 def head_of(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Points about profile and tables: features that look beyond their row are found, and a rollback is rehearsed."""
 
+import base64
 import dataclasses
 import datetime as dt
 from collections.abc import Callable
@@ -8,17 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
-from churn_assets.core.errors import DamagedVersion
+from churn_assets.core.errors import DamagedVersion, ModelFault, SettingsError
+from churn_assets.core.models.options import ModelOptions
+from churn_assets.core.models.signing import Signing
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
-from churn_assets.pipeline.readiness.champion import card_point, golden_point
+from churn_assets.pipeline.readiness.champion import card_point, golden_point, signature_point
 from churn_assets.pipeline.readiness.profile import features_point, schema_point
 from churn_assets.pipeline.readiness.tables import retention_point, rollback_point
+from churn_assets.pipeline.training.train import train_model
 from churn_assets_tests.chains import AS_OF, chain_over, export
 from churn_assets_tests.factories import MEMBERS
-from churn_assets_tests.storage_factories import publish, score_rows
+from churn_assets_tests.storage_factories import keep_model, make_card, publish, score_rows
 
 RUN = RunContext("tester")
 
@@ -113,3 +118,32 @@ def test_a_rollback_is_rehearsed_on_a_copy(tmp_path: Path) -> None:
     part.write_bytes(bytes(content))
     with pytest.raises(DamagedVersion):
         rollback_point(chain)
+
+
+def test_models_are_to_be_signed(tmp_path: Path) -> None:
+    """Unasked they are not; where only signed ones are opened, an unsigned champion is refused, a signed one named."""
+    key = SecretStr(f"hmac-sha256:{base64.b64encode(bytes(32)).decode()}")
+    signing = Signing.of(ModelOptions(require_signature=True, signing_key=key))
+    unasked, chain = chain_over(tmp_path), chain_over(tmp_path, signing=signing)
+    nobody = signature_point(chain)
+    version = keep_model(unasked.registry, make_card(profile=MEMBERS.name))
+    unasked.registry.promote(version, actor="tester", reason="the first")
+
+    with pytest.raises(ModelFault, match="is not signed"):
+        signature_point(chain)
+    chain.registry.models.sign(version)
+
+    assert not signature_point(unasked).passed
+    assert nobody.passed
+    assert signature_point(chain).finding == f"only signed models are opened, and {version} is one"
+
+
+def test_nothing_is_trained_that_nobody_could_open(tmp_path: Path) -> None:
+    """Where signatures are required and the key is elsewhere, training is refused before it begins."""
+    verifying = SecretStr(f"hmac-sha256:{base64.b64encode(bytes(32)).decode()}")
+    signing = Signing.of(ModelOptions(require_signature=True, verify_keys=(verifying,)))
+
+    with pytest.raises(SettingsError, match="or train where it is"):
+        train_model(chain_over(tmp_path, signing=signing), AS_OF, RUN)
+
+    assert list(tmp_path.iterdir()) == []
