@@ -10,7 +10,7 @@ from churn_assets.assets.results import RunResults
 from churn_assets.core.alerting.alerts import CONDITIONS
 from churn_assets.core.evaluation.gates import gate_names
 from churn_assets.core.monitoring.advice import ADVICE
-from churn_assets.core.options import GateBounds
+from churn_assets.core.options import GateBounds, Schedule
 from churn_assets_tests.chains import chain_over
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -34,7 +34,7 @@ def anchor(heading: str) -> str:
 def checks(folder: Path) -> set[str]:
     """Every check of the code location, with every gate on."""
     chain = chain_over(folder, gates=EVERY_GATE)
-    graph = build(chain, "0 2 * * *", "0 4 * * 1", RunResults()).resolve_asset_graph()
+    graph = build(chain, Schedule(), RunResults()).resolve_asset_graph()
     return {key.name for key in graph.asset_check_keys}
 
 
