@@ -15,6 +15,7 @@ import pytest
 from churn_assets.core.errors import PartitionConflict, RunError, UnknownVersion
 from churn_assets.core.options import Decisions, Recipe
 from churn_assets.pipeline.chain import Chain, RunContext
+from churn_assets.pipeline.customers import land
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.erasure import forget_customer, locate_customer
@@ -26,9 +27,11 @@ from churn_assets.storage.layout import ERASURE_KEY, feature_counts_file
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.scores.trace import trace_score
+from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.commits import Commit
 from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, copied, export
 from churn_assets_tests.erasing import erase_and_die, files_that_tell, stored_rows
+from churn_assets_tests.factories import member_columns
 from churn_assets_tests.fault_tally import Tally
 from churn_assets_tests.serving import asking, make_app, wait_for
 from churn_assets_tests.storage_factories import running
@@ -133,6 +136,49 @@ def test_a_day_that_is_run_again_leaves_the_customer_out(scored: Chain, caplog: 
     assert [table.current(AS_OF) for table in (scored.raw, scored.customers, scored.features)] == before
     assert f"{AS_OF}: rows of customers who were erased stand in the source: 1 left out" in caplog.messages
     assert scored.raw.history(AS_OF)[-1].commit.details["erased"] == 1
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "to be sorted"])
+def test_a_landing_of_several_parts_gives_what_the_erasure_left(
+    turn: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts are cut before anybody is left out, in the order of the source or sorted: the versions are the same."""
+    for module in (parquet, land):
+        monkeypatch.setattr(module, "PART_ROWS", 12)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 4)
+    export(tmp_path, AS_OF, 40, customer_id=list(member_columns(40)["customer_id"])[::turn])
+    chain = chain_over(tmp_path)
+    land_customers(chain, AS_OF, RUN)
+    validate_customers(chain, AS_OF, RUN)
+    forget_customer(chain, ERASED, RUN)
+    left = [table.current(AS_OF) for table in (chain.raw, chain.customers)]
+
+    landed = land_customers(chain, AS_OF, RUN)
+    validate_customers(chain, AS_OF, RUN)
+
+    assert (landed.rows, landed.erased, len(chain.raw.version(AS_OF).files)) == (39, 1, 4)
+    assert [table.current(AS_OF) for table in (chain.raw, chain.customers)] == left
+
+
+def test_who_is_erased_while_a_day_lands_is_not_landed(tmp_path: Path) -> None:
+    """The landing had let them in: it publishes nothing, and the next one leaves them out."""
+    export(tmp_path, AS_OF, 20)
+    chain = chain_over(tmp_path)
+
+    class Slow:
+        """The source, which is asked for its manifest when all rows were read."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "expected_rows":
+                chain.erasures.begin(ERASED, "tester", "ticket 12")
+            return getattr(chain.source, name)
+
+    with pytest.raises(PartitionConflict, match="a customer was erased meanwhile; run the day again"):
+        land_customers(replace(chain, source=Slow()), AS_OF, RUN)  # type: ignore[arg-type]  # it is one by its methods
+    nothing = chain.raw.days()
+    landed = land_customers(chain, AS_OF, RUN)
+
+    assert (nothing, landed.rows, landed.erased) == ([], 19, 1)
 
 
 def test_the_record_names_nobody(scored: Chain) -> None:

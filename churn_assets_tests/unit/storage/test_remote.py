@@ -12,6 +12,9 @@ import pytest
 from churn_assets.core.errors import ChurnError, PartitionConflict, RunError, UnknownVersion
 from churn_assets.core.object_store import ObjectStore, StorageOptions
 from churn_assets.core.table_schemas import PROMOTIONS
+from churn_assets.pipeline.chain import RunContext
+from churn_assets.pipeline.erasure import forget_customer
+from churn_assets.storage.erasure.record import ErasureRecord
 from churn_assets.storage.layout import Layout, version_folder
 from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.lookup.writer import write_staged_lookup
@@ -20,6 +23,7 @@ from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.ledger import Ledger
 from churn_assets.storage.tables.table import Table
+from churn_assets_tests.chains import chain_over
 from churn_assets_tests.s3_server import make_bucket, object_store, objects, serving_s3
 from churn_assets_tests.storage_factories import DAY, make_card, make_kept, publish, score_rows, stage
 
@@ -161,3 +165,32 @@ def test_a_store_that_is_not_there_is_told_in_a_sentence(store: ObjectStore, tmp
     assert "Connection refused" in str(unreachable.value)
     assert missing.value.__cause__ is None
     assert objects(store) == {}
+
+
+def test_a_customer_is_erased_from_every_object(store: ObjectStore, tmp_path: Path) -> None:
+    """Two versions, their lookups and a model lose them; another machine reads what is left by the old names."""
+    layout = Layout.of(store)
+    table = Table(layout.table("churn_scores"))
+    for rows in (score_rows(40), score_rows(60, "20261002-bbbbbbbb")):
+        write_staged_lookup(table.folder, stage(table, rows))
+        publish(table, rows)
+    old = [event.version for event in table.history(DAY)]
+    model = ModelStore(layout.models).save({"a": "model"}, make_card(), make_kept()).model_version
+    run = RunContext("tester", reason="ticket 12")
+
+    done = forget_customer(chain_over(tmp_path, layout=layout), "c0000007", run)
+    gone = forget_customer(chain_over(tmp_path, layout=layout), "c1", run)
+
+    there = Layout.of(elsewhere(store, tmp_path))
+    read = Table(there.table("churn_scores"))
+    names = [name.removesuffix("/") for name in objects(store)]
+    lookup = LookupCache(read.folder).get(read.version(DAY))
+    assert (done.tables, gone.tables) == ({"churn_scores": 2}, {"golden_rows": 1})
+    assert [name for name in names if any(f"/{version}/" in name for version in old)] == []
+    assert not any((there.folder.read(name) or b"").count(b"c0000007") for name in names)
+    assert [read.version(DAY, version).verified().rows for version in old] == [39, 59]
+    assert (lookup.find("c0000007"), lookup.find("c0000008") is None, lookup.card.rows) == (None, False, 59)
+    assert read.rollback(DAY, old[0], COMMIT)[1] == read.resolve(DAY, old[0])
+    assert ModelStore(there.models).verify(model).model_version == model
+    assert ErasureRecord(there).is_under_way("c0000007") is False
+    assert ErasureRecord(there).last("c0000007") == ErasureRecord(layout).last("c0000007") is not None
