@@ -59,6 +59,7 @@ def build_chain(settings: Settings) -> Chain:
         signing=Signing.of(settings.models),
         run_history=settings.run_history,
         do_not_score=settings.local_dir / settings.do_not_score.path if settings.do_not_score.path else None,
+        retention=settings.retention,
     )
 
 

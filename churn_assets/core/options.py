@@ -21,6 +21,7 @@ __all__ = [
     "OpenLineage",
     "ReasonOptions",
     "Recipe",
+    "Retention",
     "RunHistory",
     "Schedule",
     "Validation",
@@ -318,3 +319,16 @@ class RunHistory(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep_days: Annotated[int, Field(ge=1)] = 90
+
+
+class Retention(_Options):
+    """For how many days what is no longer current is kept; what is current stays.
+
+    `versions_days` count from when a version was replaced, `lookups_days` likewise of its lookup, `quarantine_days`
+    from when rows were set aside, and `models_days` from when a model was made that nothing names.
+    """
+
+    versions_days: Annotated[int, Field(ge=1)] = 90
+    lookups_days: Annotated[int, Field(ge=1)] = 30
+    quarantine_days: Annotated[int, Field(ge=1)] = 30
+    models_days: Annotated[int, Field(ge=1)] = 365
