@@ -56,6 +56,7 @@ def build_chain(settings: Settings) -> Chain:
         run_history=settings.run_history,
         do_not_score=settings.local_dir / settings.do_not_score.path if settings.do_not_score.path else None,
         sink=build_sink(settings),
+        retention=settings.retention,
     )
 
 

@@ -27,6 +27,7 @@ from churn_assets.core.options import (
     OpenLineage,
     ReasonOptions,
     Recipe,
+    Retention,
     RunHistory,
     Schedule,
     SinkOptions,
@@ -206,6 +207,7 @@ class Settings(BaseSettings):
     monitoring: MonitoringBounds = MonitoringBounds()
     openlineage: OpenLineage = OpenLineage()
     schedule: Schedule = Schedule()
+    retention: Retention = Retention()
     alerts: AlertOptions = AlertOptions()
     retraining: RetrainingOptions = RetrainingOptions()
     models: Annotated[ModelOptions, BeforeValidator(_named_secrets)] = ModelOptions()

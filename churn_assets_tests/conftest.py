@@ -1,11 +1,15 @@
 """Fault tests count what they tried and what did not hold; `make faults` prints it as one table."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
 from churn_assets_tests.fault_tally import Tally, fault_table
 from churn_assets_tests.postgres import PostgresServer, postgres_server
+
+if TYPE_CHECKING:
+    from churn_assets.pipeline.chain import Chain
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,3 +45,11 @@ def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL; a test creates a database of its own in it, and leaves it running."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def aged(tmp_path_factory: pytest.TempPathFactory) -> "Chain":
+    """A data folder in which much has had its time, and killed writers have left something; not to be changed."""
+    from churn_assets_tests.aged import aged_chain  # noqa: PLC0415  # tables are loaded where a test asks for them
+
+    return aged_chain(tmp_path_factory.mktemp("aged"))

@@ -1,6 +1,7 @@
 """The definitions of a chain, put together in one place: by the code location, by the command line, by tests."""
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -23,6 +24,9 @@ from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring
 from churn_assets.assets.training import promotion_assets, training_assets
 from churn_assets.core.options import Schedule
 from churn_assets.pipeline.chain import Chain
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 __all__ = ["build"]
 
@@ -64,12 +68,18 @@ def build(chain: Chain, schedule: Schedule, results: RunResults, first: dt.date 
             maintenance_schedule(maintenance, schedule.maintenance, chain.timezone),
             freshness_schedule(fresh, chain),
         ],
-        sensors=[
-            *lineage_sensors(chain, [nightly, training]),
-            *alert_sensors(chain),
-            source_sensor(chain, nightly),
-            retraining_sensor(chain, training),
-        ],
+        sensors=_sensors(chain, nightly, training),
         resources={"results": results},
         executor=dg.in_process_executor,
     )
+
+
+def _sensors(
+    chain: Chain, nightly: "UnresolvedAssetJobDefinition", training: "UnresolvedAssetJobDefinition"
+) -> list[dg.SensorDefinition]:
+    return [
+        *lineage_sensors(chain, [nightly, training]),
+        *alert_sensors(chain),
+        source_sensor(chain, nightly),
+        retraining_sensor(chain, training),
+    ]

@@ -7,10 +7,9 @@ commands about one thing; heavy imports wait inside the functions until a comman
     nights      sample, run, quickstart            context    what commands work with, opened from the settings
     backfill    backfill                           output     tables, JSON, notes, progress
     models      train, models ..., promote, canary
-    scores      scores ..., rollback, trace        story      what `trace` tells a person
-    monitoring  drift, performance, report         health     status, doctor, repair, prune
-    retention   forget
-    serve       serve
+    scores      scores ..., rollback, trace, serve story      what `trace` tells a person
+    monitoring  drift, performance, report         health     status, doctor, verify, repair, prune
+    retention   forget, expire
 """
 
 import errno
@@ -21,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, retention, scores, serve
+from churn_assets.cli import backfill, health, intake, models, monitoring, nights, output, retention, scores
 from churn_assets.cli.context import describe_emptiness
 from churn_assets.core.errors import ChurnError, InputError, NoChampion, SourceMissing, UnknownVersion
 from churn_assets.core.failures import refusal_of_disk
@@ -41,7 +40,6 @@ app.add_typer(scores.commands)
 app.add_typer(monitoring.commands)
 app.add_typer(health.commands)
 app.add_typer(retention.commands)
-app.add_typer(serve.commands)
 
 
 @app.callback()

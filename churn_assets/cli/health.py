@@ -8,11 +8,12 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import describe_emptiness, load_settings
-from churn_assets.cli.options import Json
+from churn_assets.cli.options import Date, Json, as_date
 from churn_assets.core.errors import RunError
 
 if TYPE_CHECKING:
     from churn_assets.launch.status import Status
+    from churn_assets.storage.verification import Damage
 
 __all__ = ["commands"]
 
@@ -112,6 +113,41 @@ def prune_history(
     told = f"{pruned.runs:,} runs, {pruned.events:,} events, {pruned.ticks:,} ticks, {pruned.bytes:,} bytes"
     done = "would remove" if dry_run else "removed"
     output.print_text(f"{done} {told}, all from before {before:%Y-%m-%d}{describe_emptiness()}")
+
+
+@commands.command()
+def verify(date: Date = None, json: Json = False) -> None:
+    """Read everything that is stored against its digest; exit code 1 where something is damaged, with the way back."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.verification import checks_of, orphans_of
+
+    layout = Layout.of(load_settings().data_dir)
+    checks = list(checks_of(layout, as_date(date)))
+    damaged: list[Damage] = []
+    with output.progress_of_bytes(sum(check.bytes for check in checks)) as advance:
+        for check in checks:
+            advance(0, check.name)
+            damaged += check.run()
+            advance(check.bytes, check.name)
+    orphans = [] if date else orphans_of(layout, dt.datetime.now(dt.UTC))
+    read = sum(check.bytes for check in checks)
+    if json:
+        left = [{"table": each.table, "file": str(each.path), "bytes": each.bytes} for each in orphans]
+        rows = [asdict(each) for each in damaged]
+        output.print_json({"checked": len(checks), "bytes": read, "damaged": rows, "orphans": left})
+    else:
+        shown = [[each.table, each.snapshot_date, each.file, each.finding, each.advice] for each in damaged]
+        if shown:
+            output.print_table("Damaged", ["table", "snapshot date", "file", "what", "the way back"], shown)
+        told = f"{len(damaged)} damaged" if damaged else "all as it was written"
+        output.print_text(f"checked {len(checks):,} things, {read / 2**20:,.1f} MiB: {told}{describe_emptiness()}")
+    if orphans and not json:
+        size = sum(each.bytes for each in orphans) / 2**20
+        output.print_note(
+            f"{len(orphans)} leftovers of killed writers, {size:,.1f} MiB: `churn-assets expire` removes them"
+        )
+    if damaged:
+        raise typer.Exit(1)
 
 
 def _lines(found: "Status") -> list[tuple[str, str]]:

@@ -11,7 +11,16 @@ from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.tree import Tree
 
@@ -24,6 +33,7 @@ __all__ = [
     "print_text",
     "print_tree",
     "progress",
+    "progress_of_bytes",
     "progress_of_days",
     "show_debug",
 ]
@@ -135,6 +145,26 @@ def progress_of_days(total: int) -> Iterator[Callable[[str], None]]:
             end = estimated_end(started, now, done, total)
             bar.update(task, end=end)
             print_note(lines if terminal else f"{lines} [{done} of {total}, {end}]")
+
+        yield advance
+
+
+@contextmanager
+def progress_of_bytes(total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar that the given function moves by so many bytes, naming what comes next; nothing without a terminal."""
+    columns = (
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[at]}"),
+    )
+    console = _stderr()
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("bytes", total=total, at="")
+
+        def advance(done: int, at: str) -> None:
+            bar.update(task, advance=done, at=at)
 
         yield advance
 

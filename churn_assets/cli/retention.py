@@ -1,4 +1,4 @@
-"""Commands about what is kept of customers, and for how long."""
+"""Commands that remove what is stored: one customer, and what is no longer kept."""
 
 import re
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn_assets.cli import output
-from churn_assets.cli.context import current_user, load_settings
+from churn_assets.cli.context import current_user, describe_emptiness, load_settings
 from churn_assets.cli.options import Json, Reason, required_reason
 from churn_assets.core.errors import InputError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["commands"]
 
 commands = typer.Typer()
+SHOWN = ("kind", "table", "count", "bytes", "kept_days")
 
 
 @commands.command()
@@ -81,3 +82,29 @@ def _tell_whereabouts(chain: "Chain", customer: str, *, json: bool) -> None:
         output.print_table("Where the customer stands", list(versions[0]), [list(each.values()) for each in versions])
         for model, rows in found.models.items():
             output.print_text(f"model {model}: {rows} golden rows")
+
+
+@commands.command()
+def expire(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False, json: Json = False
+) -> None:
+    """Remove what the configuration no longer keeps, and what killed writers left; never what is current."""
+    from churn_assets.launch.retention import expire_old
+
+    with output.progress("looking at what is stored"):
+        expired, since = expire_old(load_settings(), current_user(), dry_run=dry_run)
+    rows = [each.row() for each in expired]
+    size = sum(row["bytes"] for row in rows)
+    if json:
+        output.print_json({"dry_run": dry_run, "bytes": size, "running_since": since, "expired": rows})
+        return
+    if rows:
+        title = "Would go" if dry_run else "Expired"
+        output.print_table(title, SHOWN, [[row[name] for name in SHOWN] for row in rows])
+    told = "would be freed" if dry_run else "were freed"
+    output.print_text(f"{size / 2**20:,.1f} MiB {told}{describe_emptiness()}")
+    if since is not None:
+        output.print_note(
+            f"a run has been in progress since {since:%Y-%m-%d %H:%M} UTC: what it may read stays, and models and "
+            "quarantined rows wait for its end"
+        )

@@ -1,4 +1,4 @@
-"""Commands about published scores: read them, make an earlier version current again, trace one."""
+"""Commands about published scores: read and serve them, make an earlier version current again, trace one."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -248,3 +248,14 @@ def trace(
         inputs = origin["model"].pop("inputs")
         origin["model"]["inputs"] = f"{len(inputs)} partition versions; --json lists them"
         output.print_tree(f"{customer}, {origin['snapshot_date']}", origin)
+
+
+@commands.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="The address; others than loopback ask for keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+) -> None:
+    """Let the app read scores: an HTTP service that loads no model, and follows every publish and rollback."""
+    from churn_assets.app.server import serve as run
+
+    run(load_settings(), host, port)

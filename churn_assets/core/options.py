@@ -21,6 +21,7 @@ __all__ = [
     "OpenLineage",
     "ReasonOptions",
     "Recipe",
+    "Retention",
     "RunHistory",
     "Schedule",
     "SinkOptions",
@@ -335,3 +336,16 @@ class SinkOptions(_Options):
     def is_configured(self) -> bool:
         """Whether scores go to a database as well."""
         return bool(self.uri.get_secret_value())
+
+
+class Retention(_Options):
+    """For how many days what is no longer current is kept; what is current stays.
+
+    `versions_days` count from when a version was replaced, `lookups_days` likewise of its lookup, `quarantine_days`
+    from when rows were set aside, and `models_days` from when a model was made that nothing names.
+    """
+
+    versions_days: Annotated[int, Field(ge=1)] = 90
+    lookups_days: Annotated[int, Field(ge=1)] = 30
+    quarantine_days: Annotated[int, Field(ge=1)] = 30
+    models_days: Annotated[int, Field(ge=1)] = 365

@@ -13,6 +13,7 @@ __all__ = [
     "COMPARISONS",
     "ERASURES",
     "EVALUATIONS",
+    "EXPIRATIONS",
     "FAULTS",
     "FAULT_TYPE",
     "PROMOTIONS",
@@ -196,5 +197,20 @@ REWRITTEN_VERSIONS = pa.schema(
             ),
             "Each with its day, its name before and now, the rows removed, and the rows left in each of its files",
         ),
+    ]
+)
+EXPIRATIONS = pa.schema(
+    [
+        described("expired_at", UTC_TIMESTAMP, "When it was recorded, just before the files were removed"),
+        described("table", pa.string(), "Whose they were; models for models"),
+        described(
+            "kind",
+            pa.string(),
+            "version, quarantine, orphan, lookup, feature_counts, report, record, model, unfinished",
+        ),
+        described("names", pa.list_(pa.string()), "Which: a version with its day, a model version, else a file"),
+        described("bytes", pa.int64(), "How large they were"),
+        described("kept_days", pa.int32(), "For how many days the configuration keeps such"),
+        described("actor", pa.string(), "Who let them expire"),
     ]
 )

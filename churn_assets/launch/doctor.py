@@ -30,7 +30,7 @@ __all__ = ["examine"]
 logger = logging.getLogger(__name__)
 
 MOUNTS = Path("/proc/mounts")
-SCHEDULES = ("nightly_schedule", "training_schedule")
+SCHEDULES = ("nightly_schedule", "training_schedule", "maintenance_schedule")
 TURN_ON = "turn on in the UI (Automation), with the daemon running"
 
 

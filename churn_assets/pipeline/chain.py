@@ -21,6 +21,7 @@ from churn_assets.core.options import (
     OpenLineage,
     ReasonOptions,
     Recipe,
+    Retention,
     RunHistory,
     Validation,
 )
@@ -67,6 +68,7 @@ class Chain:
     run_history: RunHistory = field(default_factory=RunHistory)
     do_not_score: Path | None = None
     sink: ScoreSink | None = None
+    retention: Retention = field(default_factory=Retention)
 
     @cached_property
     def raw(self) -> Table:

@@ -12,6 +12,7 @@ from churn_assets.storage.remote import Folder
 
 __all__ = [
     "ERASURE_KEY",
+    "EXPIRED",
     "STAGING",
     "Layout",
     "PartFile",
@@ -37,6 +38,7 @@ RECORD_PATH = re.compile(r"\w[\w.-]*\.parquet", re.ASCII)
 VERSION_PATH = re.compile(rf"{SNAPSHOT_DATE}=(?P<day>\d{{4}}-\d\d-\d\d)/(?P<version>\w+)", re.ASCII)
 ERASURE_KEY = "erasure.key"  # below the data folder: the secret by which erased customers are known again
 STAGING = "_staging"  # below a table or the models: what is being made, and seen by nobody
+EXPIRED = "_expired"  # likewise: what is being removed; a vacuum and a writer's own sweeping pass over it
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from churn_assets.assets.automation.failures import JOBS, PARTITION_TAG, failed_runs, failure_reason
+from churn_assets.assets.automation.failures import JOBS, day_of, failed_runs, failure_reason
 from churn_assets.assets.metadata import summary
 from churn_assets.core.alerting.alerts import FailedRun, run_failed, standing_alerts
 from churn_assets.core.errors import ChurnError
@@ -85,14 +85,14 @@ def _run_failure_alerts(chain: Chain) -> dg.SensorDefinition:
         name="run_failure_alerts",
         monitor_all_code_locations=True,  # a run of the command line names no code location
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="A night or a training that failed.",
+        description="A night, a training or the maintenance that failed.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        partition = run.tags.get(PARTITION_TAG)
-        if run.job_name not in JOBS or not partition:
+        record = context.instance.get_run_record_by_id(run.run_id)
+        day = day_of(record) if record else None
+        if run.job_name not in JOBS or day is None:
             return
-        day = dt.date.fromisoformat(partition)
         failed = FailedRun(run.run_id, run.job_name, day, failure_reason(context.instance, run.run_id))
         newest = max(chain.scores.days(), default=day)
         raise_alerts(chain, [run_failed(failed)], call=day >= newest)

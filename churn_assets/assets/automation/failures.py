@@ -9,9 +9,9 @@ import dagster as dg
 
 from churn_assets.core.alerting.alerts import FailedRun
 
-__all__ = ["JOBS", "PARTITION_TAG", "failed_runs", "failure_reason"]
+__all__ = ["JOBS", "PARTITION_TAG", "day_of", "failed_runs", "failure_reason"]
 
-JOBS = ("nightly", "training")
+JOBS = ("nightly", "training", "maintenance")
 PARTITION_TAG = "dagster/partition"
 LOOKED_BACK = dt.timedelta(days=7)
 MOST_RUNS = 500
@@ -19,7 +19,7 @@ MOST_RUNS = 500
 
 def failed_runs(instance: dg.DagsterInstance, now: dt.datetime) -> list[FailedRun]:
     """The runs of the last seven days that failed and that no later one of their job and day made good, by day."""
-    failed: dict[tuple[str, str], dg.DagsterRun] = {}
+    failed: dict[tuple[str, str], dg.RunRecord] = {}
     for job in JOBS:
         records = instance.get_run_records(
             dg.RunsFilter(
@@ -32,14 +32,24 @@ def failed_runs(instance: dg.DagsterInstance, now: dt.datetime) -> list[FailedRu
         for record in reversed(records):  # oldest first
             run = record.dagster_run
             key = (job, run.tags.get(PARTITION_TAG, ""))
-            if run.status == dg.DagsterRunStatus.FAILURE and key[1]:
-                failed[key] = run
+            if run.status == dg.DagsterRunStatus.FAILURE and (day_of(record) is not None):
+                failed[key] = record
             else:
                 failed.pop(key, None)
-    return [
-        FailedRun(run.run_id, job, dt.date.fromisoformat(day), *_failure(instance, run.run_id))
-        for (job, day), run in sorted(failed.items(), key=lambda each: each[0][1])
+    found = [
+        FailedRun(record.dagster_run.run_id, job, day, *_failure(instance, record.dagster_run.run_id))
+        for (job, _), record in failed.items()
+        if (day := day_of(record))
     ]
+    return sorted(found, key=lambda each: each.day)
+
+
+def day_of(record: dg.RunRecord) -> dt.date | None:
+    """The day that a run is about: its partition, of `maintenance` the day on which it ran; None of any other."""
+    run = record.dagster_run
+    if partition := run.tags.get(PARTITION_TAG):
+        return dt.date.fromisoformat(partition)
+    return record.create_timestamp.date() if run.job_name == "maintenance" else None
 
 
 def failure_reason(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from churn_assets.assets.jobs import MAX_RUNTIME, ONE_AT_A_TIME
+from churn_assets.assets.maintenance.integrity import expire_op, verify_op
 from churn_assets.assets.maintenance.pruning import prune
 from churn_assets.pipeline.chain import Chain
 
@@ -14,6 +15,7 @@ __all__ = ["maintenance_job", "maintenance_schedule"]
 
 def maintenance_job(chain: Chain) -> dg.JobDefinition:
     """Everything that an installation needs now and then, in one process."""
+    verify, let_expire = verify_op(chain), expire_op(chain)
 
     @dg.op(name="prune", description=f"Old runs, events, logs and ticks, {chain.run_history.keep_days} days after.")
     def prune_history(context: dg.OpExecutionContext) -> None:
@@ -25,9 +27,12 @@ def maintenance_job(chain: Chain) -> dg.JobDefinition:
         name="maintenance",
         executor_def=dg.in_process_executor,
         tags={**MAX_RUNTIME, ONE_AT_A_TIME: "maintenance"},
-        description="Keep the installation in order: prune Dagster's record of old runs. No table is touched.",
+        description="Keep the installation in order: hold everything that is stored against its digest, remove what "
+        "the configuration no longer keeps and what killed writers left, prune Dagster's record of old runs. Nothing "
+        "that is current is touched.",
     )
     def maintenance() -> None:
+        let_expire(after=verify())
         prune_history()
 
     return maintenance

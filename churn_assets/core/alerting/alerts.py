@@ -127,10 +127,10 @@ def night_alerts(facts: NightFacts) -> list[Alert]:
 
 
 def standing_alerts(facts: StandingFacts) -> list[Alert]:
-    """What is worth an alert now; of several failed runs of one day the first counts."""
+    """What is worth an alert now; of several failed runs of one day and condition the first counts."""
     found = [alert for condition in STANDING.values() if (alert := condition(facts)) is not None]
-    failed = {run.day: run for run in reversed(facts.failed_runs)}
-    return found + [run_failed(failed[day]) for day in sorted(failed)]
+    failed = {(alert.day, alert.condition): alert for alert in map(run_failed, reversed(facts.failed_runs))}
+    return found + [failed[key] for key in sorted(failed)]
 
 
 def worst_severity(rows: Sequence[Row]) -> str:
@@ -141,7 +141,8 @@ def worst_severity(rows: Sequence[Row]) -> str:
 def run_failed(run: FailedRun) -> Alert:
     """The alert of a run that failed."""
     reason = f": {run.reason}" if run.reason else ""
-    return Alert("run_failed", "error", run.day, f"the {run.job} run of {run.day} failed{reason} (run {run.run_id})")
+    condition = "maintenance_failed" if run.job == "maintenance" else "run_failed"
+    return Alert(condition, "error", run.day, f"the {run.job} run of {run.day} failed{reason} (run {run.run_id})")
 
 
 def _feature_drift(facts: NightFacts) -> Alert | None:
@@ -245,4 +246,4 @@ STANDING: dict[str, Callable[[StandingFacts], Alert | None]] = {
     "stale_scores": _stale_scores,
     "old_champion": _old_champion,
 }
-CONDITIONS = (*NIGHT, *STANDING, "run_failed")
+CONDITIONS = (*NIGHT, *STANDING, "run_failed", "maintenance_failed")

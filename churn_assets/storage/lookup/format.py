@@ -31,6 +31,7 @@ __all__ = [
     "LookupPart",
     "ScoreLabels",
     "checksum",
+    "is_of_this_format",
     "scores_name",
 ]
 
@@ -120,15 +121,19 @@ class LookupCard:
         Raises:
             LookupFault: one is missing, truncated or changed.
         """
-        for name, (size, crc) in self.files.items():
-            path = folder / name
-            try:
-                if path.stat().st_size != size:
-                    raise LookupFault(f"{path}: {path.stat().st_size} bytes, and there were {size}")
-                if checksum(path) != crc:
-                    raise LookupFault(f"{path}: its content has changed since it was written")
-            except OSError as error:
-                raise LookupFault(f"{path}: {error.strerror}") from error
+        for name in self.files:
+            self.verify_file(folder, name)
+
+    def verify_file(self, folder: Path, name: str) -> None:
+        """Hold one file against its size and checksum; as `verify`."""
+        path, (size, crc) = folder / name, self.files[name]
+        try:
+            if path.stat().st_size != size:
+                raise LookupFault(f"{path}: {path.stat().st_size} bytes, and there were {size}")
+            if checksum(path) != crc:
+                raise LookupFault(f"{path}: its content has changed since it was written")
+        except OSError as error:
+            raise LookupFault(f"{path}: {error.strerror}") from error
 
 
 def scores_name(number: int) -> str:
@@ -143,6 +148,14 @@ def checksum(path: Path) -> int:
         while block := file.read(BLOCK_BYTES):
             crc = zlib.crc32(block, crc)
     return crc
+
+
+def is_of_this_format(folder: Path) -> bool:
+    """Whether this release reads the lookup in `folder`, damaged or not: another's is made again when it is needed."""
+    try:
+        return bool(_content_of(folder)["format"] == FORMAT)
+    except (LookupFault, KeyError):
+        return True
 
 
 def _content_of(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import shutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from churn_assets.core.errors import ModelFault, UnknownVersion
+from churn_assets.core.errors import ChurnError, ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, card_json, digest_of_version, sealed
 from churn_assets.core.models.signing import Signing
@@ -297,6 +298,22 @@ class ModelStore:
     def _check_files(self, card: ModelCard) -> None:
         for name in card.files:
             self._checked(card, name)
+
+    def faults(self, version: str) -> Iterator[tuple[Path, ChurnError]]:
+        """Each file of `version` that is missing or another one, and what is wrong with it; the card alone, if it is.
+
+        Nothing is loaded: every file is read once for its digest.
+        """
+        try:
+            card = self.card(version)
+        except ChurnError as error:
+            yield self.root / version / CARD, error
+            return
+        for name in card.files:
+            try:
+                self._checked(card, name)
+            except ChurnError as error:
+                yield self.root / version / name, error
 
     def _checked(self, card: ModelCard, name: str) -> None:
         path = self._path(card, name)

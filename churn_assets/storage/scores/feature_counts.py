@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from churn_assets.core.evaluation.results import FeatureSummary
+from churn_assets.storage.digests import note_digests
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import feature_counts_file
 from churn_assets.storage.remote import Folder, as_folder
@@ -31,6 +32,7 @@ def write_feature_counts(root: Path | Folder, staged: Staged, counted: FeatureSu
     fsync_file(written)
     written.replace(final)
     fsync_folder(final.parent)
+    note_digests(folder, [final])
     folder.push([final], replace=True)
 
 

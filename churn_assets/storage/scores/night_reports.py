@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from churn_assets.core.monitoring.night_facts import NightFacts
+from churn_assets.storage.digests import note_digests
 from churn_assets.storage.layout import report_file
 from churn_assets.storage.remote import Folder, as_folder
 
@@ -28,6 +29,7 @@ def write_night_report(root: Path | Folder, facts: NightFacts, page: str, pictur
         written = final.with_name(f".{final.name}")
         written.write_text(content, encoding="utf-8")
         written.replace(final)
+        note_digests(folder, [final])
         folder.push([final], replace=True)
 
 

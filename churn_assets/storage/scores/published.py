@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 from churn_assets.core.errors import InputError, UnknownVersion
 from churn_assets.core.table_schemas import SCORES, SNAPSHOT_DATE
 from churn_assets.core.telling.answers import told_reasons
-from churn_assets.storage.layout import Layout
+from churn_assets.storage.expirations import Expirations, version_name
+from churn_assets.storage.layout import Layout, version_folder
 from churn_assets.storage.reasons.published import PublishedReasons, follow_scores
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.parquet import find_rows
 from churn_assets.storage.tables.table import Table
-from churn_assets.storage.tables.versions import PartitionVersion
+from churn_assets.storage.tables.versions import PartitionVersion, parts_of
 
 __all__ = ["PublishedScores"]
 
@@ -124,6 +125,10 @@ class PublishedScores:
         if not events:
             raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
         version = self.table.current(day)
+        expired = Expirations(self._layout.folder.below("tables")).versions(self.table.name)
+        there = {
+            each: bool(parts_of(self.table.root / version_folder(day, each))) for each in {e.version for e in events}
+        }
         current = next((event for event in reversed(events) if event.version == version), None)
         return [
             {
@@ -135,6 +140,7 @@ class PublishedScores:
                 "actor": event.commit.actor,
                 "reason": event.commit.reason,
                 "current": event is current,
+                "expired": None if there[event.version] else expired.get(version_name(day, event.version)),
             }
             for event in reversed(events)
         ]

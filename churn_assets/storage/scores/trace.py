@@ -92,14 +92,17 @@ def _reason_of_absence(layout: Layout, scored: PartitionVersion, landed: Event, 
     """Why a customer has no score in a version, whose raw rows `landed` brought."""
     day = scored.day
     quarantined = Table(layout.table("quarantined_customers"))
-    versions = [
-        event.version for event in quarantined.history(day) if event.commit.details.get("raw_version") == landed.version
-    ]
-    broken = find_rows(quarantined.version(day, versions[-1]).files, key, customer) if versions else []
+    told = [event for event in quarantined.history(day) if event.commit.details.get("raw_version") == landed.version]
+    broken = find_rows(quarantined.version(day, told[-1].version).files, key, customer) if told else []
     faults = [fault for row in broken for fault in row[FAULTS]]
     if faults:
-        found = "; ".join(f"column {each['column']}: {each['check']} (value {each['value']})" for each in faults)
-        return f"customer {customer!r} was quarantined on {day}: {found}"
+        has_expired = told[-1].commit.kind == "expire"
+        found = "; ".join(
+            f"column {each['column']}: {each['check']}" + ("" if has_expired else f" (value {each['value']})")
+            for each in faults
+        )
+        more = "; the values have expired" if has_expired else ""
+        return f"customer {customer!r} was quarantined on {day}: {found}{more}"
     if not find_rows(Table(layout.table("raw_customers")).version(day, landed.version).files, key, customer):
         return f"customer {customer!r} was not in the source of {day}, as it was landed in version {landed.version}"
     return f"customer {customer!r} is not in version {scored.version} of {day}"

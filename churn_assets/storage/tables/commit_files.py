@@ -19,6 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.digests import note_digests
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.remote import Folder, as_folder, reason_of
 from churn_assets.storage.tables.parquet import count_rows
@@ -30,6 +31,7 @@ __all__ = [
     "check_commits",
     "commit_fault",
     "commit_file",
+    "commit_nothing",
     "commit_numbers",
     "commit_partition",
     "newest_commit",
@@ -95,6 +97,23 @@ def commit_partition(
     return True
 
 
+def commit_nothing(table: DeltaTable, root: Folder, metadata: Mapping[str, str]) -> bool:
+    """Commit `metadata` alone: no file comes or goes; False where somebody committed meanwhile."""
+    before = table.version()
+    try:
+        table.create_write_transaction(
+            [],
+            mode="append",
+            schema=table.schema(),
+            partition_by=[SNAPSHOT_DATE],
+            commit_properties=CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0),
+        )
+    except CommitFailedError:
+        return False
+    sync_commits(root, range(before + 1, newest_commit(root.path) + 1))
+    return True
+
+
 def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
     """A file of a partition version as a commit of the table below `root` names it."""
     status = path.stat()
@@ -109,7 +128,7 @@ def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
 
 
 def sync_commits(root: Path | Folder, numbers: Iterable[int]) -> None:
-    """Let commits, the checkpoints made with them, and their names survive a power cut."""
+    """Let commits, the checkpoints made with them, and their names survive a power cut; and note their digests."""
     if as_folder(root).store is not None:
         return
     root = as_folder(root).path
@@ -118,6 +137,7 @@ def sync_commits(root: Path | Folder, numbers: Iterable[int]) -> None:
         for path in (commit_file(root, number), *folder.glob(f"{number:020}.checkpoint*.parquet")):
             with suppress(FileNotFoundError):  # another writer's tidying, or an old log's own
                 fsync_file(path)
+                note_digests(root, [path])
     with suppress(FileNotFoundError):
         fsync_file(folder / HINT)
     for each in (folder, root, root.parent):

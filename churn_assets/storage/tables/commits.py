@@ -17,12 +17,23 @@ __all__ = [
     "migration_metadata",
     "read_event",
     "read_events",
+    "replaced_at",
     "undo_stack",
     "version_before",
 ]
 
 CommitKind = Literal[
-    "land", "validate", "features", "score", "challenge", "explain", "monitor", "rollback", "migrate", "erasure"
+    "land",
+    "validate",
+    "features",
+    "score",
+    "challenge",
+    "explain",
+    "monitor",
+    "rollback",
+    "migrate",
+    "erasure",
+    "expire",
 ]
 MIGRATED = "migrated"
 
@@ -95,6 +106,22 @@ def read_event(metadata: Mapping[str, Any]) -> Event:
         commit=Commit(**values | {"details": json.loads(values["details"])}),
         is_first=metadata.get("is_first") == "true",
     )
+
+
+def replaced_at(events: Iterable[Event]) -> dict[str, dt.datetime]:
+    """When each version of a day that is no longer current was replaced; the last time where that was several times.
+
+    Args:
+        events: of one day, oldest first.
+    """
+    replaced: dict[str, dt.datetime] = {}
+    current = ""
+    for event in events:
+        if current not in {"", event.version}:
+            replaced[current] = event.published_at
+        replaced.pop(event.version, None)
+        current = event.version
+    return replaced
 
 
 def undo_stack(events: Iterable[Event]) -> list[str]:

@@ -239,6 +239,13 @@ class DeltaLog:
                 if event.is_first:
                     return
 
+    def events(self) -> dict[dt.date, list[Event]]:
+        """Every commit of every day, oldest first; all of the log is read."""
+        by_day: dict[dt.date, list[Event]] = {}
+        for event in list(self._newest_first())[::-1]:
+            by_day.setdefault(event.day, []).append(event)
+        return by_day
+
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
         """The newest commit of the current version of each of `days` that was ever published.
 
@@ -284,7 +291,7 @@ class DeltaLog:
     def _keep(self, table: DeltaTable, numbers: range) -> None:
         commits = self._read_commits(numbers) if self.folder.store is not None else self._tell_commits(table, numbers)
         for number, commit in commits:
-            if events := read_events(commit):
+            if events := self._told(number, commit):
                 self._events[number] = [self._rewritten.event(each) for each in events]
 
     def _tell_commits(self, table: DeltaTable, numbers: range) -> list[tuple[int, dict[str, Any]]]:
@@ -308,3 +315,12 @@ class DeltaLog:
             return number, next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
 
         return list(ordered_map(read, numbers))
+
+    def _told(self, number: int, commit: dict[str, Any]) -> list[Event]:
+        try:
+            return list(read_events(commit))
+        except (ValueError, KeyError, TypeError) as error:
+            path = commit_file(self.folder.path, number)
+            raise RunError(
+                f"{path} was changed since it was written ({type(error).__name__}): restore it from a backup"
+            ) from error

@@ -13,6 +13,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from churn_assets.core.errors import RunError
+from churn_assets.storage.digests import note_digests
 from churn_assets.storage.files import fsync_file
 from churn_assets.storage.layout import record_file
 from churn_assets.storage.remote import Folder, as_folder, reason_of
@@ -52,6 +53,15 @@ class Ledger:
         """
         table = self._open()
         return [] if table is None else self._rows(table)
+
+    def files(self) -> list[Path]:
+        """The files that the records lie in now.
+
+        Raises:
+            RunError: the log is torn.
+        """
+        table = self._open()
+        return [] if table is None else self._files(table)
 
     def append(self, make: Callable[[list[Row]], Row | None]) -> Row | None:
         """Record what `make` gives for the records so far; None records nothing.
@@ -141,8 +151,10 @@ class Ledger:
         if self.folder.store is not None:  # which has them for good
             return
         table = self._delta()
-        for path in set(self._files(table)) - files:
+        new = set(self._files(table)) - files
+        for path in new:
             fsync_file(path)
+        note_digests(self.folder, sorted(new))
         sync_commits(self.folder, range(seen + 1, table.version() + 1))
 
     def _open(self) -> DeltaTable | None:

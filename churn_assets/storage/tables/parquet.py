@@ -30,12 +30,14 @@ __all__ = [
     "damaged",
     "digest_files",
     "end_ids",
+    "find_fault",
     "find_rows",
     "open_part",
     "read_batches",
     "read_key",
     "row_groups",
     "text_bounds",
+    "ways_back",
     "write_part",
     "write_parts",
 ]
@@ -300,6 +302,25 @@ def row_groups(path: Path) -> int:
         return int(file.num_row_groups)
 
 
+def find_fault(path: Path) -> str:
+    """Where a file cannot be read back, by its pages' checksums: row group and column; empty where every page can be.
+
+    A column of a row group is read at a time, so that memory does not grow with the file.
+    """
+    try:
+        with open_part(path) as file:
+            names = file.schema_arrow.names
+            for group in range(file.num_row_groups):
+                for name in names:
+                    try:
+                        file.read_row_group(group, [name], use_threads=False)
+                    except (pa.ArrowException, OSError) as error:
+                        return f"column {name}, row group {group}: {str(error).splitlines()[0][:REASON_LENGTH]}"
+    except DamagedVersion as error:
+        return str(error.__cause__).splitlines()[0][:REASON_LENGTH]
+    return ""
+
+
 def digest_files(paths: Iterable[Path]) -> str:
     """A digest of the files' bytes, in order: the name of a partition version."""
     digest = hashlib.sha256()
@@ -329,10 +350,17 @@ def damaged(path: Path, fault: object) -> DamagedVersion:
     day = partition.removeprefix(f"{SNAPSHOT_DATE}=")
     if partition == day:
         return DamagedVersion(f"{path} cannot be read back ({reason}); nothing was published: look at the disk")
+    return DamagedVersion(
+        f"{table} {day}: {path.name} of version {version} is damaged ({reason}): {ways_back(table, day)}"
+    )
+
+
+def ways_back(table: str, day: dt.date | str) -> str:
+    """What to do where files of the current version of a day are damaged, as a clause."""
     ways = [f"`churn-assets run --date {day}` makes it again", "or restore the file from a backup"]
     if table == "churn_scores":
         ways.insert(0, f"`churn-assets rollback --date {day} --reason TEXT` makes the version before it current")
-    return DamagedVersion(f"{table} {day}: {path.name} of version {version} is damaged ({reason}): {', '.join(ways)}")
+    return ", ".join(ways)
 
 
 def _options(schema: pa.Schema, key: str, head: pa.Table | None) -> dict[str, object]:

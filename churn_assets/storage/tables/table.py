@@ -21,10 +21,11 @@ from deltalake.exceptions import CommitFailedError
 
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.expirations import Expirations, version_name
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import STAGING, version_folder
 from churn_assets.storage.remote import Folder, as_folder
-from churn_assets.storage.tables.commit_files import commit_partition, sync_commits
+from churn_assets.storage.tables.commit_files import commit_nothing, commit_partition, sync_commits
 from churn_assets.storage.tables.commits import Commit, Event, commit_metadata, version_before
 from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.parquet import count_rows, digest_files, write_parts
@@ -84,15 +85,17 @@ class Table:
             raise PartitionMissing(f"{self.name} has no partition {day}; `churn-assets run --date {day}` makes it")
         files = parts_of(self.folder.fetch_folder(version_folder(day, chosen)))
         if not files or (version is None and len(files) != len(log.files()[day])):
-            raise UnknownVersion(
-                f"{self.name} {day}: files of version {chosen} are missing; restore them from a backup"
-            )
+            raise self._missing(day, chosen)
         return PartitionVersion(day, chosen, tuple(files), log.columns())
 
     def current_files(self, day: dt.date) -> list[str]:
         """The files of a day's current version, in order, by their names from the root; they may not be here."""
         files = sorted(self._log.refresh().files().get(day, []), key=lambda file: file.number)
         return [file.path.relative_to(self.root).as_posix() for file in files]
+
+    def events(self) -> dict[dt.date, list[Event]]:
+        """Every commit of every day, oldest first; reads all of the log."""
+        return self._log.refresh().events()
 
     def newest(self, days: Iterable[dt.date]) -> dict[dt.date, Event]:
         """The newest commit of each of `days` that was ever published; the log is read as far back as they lie."""
@@ -219,8 +222,39 @@ class Table:
         if target == current:
             raise UnknownVersion(f"{where}: version {target} is current already")
         if self.version(day, target).rows != published[-1].rows:
-            raise UnknownVersion(f"{where}: files of version {target} are missing; restore them from a backup")
+            raise self._missing(day, target)
         return current, target
+
+    def release(self, versions: Iterable[tuple[dt.date, str]], actor: str) -> list[tuple[dt.date, str]]:
+        """Those of `versions` that are not current, and that no commit can make current any more.
+
+        To be asked once their files are where no reader looks, and before they are removed. The answer is a commit
+        that adds and removes nothing: a writer looks for its files at the state that its commit builds on, so either
+        this commit comes first, and the writer finds none, or the writer's does, and the version is current here.
+        """
+        asked = list(versions)
+        for _ in range(COMMIT_ATTEMPTS):
+            table = self._existing()
+            free = [(day, version) for day, version in asked if self._log.current(day) != version]
+            if not free:
+                return []
+            told = {"kind": "expire", "actor": actor, "versions": json.dumps([f"{day}/{each}" for day, each in free])}
+            if commit_nothing(table, self.folder, told):
+                return free
+            _wait()
+        raise PartitionConflict(f"{self.name}: the table was busy {COMMIT_ATTEMPTS} times; try again")
+
+    def _missing(self, day: dt.date, version: str) -> UnknownVersion:
+        """The sentence for a version whose files are not there: on purpose, or not."""
+        expired = (
+            Expirations(Folder(self.root.parent, self.folder.store)).versions(self.name).get(version_name(day, version))
+        )
+        if expired is not None:
+            return UnknownVersion(
+                f"{self.name} {day}: version {version} expired on {expired:%Y-%m-%d}, its files are gone: name a newer "
+                f"one (`churn-assets scores history --date {day}`), or restore it from a backup"
+            )
+        return UnknownVersion(f"{self.name} {day}: files of version {version} are missing; restore them from a backup")
 
     def _commit(
         self, day: dt.date, version: str, expected: str | None, commit: Commit, schema: pa.Schema | None = None
@@ -239,6 +273,8 @@ class Table:
                     f"{self.name} {day}: version {current} was published while {version} was being made from "
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
+            if any(not path.is_file() for path in files):  # an expiry took them since
+                raise self._missing(day, version)
             metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
             if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return Published(version, changed=current != version)

@@ -1,0 +1,143 @@
+"""What is held against digests, what counts as damage, and what does not."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from churn_assets.core.table_schemas import PROMOTIONS
+from churn_assets.storage.digests import DIGESTS, note_digests, read_digests
+from churn_assets.storage.expirations import Expirations
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.tables import parquet
+from churn_assets.storage.tables.ledger import Ledger
+from churn_assets.storage.tables.table import Table
+from churn_assets.storage.verification import Damage, checks_of
+from churn_assets_tests.storage_factories import DAY, publish, record, recording, score_rows
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """An installation with two versions of a day of scores and of another day, and a record."""
+    layout = Layout(tmp_path)
+    table = Table(layout.table("churn_scores"))
+    publish(table, score_rows(5, "a"))
+    publish(table, score_rows(5, "b"))
+    publish(table, score_rows(5, "c"), DAY + dt.timedelta(days=1))
+    Ledger(layout.table("promotions"), PROMOTIONS).append(recording(record("m1")))
+    return layout
+
+
+def found(layout: Layout, day: dt.date | None = None) -> list[Damage]:
+    """All that is damaged."""
+    return [each for check in checks_of(layout, day) for each in check.run()]
+
+
+def folders(layout: Layout) -> tuple[Path, Path]:
+    """The folders of the day's earlier and of its current version."""
+    table = Table(layout.table("churn_scores"))
+    first, second = (event.version for event in table.history(DAY))
+    return (table.root / f"snapshot_date={DAY}" / first, table.root / f"snapshot_date={DAY}" / second)
+
+
+def test_what_is_gone_is_damage_unless_it_went_on_purpose(layout: Layout) -> None:
+    """A missing current version has the way back of one; an earlier one is told likewise, until it has expired."""
+    earlier, current = folders(layout)
+    for folder in (earlier, current):
+        shutil.rmtree(folder)
+
+    damaged = {each.version: each for each in found(layout)}
+    row = {"table": "churn_scores", "kind": "version", "names": [f"{DAY}/{earlier.name}"], "bytes": 1, "kept_days": 90}
+    now = dt.datetime.now(dt.UTC)
+    Expirations(layout.data_dir / "tables").record(row | {"expired_at": now, "actor": "tester"}, now)
+
+    assert damaged.keys() == {earlier.name, current.name}
+    assert "rollback --date" in damaged[current.name].advice
+    assert "not current" in damaged[earlier.name].advice
+    assert [each.version for each in found(layout)] == [current.name]
+
+
+def test_of_several_parts_the_damaged_one_is_named_with_its_column(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is not what its checksum says is found by reading column by column; other days are not damaged."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 50)
+    monkeypatch.setattr(parquet, "PART_ROWS", 100)
+    table = Table(layout.table("churn_scores"))
+    publish(table, score_rows(250))
+    part = table.version(DAY).files[1]
+    with parquet.open_part(part) as file:
+        column = file.metadata.row_group(1).column(file.schema_arrow.get_field_index("churn_probability"))
+        middle = (column.dictionary_page_offset or column.data_page_offset) + column.total_compressed_size - 3
+    content = bytearray(part.read_bytes())
+    content[middle] ^= 1
+    part.write_bytes(bytes(content))
+
+    [damage] = found(layout)
+
+    assert (damage.file, damage.snapshot_date) == (str(part), DAY)
+    assert damage.finding.startswith("column churn_probability, row group 1")
+    assert found(layout, DAY + dt.timedelta(days=1)) == []
+    assert found(layout, DAY) == [damage]
+
+
+def test_what_no_digest_was_noted_of_is_checked_by_its_form(layout: Layout) -> None:
+    """Of an earlier release's commits and records nothing was noted: what is well-formed passes, what is torn not."""
+    (layout.table("promotions") / DIGESTS).unlink()
+    [recorded] = layout.table("promotions").path.glob("*.parquet")
+
+    sound = found(layout)
+    recorded.write_bytes(recorded.read_bytes()[:-20])
+    (layout.table("promotions") / "_delta_log" / f"{1:020}.json").write_text("{")
+
+    assert sound == []
+    assert {Path(each.file).suffix for each in found(layout)} >= {".parquet", ".json"}
+
+
+def test_a_commit_that_is_missing_and_a_log_that_cannot_be_read_are_named(layout: Layout) -> None:
+    """A gap among the commits, and what the log says of itself; the versions are checked all the same."""
+    log = layout.table("churn_scores") / "_delta_log"
+    (log / f"{1:020}.json").unlink()
+    earlier, _ = folders_on_disk(layout)
+    (earlier / "part-0.parquet").write_bytes(b"PAR1")
+
+    damaged = {each.file: each for each in found(layout)}
+
+    assert str(log / f"{1:020}.json") in damaged
+    assert str(earlier / "part-0.parquet") in damaged
+
+
+def folders_on_disk(layout: Layout) -> list[Path]:
+    """The folders of the day's versions, by name."""
+    return sorted((layout.table("churn_scores") / f"snapshot_date={DAY}").iterdir())
+
+
+def test_a_torn_line_of_the_digests_hides_no_other(tmp_path: Path) -> None:
+    """A line that a power cut left half is told by its number; those before and behind it count, the last of a file."""
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    first.write_text("1")
+    note_digests(tmp_path, [first])
+    with (tmp_path / DIGESTS).open("a") as file:
+        file.write("\n6b86b273ff34f")
+    first.write_text("2")
+    second.write_text("3")
+    note_digests(tmp_path, [first, second])
+
+    noted = read_digests(tmp_path)
+
+    assert noted.by_path.keys() == {"first.json", "second.json"}
+    assert noted.by_path["first.json"].startswith("d4735e3a265e16ee")
+    assert len(noted.broken) == 1
+
+
+def test_a_digest_that_cannot_be_noted_takes_nothing_from_what_was_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The commit stands; it is only told."""
+    (tmp_path / DIGESTS).mkdir()
+    (tmp_path / "a.json").write_text("1")
+
+    note_digests(tmp_path, [tmp_path / "a.json"])
+
+    assert "could not be noted" in caplog.text
