@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from churn_assets.core.arrow.batches import ordered_map
-from churn_assets.core.errors import PartitionConflict
+from churn_assets.core.errors import PartitionConflict, RunError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
+from churn_assets.storage.remote import reason_of
 from churn_assets.storage.tables.commit_files import add_action, sync_commits
 from churn_assets.storage.tables.commits import Commit, migration_metadata
 from churn_assets.storage.tables.delta_log import DeltaLog
@@ -61,6 +62,7 @@ def commit_columns(
 
     Raises:
         PartitionConflict: a day was published in the meantime.
+        RunError: an object store gave no answer.
     """
     root, log = table.folder, DeltaLog(table.folder)
     fields = [pa.field(SNAPSHOT_DATE, pa.date32()), *(pa.field(each.name, each.type) for each in schema)]
@@ -73,7 +75,7 @@ def commit_columns(
             day: old for day, (old, _) in anew.items()
         }:
             raise PartitionConflict(
-                f"{table.name}: a day was published while it was moved; nothing of it changed: again"
+                f"{table.name}: a day was published while the table was moved; it stands as it was: migrate again"
             )
         before = delta.version()
         try:
@@ -90,6 +92,13 @@ def commit_columns(
         except CommitFailedError:  # somebody committed to the table: look again
             time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
             continue
+        except (DeltaError, OSError) as error:
+            if root.store is None:
+                raise
+            raise RunError(
+                f"{root}: whether it was moved is not known ({reason_of(error)}): see that the object store can be "
+                "reached, and migrate again"
+            ) from None
         newest = log.refresh().table
         sync_commits(root, range(before + 1, (newest or delta).version() + 1))
         return

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn_assets.core.errors import TrainingImpossible
+from churn_assets.core.customers.migration import column_changes
+from churn_assets.core.errors import SourceFault, TrainingImpossible
 from churn_assets.core.evaluation.leaks import strongest_features
 from churn_assets.core.features import to_model_frame
 from churn_assets.core.intake.feature_summary import summarize
@@ -18,6 +19,7 @@ from churn_assets.core.profile_schemas import raw_schema
 from churn_assets.core.table_schemas import FAULTS, RESCUED
 from churn_assets.core.training.labels import Outcomes, held_out, label_from_column, label_from_later
 from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.customers.do_not_score import read_do_not_score
 from churn_assets.pipeline.intake.snapshot import TriedDay, sampling_rate, try_day
 from churn_assets.pipeline.training.training_data import usable_days
 
@@ -178,6 +180,17 @@ def _bytes(table: pa.Table) -> int:
     return int(sink.tell())
 
 
+def _standing_in_the_way(chain: Chain) -> Iterator[str]:
+    """What stops a night whatever the day's customers are."""
+    landed = chain.raw.columns()
+    if landed is not None and column_changes(landed, raw_schema(chain.profile)):
+        yield "the tables have the columns of an earlier profile: see what `churn-assets migrate --dry-run` would move"
+    try:
+        read_do_not_score(chain)
+    except SourceFault as error:
+        yield str(error)
+
+
 def _problems(
     chain: Chain,
     tried: TriedDay,
@@ -185,6 +198,7 @@ def _problems(
     labelled: list[_Labelled],
     leaks: list[dict[str, Any]],
 ) -> Iterator[str]:
+    yield from _standing_in_the_way(chain)
     bound = chain.validation.max_quarantined_share
     if not tried.counts.valid or tried.counts.quarantined > bound * tried.looked_at:
         yield (

@@ -21,7 +21,8 @@ def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
     """
     landed = set(chain.raw.days())
     there = {day for day in days if day >= chain.start_date and (day in landed or chain.source.has(day))}
-    lacking = {day: names for day in sorted(there & landed) if (names := _lacking(chain, day))}
+    unlike = _validated_otherwise(chain, there & landed)
+    lacking = {day: names for day in unlike if (names := _lacking(chain, day))}
     if lacking:
         columns = ", ".join(sorted({name for names in lacking.values() for name in names}))
         logger.warning(
@@ -30,6 +31,15 @@ def available_days(chain: Chain, days: Iterable[dt.date]) -> set[dt.date]:
             *(len(lacking), min(lacking), max(lacking), columns, min(lacking), max(lacking)),
         )
     return there - lacking.keys()
+
+
+def _validated_otherwise(chain: Chain, days: set[dt.date]) -> list[dt.date]:
+    """Those of `days` whose landed rows the profile of today has not judged yet, in order."""
+    newest = chain.customers.newest(days)
+    digest = chain.profile.source_digest
+    return [
+        day for day in sorted(days) if day not in newest or newest[day].commit.details.get("profile_digest") != digest
+    ]
 
 
 def _lacking(chain: Chain, day: dt.date) -> list[str]:

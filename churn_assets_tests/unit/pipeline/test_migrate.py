@@ -23,6 +23,7 @@ from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.features import featurize_customers
+from churn_assets.pipeline.intake.dry_run import dry_run
 from churn_assets.pipeline.migrate import migrate_tables, plan_migration
 from churn_assets.pipeline.monitoring.outcomes import record_outcomes
 from churn_assets.pipeline.monitoring.realized import judge_day
@@ -31,6 +32,7 @@ from churn_assets.pipeline.training.train import train_model
 from churn_assets.storage.migration import commit_columns
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.scores.trace import trace_score
+from churn_assets.storage.tables.table import CONFIGURATION
 from churn_assets_tests.chains import AS_OF, HORIZON, copied, export, with_champion
 from churn_assets_tests.factories import MEMBERS, Members, member_columns, member_features
 
@@ -160,6 +162,7 @@ def test_a_column_is_added_and_the_next_night_runs(scored: Chain) -> None:
     moved = [each.row() for each in migrate_tables(chain, RUN)]
 
     assert planned == moved
+    assert DeltaTable(chain.customers.root).metadata().configuration == CONFIGURATION
     assert {row["table"]: row["added"] for row in moved} == {
         **{name: ["region"] for name in TABLES[:3]},
         "customer_features": ["has_region"],
@@ -219,9 +222,12 @@ def test_a_column_is_dropped_and_the_champion_that_needs_it_stops_the_night(scor
     )
     chain = dataclasses.replace(chain, parameters={})
     export_next(chain)
+    [problem] = dry_run(chain, NEXT).problems
 
     moved = {each.table.name: each.changes.dropped for each in migrate_tables(chain, RUN)}
 
+    assert "churn-assets migrate --dry-run" in problem
+    assert dry_run(chain, NEXT).problems == []
     assert moved["customers"] == ("spend", "active")
     assert moved["customer_features"] == ("tenure_days", "spend", "active")
     for rows in read_everywhere(chain, "customers"):
