@@ -16,6 +16,7 @@ from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.days import PLACEHOLDER, DayTemplate
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.failures import in_one_line
 from churn_assets.core.options import (
     AppOptions,
     AuditBounds,
@@ -279,7 +280,7 @@ def _read(path: Path) -> dict[str, Any]:
     except UNREADABLE as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", error)
+        problem = in_one_line(str(getattr(error, "problem", error)))
         words = problem if isinstance(error, _RefusedYaml) else f"this is not YAML ({problem})"
         raise SettingsError(f"{path}{line}: {words}") from error
     if written is None:

@@ -1,6 +1,7 @@
 """The only place that spells paths below `data_dir`."""
 
 import datetime as dt
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,14 @@ class Layout:
         return self.data_dir / "tables" / name
 
     def tables(self) -> list[Path]:
-        """The roots of all tables and ledgers that were ever made, by name."""
+        """The roots of all tables and ledgers that were ever made, by name.
+
+        Raises:
+            RunError: this user may not read their folder: they would seem to be gone.
+        """
+        folder = self.data_dir / "tables"
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            raise RunError(f"uid {os.getuid()} may not read {folder}; give it access")
         return sorted(log.parent for log in self.data_dir.glob("tables/*/_delta_log"))
 
 
