@@ -16,6 +16,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 import churn_assets
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.errors import SettingsError
+from churn_assets.core.failures import in_one_line
 from churn_assets.core.models.options import ModelOptions
 from churn_assets.core.object_store import SCHEME, ObjectStore, StorageOptions, parse_object_store
 from churn_assets.core.options import (
@@ -362,7 +363,7 @@ def _parsed(path: Path) -> Any:
     except UNREADABLE as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", error)
+        problem = in_one_line(str(getattr(error, "problem", error)))
         if isinstance(error, yaml.constructor.ConstructorError):
             problem = "a value that begins with ! stands in quotes"
         words = problem if isinstance(error, _RefusedYaml) else f"this is not YAML ({problem})"

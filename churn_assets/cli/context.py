@@ -38,10 +38,14 @@ def describe_emptiness() -> str:
     Whoever stands in another folder than the installation's sees it by this.
     """
     from churn_assets import settings
+    from churn_assets.core.errors import ChurnError
     from churn_assets.storage.layout import Layout
 
     in_force = settings.load_settings()
-    return "" if Layout.of(in_force.data_dir).tables() else f" ({settings.describe_origin(in_force)})"
+    try:
+        return "" if Layout.of(in_force.data_dir).tables() else f" ({settings.describe_origin(in_force)})"
+    except ChurnError as error:
+        return f" ({error})"
 
 
 def current_user() -> str:

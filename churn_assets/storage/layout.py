@@ -1,6 +1,7 @@
 """The only place that spells paths below `data_dir`."""
 
 import datetime as dt
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,16 @@ class Layout:
         return self.folder.below(f"tables/{name}")
 
     def tables(self) -> list[Folder]:
-        """The roots of all tables and ledgers that were ever made, by name."""
+        """The roots of all tables and ledgers that were ever made, by name.
+
+        Raises:
+            RunError: this user may not read their folder: they would seem to be gone.
+        """
         if self.store is not None:
             return [self.table(name) for name in self.folder.folders("tables")]
+        folder = self.data_dir / "tables"
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            raise RunError(f"uid {os.getuid()} may not read {folder}; give it access")
         return [self.table(log.parent.name) for log in sorted(self.data_dir.glob("tables/*/_delta_log"))]
 
 

@@ -1,7 +1,9 @@
 """Model versions as immutable folders, of which nothing is used unless its digest is the one in the card."""
 
+import glob
 import hashlib
 import logging
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from churn_assets.core.errors import ChurnError, ModelFault, UnknownVersion
 from churn_assets.core.evaluation.results import Reference
 from churn_assets.core.models.card import CARD_FORM, EXACT, ModelCard, card_json, digest_of_version, sealed
 from churn_assets.core.models.signing import Signing
+from churn_assets.storage.access import closed_folder
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
 from churn_assets.storage.models.artefact import load_artefact
@@ -72,12 +75,14 @@ class ModelStore:
         """Every version, oldest training day first.
 
         Raises:
-            ModelFault: a file lies where the folder of the models should.
+            ModelFault: a file lies where the folder of the models should, or this user may not read a folder.
         """
         if self.root.exists() and not self.root.is_dir():
             raise ModelFault(f"{self.root} is a file, and should be a folder: move it away, restore it from a backup")
         if self.folder.store is not None:
             return sorted(name.removesuffix(f"/{CARD}") for name in self.folder.listed() if name.endswith(f"/{CARD}"))
+        if closed := closed_folder(f"{glob.escape(str(self.root.absolute()))}/[!_]*/{CARD}"):
+            raise ModelFault(f"uid {os.getuid()} may not read {closed}; give it access")
         return sorted(path.parent.name for path in self.root.glob(f"[!_]*/{CARD}"))
 
     def card(self, version: str) -> ModelCard:
@@ -109,6 +114,8 @@ class ModelStore:
         path = self.root / version / CARD
         try:
             exists = self.folder.fetch(f"{version}/{CARD}", anew=self.signing.required).is_file()  # signed as it stands
+        except PermissionError as error:
+            raise ModelFault(f"uid {os.getuid()} may not read {path.parent}; give it access") from error
         except OSError:  # a name that no folder can have
             exists = False
         if not exists:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.days import DayTemplate
 from churn_assets.core.errors import SourceFault, SourceMissing
-from churn_assets.storage.source.access import closed_folder
+from churn_assets.storage.access import closed_folder
 from churn_assets.storage.source.reading import check_file, is_csv, read_file
 
 __all__ = ["UNDATED", "FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]

@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 from churn_assets.core.errors import RunError
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import record_file
-from churn_assets.storage.tables.commit_files import HINT, LOG, commit_fault, commit_file, commit_numbers, newest_commit
+from churn_assets.storage.tables.commit_files import (
+    HINT,
+    LOG,
+    commit_fault,
+    commit_file,
+    commit_numbers,
+    newest_commit,
+    refuse_obstacles,
+)
 
 __all__ = ["cut_record", "set_aside_torn_files"]
 
@@ -24,6 +32,7 @@ def set_aside_torn_files(root: Path) -> list[Path]:
     is synced, and acknowledged after. A checkpoint is a copy of what commits say, and needed for nothing while all are
     there.
     """
+    refuse_obstacles(root)
     renamed = [_set_aside(path) for path in _torn_checkpoints(root)]
     while (path := commit_file(root, newest_commit(root))).is_file() and (commit_fault(path) or cut_record(root)):
         renamed.append(_set_aside(path))

@@ -1,4 +1,4 @@
-"""A closed folder of a source is found before a day would lack its rows."""
+"""A closed folder is found before what lies in it is missed."""
 
 import glob
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 CLOSED_TO_A_PLAIN_USER = """
 import ctypes, sys
-from churn_assets.storage.source.access import closed_folder
+from churn_assets.storage.access import closed_folder
 
 libc = ctypes.CDLL(None)
 header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()

@@ -1,4 +1,4 @@
-"""Which folders of a source are closed to this user: a glob passes over them in silence, and a day would lack rows."""
+"""Which folders are closed to this user: a glob passes over them in silence, and what lies in them seems to be gone."""
 
 import glob
 import os
