@@ -28,7 +28,8 @@ COPY --from=build /opt/churn /opt/churn
 WORKDIR /app
 COPY config.yaml dagster.yaml workspace.yaml workspace.code-server.yaml ./
 ENV PATH=/opt/churn/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    MPLCONFIGDIR=/data/.matplotlib NUMBA_CACHE_DIR=/data/.numba DAGSTER_HOME=/app CHURN_CONFIG=/app/config.yaml CHURN_DATA_DIR=/data
+    MPLCONFIGDIR=/data/.matplotlib NUMBA_CACHE_DIR=/data/.numba DAGSTER_HOME=/app CHURN_CONFIG=/app/config.yaml \
+    CHURN_DATA_DIR=/data CHURN_WORK_DIR=/data
 VOLUME /data
 EXPOSE 3000 4000 8000
 USER 10001:10001
