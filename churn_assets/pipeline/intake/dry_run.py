@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn_assets.core.customers.migration import column_changes
+from churn_assets.core.arrow.columns import column_changes
 from churn_assets.core.errors import SourceFault, TrainingImpossible
 from churn_assets.core.evaluation.leaks import strongest_features
 from churn_assets.core.features import to_model_frame
