@@ -28,7 +28,7 @@ PARTITIONS = snapshot_dates(dt.date(2025, 7, 1), "UTC")
 
 
 def _scored(
-    folder: Path, *findings: Finding, scored: int = 10, hindsight: bool = False, fallback: bool = False
+    folder: Path, *findings: Finding, scored: int = 10, hindsight: bool = False, fallback: bool = False, **details: Any
 ) -> dict[str, dg.AssetCheckResult]:
     """The results of ten valid customers, by the name of their check."""
     scores = ScoreResult(
@@ -40,11 +40,21 @@ def _scored(
         audit=ScoreAudit("churn_scores"),
         valid_rows=10,
         findings=findings,
-        details={"hindsight": hindsight},
+        details={"hindsight": hindsight, **details},
         is_published=True,
         is_fallback=fallback,
     )
     return {str(result.check_name): result for result in score_results(scores)}
+
+
+@pytest.mark.parametrize(("excluded", "passed"), [(3, True), (2, False), (0, False)])
+def test_valid_customers_are_scored_or_on_the_list(tmp_path: Path, excluded: int, passed: bool) -> None:  # noqa: FBT001  # by pytest
+    """Ten valid customers and seven scores are in order where three are on the do-not-score list."""
+    check = _scored(tmp_path, scored=7, excluded=excluded, do_not_score="0123")["rows_conserved"]
+
+    assert check.passed == passed
+    assert check.metadata["excluded"].value == excluded
+    assert f"7 scores, {excluded} on the do-not-score list" in str(check.description)
 
 
 def _split(folder: Path, raw: int, valid: int, quarantined: int) -> tuple[ValidCustomers, QuarantinedCustomers]:
