@@ -13,11 +13,14 @@ from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.pipeline.libraries import is_source, libraries_of
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, checkout, configuration_folder
+from churn_assets.settings import Settings, checkout, configuration_folder, secret_of
+from churn_assets.storage.databases.database import Database
 from churn_assets.storage.layout import Layout
-from churn_assets.storage.source.files import FileSource
+from churn_assets.storage.scores.sink import ScoreSink
+from churn_assets.storage.source.files import FileSource, Source
+from churn_assets.storage.source.sql import SqlSource
 
-__all__ = ["build_chain"]
+__all__ = ["build_chain", "build_sink"]
 
 
 def build_chain(settings: Settings) -> Chain:
@@ -33,14 +36,7 @@ def build_chain(settings: Settings) -> Chain:
     return Chain(
         profile=profile,
         parameters=profile.feature_parameters(settings.features),
-        source=FileSource(
-            settings.source.path,
-            settings.local_dir,
-            follow_links=settings.source.follow_links,
-            manifest=settings.source.manifest,
-            csv=settings.source.csv,
-            row_number=settings.source.row_number,
-        ),
+        source=_source(settings),
         layout=Layout.of(settings.data_dir),
         validation=settings.validation,
         recipe=recipe,
@@ -59,7 +55,42 @@ def build_chain(settings: Settings) -> Chain:
         signing=Signing.of(settings.models),
         run_history=settings.run_history,
         do_not_score=settings.local_dir / settings.do_not_score.path if settings.do_not_score.path else None,
+        sink=build_sink(settings),
     )
+
+
+def _source(settings: Settings) -> Source:
+    """Where customers come from.
+
+    Raises:
+        SettingsError: its keys do not go together, or the address of a database cannot be used.
+    """
+    given = settings.source
+    if given.conflict:
+        raise SettingsError(f"source: {given.conflict}")
+    if given.kind == "sql":
+        uri = secret_of(given.uri, "source.uri")
+        return SqlSource(Database("source", uri, given.driver, settings.local_dir), given.query, given.days)
+    return FileSource(
+        given.path,
+        settings.local_dir,
+        follow_links=given.follow_links,
+        manifest=given.manifest,
+        csv=given.csv,
+        row_number=given.row_number,
+    )
+
+
+def build_sink(settings: Settings) -> ScoreSink | None:
+    """The database that published scores go to as well, where one is configured.
+
+    Raises:
+        SettingsError: its address cannot be used.
+    """
+    given = settings.sink
+    if not given.is_configured:
+        return None
+    return ScoreSink(Database("sink", secret_of(given.uri, "sink.uri"), given.driver, settings.local_dir), given.table)
 
 
 def _engine(settings: Settings, recipe: Recipe) -> Engine:

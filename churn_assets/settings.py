@@ -9,24 +9,12 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 import churn_assets
 from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
-from churn_assets.core.customers.dialect import CsvDialect
-from churn_assets.core.days import PLACEHOLDER, DayTemplate
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.models.options import ModelOptions
 from churn_assets.core.object_store import SCHEME, ObjectStore, StorageOptions, parse_object_store
@@ -41,8 +29,10 @@ from churn_assets.core.options import (
     Recipe,
     RunHistory,
     Schedule,
+    SinkOptions,
     Validation,
 )
+from churn_assets.core.sources.options import SourceSettings
 
 __all__ = [
     "DoNotScoreSettings",
@@ -54,6 +44,7 @@ __all__ = [
     "dagster_home",
     "describe_origin",
     "load_settings",
+    "secret_of",
 ]
 
 PREFIX = "CHURN_"
@@ -122,40 +113,6 @@ def _data_dir(named: Any) -> Any:
     """A folder, or an object store, whose mirror is told later."""
     uri = parse_object_store(named) if isinstance(named, str) else None
     return named if uri is None else ObjectStore(uri, Path())
-
-
-class SourceSettings(BaseModel):
-    """Where the warehouse's exports lie."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["files"] = "files"
-    path: Annotated[str, Field(min_length=1)] = "source/snapshot_date={snapshot_date}/*.parquet"
-    follow_links: bool = False
-    manifest: str = ""
-    row_number: str = ""
-    csv: CsvDialect = CsvDialect()
-
-    @field_validator("path", "manifest")
-    @classmethod
-    def _is_a_template_of_files(cls, path: str) -> str:
-        if fault := DayTemplate(path).fault():
-            raise ValueError(fault)
-        return path
-
-    @model_validator(mode="after")
-    def _rows_are_counted_once(self) -> "SourceSettings":
-        if self.row_number and DayTemplate(self.path).is_dated:
-            message = "row_number is for one export: of daily ones a row's number is another customer each day"
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _manifest_is_of_a_day(self) -> "SourceSettings":
-        if self.manifest and DayTemplate(self.path).is_dated != DayTemplate(self.manifest).is_dated:
-            message = f"manifest must name {PLACEHOLDER} where path does, and only there: each export has its own"
-            raise ValueError(message)
-        return self
 
 
 def _named_secrets(given: Any) -> Any:
@@ -241,6 +198,7 @@ class Settings(BaseSettings):
     training: Recipe = Recipe()
     gates: GateBounds = GateBounds()
     decisions: Decisions = Decisions()
+    sink: SinkOptions = SinkOptions()
     reasons: ReasonOptions = ReasonOptions()
     scoring: ScoringSettings = ScoringSettings()
     do_not_score: DoNotScoreSettings = DoNotScoreSettings()
@@ -344,6 +302,21 @@ def _cache_folder() -> Path:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "churn-assets"
     except RuntimeError as error:  # a container's user without a home
         raise SettingsError("data_dir is an object store, and there is no home for its mirror: set work_dir") from error
+
+
+def secret_of(written: SecretStr, key: str) -> str:
+    """What a secret setting says: itself, or the environment variable that it names as `env:NAME`.
+
+    Raises:
+        SettingsError: the variable is not set.
+    """
+    text = written.get_secret_value()
+    if not text.startswith(FROM_VARIABLE):
+        return text
+    name = text.removeprefix(FROM_VARIABLE)
+    if not (value := os.environ.get(name, "")):
+        raise SettingsError(f"{key} is to be read from the environment variable {name}, which is not set: set it")
+    return value
 
 
 def describe_origin(settings: Settings) -> str:

@@ -18,6 +18,7 @@ from churn_assets.assets.monitoring.night_metrics import metrics_assets
 from churn_assets.assets.monitoring.watching import watching_assets
 from churn_assets.assets.partitions import snapshot_dates
 from churn_assets.assets.results import RunResults
+from churn_assets.assets.score_sink import SCORE_SINK, sink_assets
 from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring_assets
 from churn_assets.assets.training import promotion_assets, training_assets
 from churn_assets.core.options import Schedule
@@ -36,7 +37,8 @@ def build(chain: Chain, schedule: Schedule, results: RunResults, first: dt.date 
         first: the first partition; `start_date` where none is named.
     """
     partitions = snapshot_dates(first or chain.start_date, chain.timezone)
-    nightly = nightly_job()
+    sink = sink_assets(chain, partitions)
+    nightly = nightly_job([SCORE_SINK] if sink else [])
     training = training_job()
     fresh = freshness_job()
     maintenance = maintenance_job(chain)
@@ -50,6 +52,7 @@ def build(chain: Chain, schedule: Schedule, results: RunResults, first: dt.date 
             *promotion_assets(chain),
             reasons_spec(partitions),
             *watched,
+            *sink,
             *metrics_assets(chain, partitions, after=[key for each in watching for key in each.keys]),
             *alert_assets(chain, partitions, after=[key for each in watched for key in each.keys]),
         ],

@@ -1,7 +1,7 @@
 """Jobs and schedules: what runs by itself, and when."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -34,11 +34,11 @@ CHAIN = (
 )
 
 
-def nightly_job() -> "UnresolvedAssetJobDefinition":
-    """A day's customers to its published scores, in one process."""
+def nightly_job(more: Sequence[str] = ()) -> "UnresolvedAssetJobDefinition":
+    """A day's customers to its published scores, in one process; `more` are assets that not every installation has."""
     return dg.define_asset_job(
         "nightly",
-        selection=dg.AssetSelection.assets(*CHAIN),
+        selection=dg.AssetSelection.assets(*CHAIN, *more),
         executor_def=dg.in_process_executor,
         tags={**MAX_RUNTIME, **WHOLE_AGAIN},
         description="Land, validate, featurize, score, audit and publish one snapshot date; then the challenger, "

@@ -157,8 +157,10 @@ def _day_to_try(chain: "Chain", asked: dt.date | None) -> dt.date:
         InputError: it lies before the first partition; an export without a date says no day itself.
         SourceMissing: the source holds no day.
     """
+    from churn_assets.storage.source.files import UNDATED
+
     if asked is None and not chain.source.dated:
-        raise InputError("source.path holds no {snapshot_date}: say with --date which day the export stands for")
+        raise InputError(UNDATED)
     days = [] if asked else chain.source.days()
     if asked is None and not days:
         raise SourceMissing(f"the source is empty at {chain.source.template}; export customers there, or correct it")

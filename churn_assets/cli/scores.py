@@ -1,6 +1,7 @@
 """Commands about published scores: read them, make an earlier version current again, trace one."""
 
 import datetime as dt
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 from churn_assets.cli import output
 from churn_assets.cli.context import announce, current_user, load_settings, open_registry, open_scores
 from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, required_reason
-from churn_assets.core.errors import ChurnError, InputError
+from churn_assets.core.errors import ChurnError, InputError, RunError, SettingsError
 
 if TYPE_CHECKING:
     from churn_assets.settings import Settings
@@ -93,6 +94,24 @@ def diff(
             output.print_table("Largest changes", list(moved[0]), [list(each.values()) for each in moved])
 
 
+@scores.command("sink")
+def sink(
+    date: Date = None,
+    first: First = None,
+    last: Annotated[datetime | None, day_option("--to-date", text="The last of a range of days.")] = None,
+    json: Json = False,
+) -> None:
+    """Write published scores to the configured database again, those of the newest scored day where none is given."""
+    settings = load_settings()
+    table = open_scores(settings)
+    days = days_to_roll_back(table, as_date(date), as_date(first), as_date(last)) if date or first or last else []
+    written = list(_sunk(settings, table, days or [table.day(None).day]))
+    if json:
+        output.print_json(written)
+    else:
+        output.print_table("Scores in the sink", list(written[0]), [list(row.values()) for row in written])
+
+
 @commands.command()
 def rollback(
     reason: Reason,
@@ -132,6 +151,43 @@ def rollback(
         elif moved:
             output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
         _warn_of_champion(settings, {each["model_version"] for each in moved})
+    if settings.sink.is_configured:
+        _take_back_in_sink(settings, table, days)
+
+
+def _take_back_in_sink(settings: "Settings", table: "PublishedScores", days: list[dt.date]) -> None:
+    """Let the sink follow the tables.
+
+    Raises:
+        RunError: it does not; the rollback of the tables stands.
+    """
+    try:
+        for _ in _sunk(settings, table, days):
+            pass
+    except ChurnError as error:
+        span = f"--date {days[0]}" if len(days) == 1 else f"--from {days[0]} --to-date {days[-1]}"
+        raise RunError(
+            f"{error}; the tables are rolled back all the same, and `churn-assets scores sink {span}` brings the sink "
+            "after them"
+        ) from error
+
+
+def _sunk(settings: "Settings", table: "PublishedScores", days: list[dt.date]) -> Iterator[dict[str, Any]]:
+    """Write days to the sink, one after the other; what was written of each.
+
+    Raises:
+        SettingsError: none is configured, or its address cannot be used.
+        SinkFault, PartitionConflict, DamagedVersion: a day was not written.
+    """
+    from churn_assets.composition import build_sink
+    from churn_assets.pipeline.scoring.sink import sink_scores
+
+    target = build_sink(settings)
+    if target is None:
+        raise SettingsError("no sink is configured: set sink.uri to the database that scores are to go to")
+    for day in days:
+        sunk = sink_scores(target, table.table, day)
+        yield {"snapshot_date": day, "score_version": sunk.version, "rows": sunk.rows, "sink": sunk.where}
 
 
 def _warn_of_champion(settings: "Settings", models: set[str]) -> None:

@@ -8,6 +8,7 @@ ChurnError                  a sentence for a person: what, where, what to do
 │   └── UnknownVersion      a version, model or customer that is not there
 └── RunError                work started and could not be done (exit code 1)
     ├── SourceFault         a source file that cannot be read as customers
+    ├── SinkFault           a database that did not take published scores
     ├── AuditFailed         data that may not be published
     ├── PartitionConflict   somebody else published the partition in the meantime
     ├── DamagedVersion      files of a version that are not what was written
@@ -33,6 +34,7 @@ __all__ = [
     "RunError",
     "SchemaChanged",
     "SettingsError",
+    "SinkFault",
     "SourceFault",
     "SourceMissing",
     "TrainingImpossible",
@@ -70,6 +72,10 @@ class RunError(ChurnError):
 
 class SourceFault(RunError):
     """A source file cannot be read as a table of customers."""
+
+
+class SinkFault(RunError):
+    """A database did not take the published scores; the tables hold them all the same."""
 
 
 class AuditFailed(RunError):

@@ -23,6 +23,7 @@ __all__ = [
     "Recipe",
     "RunHistory",
     "Schedule",
+    "SinkOptions",
     "Validation",
 ]
 
@@ -318,3 +319,19 @@ class RunHistory(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep_days: Annotated[int, Field(ge=1)] = 90
+
+
+class SinkOptions(_Options):
+    """The table of a database that published scores are written to as well; without a `uri` none is.
+
+    `uri` is an address, or `env:NAME` for one that stands in an environment variable, since it holds a password.
+    """
+
+    uri: SecretStr = SecretStr("")
+    driver: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
+    table: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")] = "churn_scores"
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether scores go to a database as well."""
+        return bool(self.uri.get_secret_value())

@@ -1,10 +1,12 @@
 """Is this installation fit for production: every point, from environment to schedules."""
 
+import datetime as dt
 import logging
 import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -17,6 +19,7 @@ from churn_assets.core.readiness import Point, gates_point, lock_point, storage_
 from churn_assets.instance import open_instance
 from churn_assets.pipeline.alerting.channels import channels_of
 from churn_assets.pipeline.readiness.champion import card_point, golden_point, signature_point
+from churn_assets.pipeline.readiness.databases import sink_point, source_point
 from churn_assets.pipeline.readiness.profile import features_point, schema_point
 from churn_assets.pipeline.readiness.tables import retention_point, rollback_point
 from churn_assets.settings import Settings, checkout
@@ -37,6 +40,7 @@ def examine(settings: Settings) -> list[Point]:
     definitions = build(chain, settings.schedule, RunResults())
     checks: dict[str, Callable[[], Point]] = {
         "environment": _environment,
+        "source": lambda: source_point(chain, dt.datetime.now(ZoneInfo(settings.timezone)).date()),
         "schema contract": lambda: schema_point(chain),
         "features": lambda: features_point(chain),
         "model card": lambda: card_point(chain),
@@ -44,6 +48,7 @@ def examine(settings: Settings) -> list[Point]:
         "model signature": lambda: signature_point(chain),
         "gates": lambda: gates_point(chain.gates),
         "rollback": lambda: rollback_point(chain),
+        "score sink": lambda: sink_point(chain),
         "freshness alert": lambda: _freshness(settings, definitions),
         "alert channel": lambda: _channel(settings),
         "owners": lambda: _owners(definitions),

@@ -27,6 +27,7 @@ from churn_assets.pipeline.customers.land import LandedCustomers
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
 from churn_assets.pipeline.scoring.score import ScoreResult
 from churn_assets.settings import Settings
+from churn_assets.storage.source.files import UNDATED
 
 if TYPE_CHECKING:
     from churn_assets.pipeline.training.train import TrainResult
@@ -105,12 +106,12 @@ class Launcher:
             SourceMissing: the source holds no day, or an export without a date.
         """
         if not self.chain.source.dated:
-            raise SourceMissing("source.path holds no {snapshot_date}: say with --date which day the export stands for")
+            raise SourceMissing(UNDATED)
         days = [day for day in self.chain.source.days() if day < self._today()]
         if not days:
             raise SourceMissing(
                 f"the source is empty at {self.chain.source.template}, or its folders may not be read by uid "
-                f"{os.getuid()}; export customers there, correct source.path, or try it with `churn-assets sample`"
+                f"{os.getuid()}; export customers there, correct the source, or try it with `churn-assets sample`"
             )
         return days[-1]
 

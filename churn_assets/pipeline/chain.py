@@ -29,6 +29,7 @@ from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.storage.erasure.record import ErasureRecord
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.registry import Registry
+from churn_assets.storage.scores.sink import ScoreSink
 from churn_assets.storage.source.files import Source
 from churn_assets.storage.tables.commits import Commit, CommitKind
 from churn_assets.storage.tables.monitoring import Monitoring
@@ -65,6 +66,7 @@ class Chain:
     signing: Signing = field(default_factory=Signing)
     run_history: RunHistory = field(default_factory=RunHistory)
     do_not_score: Path | None = None
+    sink: ScoreSink | None = None
 
     @cached_property
     def raw(self) -> Table:

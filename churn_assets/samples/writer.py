@@ -26,6 +26,8 @@ def write_sample(
         InputError: the source holds data already, or is no folder of Parquet files by day; `until` is at the
             end of the calendar.
     """
+    if settings.source.kind != "files":
+        raise InputError("source.kind is sql: a sample is written to files; set it to files to try one")
     template = settings.source.path
     if not DayTemplate(template).is_dated or not template.endswith(".parquet"):
         raise InputError(f"source.path {template} is no template of daily .parquet files, which is what a sample is")

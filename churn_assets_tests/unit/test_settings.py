@@ -47,6 +47,13 @@ BY_ENVIRONMENT = [
     ("source.csv.timestamp_formats", '["%d/%m/%Y"]', ("%d/%m/%Y",)),
     ("source.csv.column_names", '["a"]', ("a",)),
     ("source.csv.skip_rows", "1", 1),
+    ("source.uri", "env:MINE", SecretStr("env:MINE")),
+    ("source.driver", "snowflake", "snowflake"),
+    ("source.query", "select 1", "select 1"),
+    ("source.days", "select 2", "select 2"),
+    ("sink.uri", "env:THEIRS", SecretStr("env:THEIRS")),
+    ("sink.driver", "snowflake", "snowflake"),
+    ("sink.table", "marketing.scores", "marketing.scores"),
     (
         "source.manifest",
         "source/snapshot_date={snapshot_date}/_SUCCESS",

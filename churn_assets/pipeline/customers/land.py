@@ -34,7 +34,6 @@ __all__ = [
     "LandingCounts",
     "batch_id_of",
     "cast_rows",
-    "digest_file",
     "land_customers",
     "source_categories",
 ]
@@ -44,10 +43,14 @@ LISTED = 10  # unknown columns that a warning names; the metadata has them all
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file of the source as it was read; its path starts at the data folder where it lies below it."""
+    """A file of the source as it was read; its path starts at the data folder where it lies below it.
+
+    Of a database's answer `path` names the database, and `sha256` its rows as they were landed, in the order of their
+    ids: the version of `raw_customers`, which is the beginning of a SHA-256 of its files.
+    """
 
     path: str
-    bytes: int
+    bytes: int | None
     sha256: str
 
 
@@ -89,7 +92,10 @@ def land_customers(chain: Chain, day: dt.date, run: RunContext) -> LandedCustome
     for (path, column), cells in sorted(landed.truncated.items()):
         logger.warning("%s: %d times of column %s were cut to microseconds; export it so", path, cells, column)
     data_dir = chain.layout.data_dir
-    files = tuple(LandedFile(_below(each.path, data_dir), each.size, landed.digests[each.path]) for each in sources)
+    files = tuple(
+        LandedFile(_below(each.path, data_dir), each.size, landed.digests.get(each.path, staged.version))
+        for each in sources
+    )
     batch_id = batch_id_of(file.sha256 for file in files)
     details: dict[str, Any] = {"batch_id": batch_id, "files": [asdict(file) for file in files]}
     if landed.erased:
@@ -160,8 +166,10 @@ def _stage(
         return here
 
     def land_all(folder: Path) -> None:
-        parts = enumerate(chunks(chain.source.batches(files, categories), PART_ROWS))
-        jobs = chain_of((partial(_digest, file) for file in files), (partial(land, folder, *part) for part in parts))
+        arriving = _looked_at(chain.source.batches(files, categories), chain)
+        parts = enumerate(chunks(arriving, PART_ROWS))
+        digests = (partial(_digest, chain, file) for file in files)
+        jobs = chain_of(digests, (partial(land, folder, *part) for part in parts))
         for one in ordered_map(lambda job: job(), jobs):
             landed.add(one)
 
@@ -170,7 +178,7 @@ def _stage(
     except OutOfOrder:
         landed = LandingCounts()
     for file in files:
-        landed.add(_digest(file))
+        landed.add(_digest(chain, file))
     arrived = cast_rows(chain, day, chain.source.batches(files), landed)
     with chain.raw.scratch() as scratch:
         rows = sorted_by_id(arrived, schema, key, scratch)
@@ -203,6 +211,20 @@ def cast_rows(chain: Chain, day: dt.date, arrived: Iterable[SourceBatch], landed
         yield land_batch(batch, schema, day, str(path), categories, chain.profile.id_column, reading)
 
 
+def _looked_at(arriving: Iterable[SourceBatch], chain: Chain) -> Iterator[SourceBatch]:
+    """What arrives; the first rows tell most exports that are in no order, before a whole part of them is read.
+
+    Raises:
+        OutOfOrder: they are in none.
+    """
+    names = {name: source for source, name in chain.profile.columns.items()}
+    key = names.get(chain.profile.id_column, chain.profile.id_column)
+    for number, (path, batch) in enumerate(arriving):
+        if number == 0 and key in batch.schema.names and pa.types.is_string(batch.column(key).type):
+            IdOrder().watch(batch.column(key))
+        yield path, batch
+
+
 def _in_order(batches: Iterable[pa.Table], key: str, landed: "LandingCounts") -> Iterator[pa.Table]:
     for batch in batches:
         landed.ids.watch(id_texts(batch.column(key)).combine_chunks())
@@ -223,14 +245,9 @@ def batch_id_of(digests: Iterable[str]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
 
 
-def digest_file(path: Path) -> str:
-    """The SHA-256 of a file of the source."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _digest(file: SourceFile) -> LandingCounts:
-    return LandingCounts(digests={file.path: digest_file(file.path)})
+def _digest(chain: Chain, file: SourceFile) -> LandingCounts:
+    digest = chain.source.digest(file)
+    return LandingCounts(digests={} if digest is None else {file.path: digest})
 
 
 def _below(path: Path, folder: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from churn_assets.core.errors import ChurnError
 from churn_assets.pipeline.chain import Chain, logger
-from churn_assets.pipeline.customers.land import batch_id_of, digest_file
+from churn_assets.pipeline.customers.land import batch_id_of
 from churn_assets.storage.source.files import SourceFile
 from churn_assets.storage.tables.commits import Event
 
@@ -72,13 +72,20 @@ def find_deliveries(
             if digested == DIGESTED_AT_ONCE or not _is_settled(files, now):
                 continue
             digested += 1
-            batch_id = batch_id_of(digest_file(file.path) for file in files)
+            batch_id = _batch_id(chain, files)
             if landed is None or landed.commit.details["batch_id"] != batch_id:
                 found.new.append(Delivery(day, batch_id, _scored_by(chain, day)))
             found.seen[str(day)] = stands
         except (ChurnError, OSError) as error:  # not there, not complete, or being replaced: the next look finds it
             logger.debug("%s: the source cannot be looked at: %s", day, error)
     return found
+
+
+def _batch_id(chain: Chain, files: Sequence[SourceFile]) -> str:
+    """The name of their content; of a database's answer, which only the landing can name, that of how it stands."""
+    digests = [chain.source.digest(file) for file in files]
+    known = [digest for digest in digests if digest is not None]
+    return batch_id_of(known if len(known) == len(digests) else [_signature(files)])
 
 
 def _signature(files: Sequence[SourceFile]) -> str:

@@ -58,7 +58,8 @@ def sampling_rate(chain: Chain, day: dt.date) -> float:
         SourceMissing, SourceFault: the day cannot be read.
     """
     files = chain.source.files(day)
-    if sum(file.size for file in files) <= ALL_BELOW:
+    sizes = [file.size for file in files]
+    if sum(size or 0 for size in sizes) <= ALL_BELOW and None not in sizes:
         return 1.0
     rows: int = sum(batch.num_rows for _, batch in chain.source.batches(files))
     return MOST_ROWS / rows if rows > MOST_ROWS else 1.0

@@ -1,7 +1,8 @@
-"""Where customers come from: files. Another kind of source answers what `Source` asks, by files too."""
+"""What the chain asks of a source, and where most customers come from: files."""
 
 import datetime as dt
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,20 +20,29 @@ from churn_assets.core.errors import SourceFault, SourceMissing
 from churn_assets.storage.source.access import closed_folder
 from churn_assets.storage.source.reading import check_file, is_csv, read_file
 
-__all__ = ["FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
+__all__ = ["UNDATED", "FileSource", "Source", "SourceBatch", "SourceFile", "chunks"]
 
 TOLD_OTHERWISE = "cannot be read as a manifest: empty, a number of rows, or a JSON object, in which it is `rows`"
+UNDATED = (
+    "the source is one export, as source.path holds no {snapshot_date}, or source.query no :snapshot_date: say with "
+    "--date which day it stands for"
+)
 SUCCESS = "_SUCCESS"  # what Spark and Hadoop write last
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a snapshot, and what it was when it was read."""
+    """One file of a snapshot, and what it was when it was read.
+
+    Of a database it is the answer to a query: `path` names the database, `size` in bytes is not known, and `day` is the
+    one that is asked for.
+    """
 
     path: Path
-    size: int
+    size: int | None
     modified_ns: int
+    day: dt.date | None = None
 
 
 SourceBatch = tuple[Path, pa.RecordBatch]
@@ -51,7 +61,7 @@ class Source(Protocol):
         """The days it holds, in order; none for an export without a date."""
 
     def first_day(self) -> dt.date | None:
-        """The first day it holds; None for an export without a date, or an empty source."""
+        """No day it holds is earlier; None for an export without a date, or an empty source."""
 
     def has(self, day: dt.date) -> bool:
         """Whether it can give a snapshot of `day`."""
@@ -64,6 +74,9 @@ class Source(Protocol):
 
     def dialect_of(self, path: Path) -> CsvDialect:
         """How the text cells of one of its files are written."""
+
+    def digest(self, file: SourceFile) -> str | None:
+        """The SHA-256 of a file's bytes; None where it has none."""
 
     def batches(self, files: Sequence[SourceFile], categories: Collection[str] = ()) -> Iterator[SourceBatch]:
         """Their rows, in order, a batch at a time; the columns `categories` dictionary-encoded, where they can be."""
@@ -181,7 +194,7 @@ class FileSource:
             SourceFault: a file cannot be read; raised before the first row, where its footer says so.
         """
         for file in files:
-            check_file(file.path, file.size)
+            check_file(file.path, file.size or 0)
         rows = 0
         for file in files:
             columns = self._folder_columns(file.path)
@@ -196,6 +209,11 @@ class FileSource:
     def dialect_of(self, path: Path) -> CsvDialect:
         """How its text cells are written: as configured in a CSV file, plainly in Parquet."""
         return self._csv if is_csv(path) else CsvDialect()
+
+    def digest(self, file: SourceFile) -> str:
+        """The SHA-256 of its bytes."""
+        with file.path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
 
     def _refuse_links_out(self, paths: Iterable[Path]) -> None:
         if self._folder is None:

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.core.errors import SourceFault
@@ -12,8 +13,11 @@ from churn_assets.pipeline.chain import RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.storage.source.files import FileSource
+from churn_assets.storage.source.sql import SqlSource
 from churn_assets_tests.chains import chain_over, export
+from churn_assets_tests.databases import database, fill
 from churn_assets_tests.factories import member_columns
+from churn_assets_tests.postgres import PostgresServer
 
 DAY = dt.date(2026, 3, 31)
 WORK = RunContext("tester")
@@ -66,3 +70,25 @@ def test_an_id_that_is_none_is_quarantined(tmp_path: Path) -> None:
 
     assert chain.customers.version(DAY).read().column("customer_id").to_pylist() == ["c2", "c3"]
     assert chain.quarantined.version(DAY).read().num_rows == 2
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "to be sorted"])
+def test_rows_of_a_database_land_as_those_of_a_file(
+    tmp_path: Path, postgres: PostgresServer, kind: str, turn: int
+) -> None:
+    """The same cells give the same version to the byte, in whatever order they come; its digest names the source."""
+    export(tmp_path, DAY, 40, spend=[f"{number / 8}" for number in range(40)])
+    [path] = (tmp_path / "source").rglob("*.parquet")
+    uri = postgres.create(f"land_{turn}") if kind == "postgresql" else f"sqlite:///{tmp_path}/shop.db"
+    fill(uri, "members", pq.ParquetFile(path).read().take(list(range(40)[::turn])))
+    numeric = "::numeric" if kind == "postgresql" else ""
+    query = f"select customer_id, plan, since, last_visit, visits, spend{numeric} as spend, active from members"  # noqa: S608  # a test's own
+    source = SqlSource(database(uri), f"{query} where :snapshot_date = '2026-03-31'")
+
+    of_file = land_customers(chain_over(tmp_path), DAY, WORK)
+    of_query = land_customers(chain_over(tmp_path / "sql", source=source), DAY, WORK)
+
+    [file] = of_query.files
+    assert of_query.published.version == of_file.published.version
+    assert (of_query.rows, file.path, file.bytes, file.sha256) == (40, source.template, None, of_file.published.version)

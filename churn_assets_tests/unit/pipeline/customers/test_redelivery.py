@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.core.options import GateBounds
@@ -12,7 +13,10 @@ from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.redelivery import Delivery, find_deliveries
 from churn_assets.storage.source.files import FileSource
+from churn_assets.storage.source.sql import SqlSource
 from churn_assets_tests.chains import AS_OF, chain_over, export
+from churn_assets_tests.databases import database, fill
+from churn_assets_tests.factories import member_columns
 from churn_assets_tests.storage_factories import keep_model, make_card, publish, score_rows
 
 ONE_DAY = dt.timedelta(days=1)
@@ -123,3 +127,32 @@ def test_one_look_reads_the_files_of_few_days(chain: Chain) -> None:
 
     assert [each.day for each in first.new] == days[:3]
     assert [each.day for each in second.new] == days[3:]
+
+
+def test_a_day_of_a_database_is_asked_for_when_it_was_written_again_or_came_late(chain: Chain, tmp_path: Path) -> None:
+    """By the time that the query of days tells; the same time again, and days that nobody tried, are none."""
+    uri = f"sqlite:///{tmp_path}/shop.db"
+    late, never = AS_OF + ONE_DAY, AS_OF + 2 * ONE_DAY
+    for day in (AS_OF, late, never):
+        columns = member_columns(4, snapshot_date=[str(day)] * 4, written_at=["2026-01-01T01:00:00+00:00"] * 4)
+        fill(uri, "members", pa.table(columns))
+
+    def asking_anew() -> Chain:
+        of_day = "select * from members where snapshot_date = :snapshot_date"
+        days = "select snapshot_date, max(written_at) from members group by snapshot_date"
+        return chain_over(chain.layout.data_dir, source=SqlSource(database(uri), of_day, days))
+
+    asking = asking_anew()
+    publish(chain.scores, score_rows(5), AS_OF)
+    land_customers(asking, AS_OF, RUN)
+
+    untouched = find_deliveries(asking, [late], {}, later())
+    now = dt.datetime.now(dt.UTC).isoformat()
+    fill(uri, "members", pa.table(member_columns(1, customer_id=["m"], snapshot_date=[str(AS_OF)], written_at=[now])))
+    asking = asking_anew()
+    written = find_deliveries(asking, [], untouched.seen, later())
+    again = find_deliveries(asking, [], written.seen, later())
+
+    assert [each.day for each in untouched.new] == [late]
+    assert [each.day for each in written.new] == [AS_OF]
+    assert again.new == []

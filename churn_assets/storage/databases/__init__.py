@@ -1,0 +1,1 @@
+"""Databases of the company: where customers come from and published scores go, through ADBC."""
