@@ -31,6 +31,8 @@ UNSIGNED = (
 def landed_metadata(chain: Chain, landed: LandedCustomers) -> dict[str, Any]:
     """What is shown of a landed snapshot."""
     files = f"{len(landed.files)} file{'' if len(landed.files) == 1 else 's'}"
+    if landed.files[0].bytes is None:  # no file: the answer of a database
+        files = landed.files[0].path
     unknown = [f"columns that the profile does not know: {', '.join(landed.unknown_columns)}"]
     erased = [f"{landed.erased:,} rows of customers who were erased were left out"] if landed.erased else []
     unknown = unknown if landed.unknown_columns else []

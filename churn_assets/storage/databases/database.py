@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["Database", "Dialect"]
 
 Dialect = Literal["postgresql", "sqlite", "other"]
 SCHEMES: dict[str, Dialect] = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.%-]*)(:\d+)?")
 POSTGRESQL = {  # what an address may set otherwise: a machine that is gone is noticed in minutes, not hours
     "application_name": "churn-assets",
     "connect_timeout": "10",
@@ -114,18 +116,14 @@ def _label(key: str, uri: str) -> str:
         SettingsError: a mark in its user or password is not written as an address wants it.
     """
     parts = urlsplit(uri)
-    badly = (
-        f"{key}.uri cannot be read: write it as postgresql://user:password@host:port/database, marks such as @ / : # "
-    )
-    badly += "in its user and password as %40 %2F %3A %23"
-    try:
-        port = parts.port
-    except ValueError:
-        raise SettingsError(badly) from None
-    if not parts.scheme or "@" in parts.path + parts.query or parts.netloc.count("@") > 1 or parts.fragment:
-        raise SettingsError(badly)
-    host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "")
-    return f"postgresql:{host}{f':{port}' if port else ''}{parts.path}"
+    hosts = parts.netloc.rpartition("@")[2]
+    elsewhere = "@" in parts.path + parts.query or parts.netloc.count("@") > 1 or parts.fragment
+    if not parts.scheme or elsewhere or not all(map(HOST.fullmatch, hosts.split(","))):
+        raise SettingsError(
+            f"{key}.uri cannot be read: write it as postgresql://user:password@host:port/database, marks such as @ / : "
+            "# in its user and password as %40 %2F %3A %23"
+        )
+    return f"postgresql:{hosts or dict(parse_qsl(parts.query)).get('host', '')}{parts.path}"
 
 
 def _path_of(uri: str, base: Path) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlSource"]
 
-REMEMBERED = 10.0  # seconds: training asks for fifty days one after the other
+REMEMBERED = 10.0  # seconds: training and the sensor ask for many days one after the other
 ONE_SNAPSHOT = "set transaction isolation level repeatable read, read only"
 SQLITE_ROWS = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}  # of a batch, and by whose values columns get types
 Held = dict[dt.date, int]
@@ -70,8 +70,7 @@ class SqlSource:
         if not self.dated:
             return True
         if self._days:
-            asked, held = self._remembered
-            return day in (held if time.monotonic() - asked < REMEMBERED else self._held())
+            return day in self._held()
         query = f"select 1 from ({self._query.rstrip().rstrip(';')}\n) as customers limit 1"  # noqa: S608  # the configuration's own
         with self._database.connected(SourceFault) as connection:
             return next((True for batch in self._answer(connection, query, day) if batch.num_rows), False)
@@ -122,6 +121,9 @@ class SqlSource:
 
     def _held(self) -> Held:
         """The days, and when each was written last, in nanoseconds; 0 where that is not told."""
+        asked, held = self._remembered
+        if time.monotonic() - asked < REMEMBERED:
+            return held
         with self._database.connected(SourceFault) as connection:
             rows = [row for batch in self._answer(connection, self._days, None) for row in batch.to_pylist()]
         held = dict(_day_of(row, self.template) for row in rows)
@@ -173,4 +175,4 @@ def _day_of(row: dict[str, object], where: str) -> tuple[dt.date, int]:
         ) from None
     if written is None:
         return named, 0
-    return named, int((written if written.tzinfo else written.replace(tzinfo=dt.UTC)).timestamp()) * 1_000_000_000
+    return named, round((written if written.tzinfo else written.replace(tzinfo=dt.UTC)).timestamp() * 1_000_000) * 1_000

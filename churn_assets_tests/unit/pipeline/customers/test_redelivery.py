@@ -136,18 +136,20 @@ def test_a_day_of_a_database_is_asked_for_when_it_was_written_again_or_came_late
     for day in (AS_OF, late, never):
         columns = member_columns(4, snapshot_date=[str(day)] * 4, written_at=["2026-01-01T01:00:00+00:00"] * 4)
         fill(uri, "members", pa.table(columns))
-    source = SqlSource(
-        database(uri),
-        "select * from members where snapshot_date = :snapshot_date",
-        "select snapshot_date, max(written_at) from members group by snapshot_date",
-    )
-    asking = chain_over(chain.layout.data_dir, source=source)
+
+    def asking_anew() -> Chain:
+        of_day = "select * from members where snapshot_date = :snapshot_date"
+        days = "select snapshot_date, max(written_at) from members group by snapshot_date"
+        return chain_over(chain.layout.data_dir, source=SqlSource(database(uri), of_day, days))
+
+    asking = asking_anew()
     publish(chain.scores, score_rows(5), AS_OF)
     land_customers(asking, AS_OF, RUN)
 
     untouched = find_deliveries(asking, [late], {}, later())
     now = dt.datetime.now(dt.UTC).isoformat()
     fill(uri, "members", pa.table(member_columns(1, customer_id=["m"], snapshot_date=[str(AS_OF)], written_at=[now])))
+    asking = asking_anew()
     written = find_deliveries(asking, [], untouched.seen, later())
     again = find_deliveries(asking, [], written.seen, later())
 

@@ -169,6 +169,15 @@ def test_an_address_that_cannot_be_read_is_not_quoted(uri: str, words: str) -> N
     assert "ed@h" not in str(caught.value)
 
 
+def test_an_address_may_name_several_hosts() -> None:
+    """Where one server takes over from another; the label names them without user and password."""
+    of_many = database("postgresql://u:p%40ss@a.example:5432,[::1]:5433/shop?target_session_attrs=read-write")
+    of_socket = database("postgresql:///shop?host=/run/postgresql")
+
+    assert of_many.label == "postgresql:a.example:5432,[::1]:5433/shop"
+    assert of_socket.label == "postgresql:/run/postgresql/shop"
+
+
 def test_a_driver_that_is_not_installed_is_named() -> None:
     """Other databases are reached by their driver's name, once its package is there."""
     with pytest.raises(SettingsError, match="install churn-assets\\[sql\\] and adbc-driver-elsewhere"):
