@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_RUNTIME", "ONE_AT_A_TIME", "nightly_job", "nightly_schedule", "training_job", "training_schedule"]
 
 MAX_RUNTIME = {"dagster/max_runtime": "21600"}  # seconds; nobody notices a dead worker of Dagster's own launcher
+WHOLE_AGAIN = {"dagster/retry_strategy": "ALL_STEPS"}  # a run that died: what it did already gives the same bytes
 ONE_AT_A_TIME = "churn_assets/one_at_a_time"  # the queue's limit in `dagster.yaml`, for each value
 BEFORE_BACKFILLS = {"dagster/priority": "10"}  # in the run queue, where a backfill's runs have 0
 CHAIN = (
@@ -39,7 +40,7 @@ def nightly_job() -> "UnresolvedAssetJobDefinition":
         "nightly",
         selection=dg.AssetSelection.assets(*CHAIN),
         executor_def=dg.in_process_executor,
-        tags=MAX_RUNTIME,
+        tags={**MAX_RUNTIME, **WHOLE_AGAIN},
         description="Land, validate, featurize, score, audit and publish one snapshot date; then the challenger, "
         "unseen, and the watching: how far features and scores moved, what the scores promise, what became of those "
         "whose outcomes are known by then, and what of all that is worth an alert.",
@@ -52,7 +53,7 @@ def training_job() -> "UnresolvedAssetJobDefinition":
         "training",
         selection=dg.AssetSelection.assets("churn_model", "champion"),
         executor_def=dg.in_process_executor,
-        tags={**MAX_RUNTIME, ONE_AT_A_TIME: "training"},
+        tags={**MAX_RUNTIME, **WHOLE_AGAIN, ONE_AT_A_TIME: "training"},
         description="Train and judge a model as of one snapshot date; the history it needs lands on the way.",
     )
 

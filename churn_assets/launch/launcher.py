@@ -237,9 +237,12 @@ class Launcher:
                 raise_on_error=False,
             )
             self._tell_of_end(result)
-        except SQLAlchemyError as error:
+        except Exception as error:
+            fault = _storage_fault(error)
+            if fault is None:
+                raise
             raise RunError(
-                f"Dagster's storage failed during the run ({str(error).splitlines()[0]}): see that it answers, has "
+                f"Dagster's storage failed during the run ({str(fault).splitlines()[0]}): see that it answers, has "
                 f"room and may be written by uid {os.getuid()}, and run the day again{self._in_force()}"
             ) from error
         if not result.success:
@@ -268,6 +271,15 @@ class Launcher:
 
     def _today(self) -> dt.date:
         return dt.datetime.now(ZoneInfo(self.chain.timezone)).date()
+
+
+def _storage_fault(error: BaseException) -> SQLAlchemyError | None:
+    """What the storage's driver said, where it came from that: Dagster wraps it once it has tried for a while."""
+    while not isinstance(error, SQLAlchemyError):
+        if error.__cause__ is None:
+            return None
+        error = error.__cause__
+    return error
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from churn_assets.instance import announce, open_instance
+from churn_assets.instance.postgres import driver_url
 from churn_assets.settings import Settings, load_settings
 
 
@@ -60,3 +61,13 @@ def test_engines_of_the_storage_are_kept(settings: Settings) -> None:
     assert engines[0] is engines[1]
     assert engines[2] is engines[3]
     assert {type(each.pool).__name__ for each in engines} == {"NullPool"}
+
+
+@pytest.mark.parametrize("spelt", ["postgresql", "postgres", "postgresql+psycopg2"])
+def test_postgresql_is_asked_by_the_driver_that_dagster_works_with(spelt: str) -> None:
+    """However the address is spelt; its parts, a password with signs in it too, stay as they are."""
+    url = driver_url(f"{spelt}://churn:a%2Fb%40c@db:5433/dagster?sslmode=require")
+
+    assert url.drivername == "postgresql+psycopg2"
+    assert (url.username, url.password, url.host, url.port, url.database) == ("churn", "a/b@c", "db", 5433, "dagster")
+    assert url.query == {"sslmode": "require"}
