@@ -42,9 +42,8 @@ class _InDataDir:
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
         """The storage below this process's `data_dir`."""
-        folder = (
-            Layout.of(load_settings().data_dir).dagster / cls.below
-        )  # made by who writes: others may only read there
+        folder = Layout.of(load_settings().data_dir).dagster / cls.below
+        # whoever writes makes it: others may only read there
         return cls(base_dir=str(folder), inst_data=inst_data, **config_value)  # type: ignore[call-arg]  # a mixin
 
 

@@ -114,7 +114,7 @@ def test_a_sink_that_is_down_takes_nothing_from_the_night(
 def test_a_rollback_stands_whether_or_not_the_sink_follows(
     rescored: Installation, server: PostgresServer, tally: Tally
 ) -> None:
-    """The tables go back at once; a sink that is down is told with the command that brings it; `forget` reaches it too."""
+    """The tables go back at once; a sink that is down is told with what brings it; `forget` reaches it too."""
     uri = server.create("following")
     night, day = rescored.having(CHURN_SINK__URI="env:THEIRS", THEIRS=uri), str(NIGHTS[0])
     held = "select distinct score_version from churn_scores"
