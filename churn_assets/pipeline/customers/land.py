@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.arrow.conversion import id_texts
+from churn_assets.core.arrow.erased import ErasedCustomers
 from churn_assets.core.customers.casting import truncated_times
-from churn_assets.core.customers.erased import ErasedCustomers
 from churn_assets.core.customers.landing import IdOrder, OutOfOrder, check_columns, land_batch, reading_of, renamed
 from churn_assets.core.errors import AuditFailed, PartitionConflict, RunError, SourceFault
 from churn_assets.core.profile_schemas import categorical_columns, raw_schema

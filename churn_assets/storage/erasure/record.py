@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from churn_assets.core.customers.erased import ErasedCustomers, customer_hash, customer_mark
+from churn_assets.core.arrow.erased import ErasedCustomers, customer_hash, customer_mark
 from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import ERASURES
 from churn_assets.storage.files import fsync_folder

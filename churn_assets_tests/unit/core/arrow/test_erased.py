@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from churn_assets.core.customers.erased import ErasedCustomers, customer_hash, customer_mark
+from churn_assets.core.arrow.erased import ErasedCustomers, customer_hash, customer_mark
 
 SECRET = bytes(range(32))
 
