@@ -9,15 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import Schema
 from deltalake.transaction import AddAction, RemoveAction
 
 from churn_assets.core.arrow.batches import ordered_map
-from churn_assets.core.errors import PartitionConflict, RunError
+from churn_assets.core.errors import PartitionConflict
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
-from churn_assets.storage.remote import reason_of
-from churn_assets.storage.tables.commit_files import add_action, sync_commits
+from churn_assets.storage.tables.commit_files import add_action, commit_actions
 from churn_assets.storage.tables.commits import Commit, migration_metadata
 from churn_assets.storage.tables.delta_log import DeltaLog
 from churn_assets.storage.tables.parquet import as_filled, count_rows, write_part
@@ -67,7 +65,8 @@ def commit_columns(
     root, log = table.folder, DeltaLog(table.folder)
     fields = [pa.field(SNAPSHOT_DATE, pa.date32()), *(pa.field(each.name, each.type) for each in schema)]
     adds, moved = _moved(table, commit, anew or {})
-    for _ in range(COMMIT_ATTEMPTS):
+    columns, told = Schema.from_arrow(pa.schema(fields)), migration_metadata(commit, moved)
+    for attempt in range(COMMIT_ATTEMPTS):
         delta = log.refresh().table
         if delta is None:  # it was never made: the first day that is published gives it its columns
             return
@@ -77,31 +76,9 @@ def commit_columns(
             raise PartitionConflict(
                 f"{table.name}: a day was published while the table was moved; it stands as it was: migrate again"
             )
-        before = delta.version()
-        try:
-            delta.create_write_transaction(
-                adds,
-                mode="overwrite",
-                schema=Schema.from_arrow(pa.schema(fields)),
-                partition_by=[SNAPSHOT_DATE],
-                partition_filters=None if anew else [(SNAPSHOT_DATE, "=", NO_DAY)],
-                commit_properties=CommitProperties(
-                    custom_metadata=migration_metadata(commit, moved), max_commit_retries=0
-                ),
-            )
-        except CommitFailedError:  # somebody committed to the table: look again
-            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
-            continue
-        except (DeltaError, OSError) as error:
-            if root.store is None:
-                raise
-            raise RunError(
-                f"{root}: whether it was moved is not known ({reason_of(error)}): see that the object store can be "
-                "reached, and migrate again"
-            ) from None
-        newest = log.refresh().table
-        sync_commits(root, range(before + 1, (newest or delta).version() + 1))
-        return
+        if commit_actions(delta, root, adds, told, attempt, only=None if anew else NO_DAY, schema=columns):
+            return
+        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
     raise PartitionConflict(f"{table.name}: the table was busy {COMMIT_ATTEMPTS} times; migrate again")
 
 

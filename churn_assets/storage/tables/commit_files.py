@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -29,6 +29,7 @@ __all__ = [
     "LOG",
     "add_action",
     "check_commits",
+    "commit_actions",
     "commit_fault",
     "commit_file",
     "commit_nothing",
@@ -71,15 +72,32 @@ def commit_partition(
     Raises:
         RunError: it gave none, and this was the last `attempt`, counted from 0.
     """
-    before = table.version()
     adds: list[AddAction | RemoveAction] = [add_action(root.path, day, path) for path in files]
+    return commit_actions(table, root, adds, metadata, attempt, only=day.isoformat())
+
+
+def commit_actions(  # what a commit is
+    table: DeltaTable,
+    root: Folder,
+    adds: Sequence[AddAction | RemoveAction],
+    metadata: Mapping[str, str],
+    attempt: int,
+    *,
+    only: str | None,
+    schema: Schema | None = None,
+) -> bool:
+    """Make `adds` all that a table holds, or the partition of the one day `only`, in one commit; else as above.
+
+    The table's columns become those of `schema` where it is given.
+    """
+    before = table.version()
     try:
         table.create_write_transaction(
-            adds,
+            list(adds),
             mode="overwrite",
-            schema=table.schema(),
+            schema=schema or table.schema(),
             partition_by=[SNAPSHOT_DATE],
-            partition_filters=[(SNAPSHOT_DATE, "=", day.isoformat())],
+            partition_filters=None if only is None else [(SNAPSHOT_DATE, "=", only)],
             commit_properties=CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0),
         )
     except CommitFailedError:
@@ -89,9 +107,11 @@ def commit_partition(
             raise
         if attempt + 1 < root.store.options.attempts:
             return False
+        day = f" {metadata[SNAPSHOT_DATE]}" if SNAPSHOT_DATE in metadata else ""
         raise RunError(
-            f"{root} {day}: whether {metadata['version_id']} was published is not known ({reason_of(error)}): see that "
-            "the object store can be reached, and run the day again"
+            f"{root}{day}: whether {metadata.get('version_id', 'the change')} was published is not known "
+            f"({reason_of(error)}): see that the object store can be reached, and run {'the day' if day else 'it'} "
+            "again"
         ) from None
     sync_commits(root, range(before + 1, newest_commit(root.path) + 1))
     return True
