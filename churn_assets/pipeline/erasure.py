@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from churn_assets.core.errors import ChurnError, DamagedVersion, ModelFault, RunError, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.pipeline.chain import Chain, RunContext, logger
+from churn_assets.pipeline.maintenance.expire import finish_expiry
 from churn_assets.storage.erasure.golden import erase_golden, golden_rows_of
 from churn_assets.storage.erasure.rewritten import Rewritten, RewrittenVersions
 from churn_assets.storage.erasure.versions import Standing, StoredTable, remove_abandoned
@@ -98,6 +99,7 @@ def forget_customer(chain: Chain, customer: str, run: RunContext, sink: Customer
         UnknownVersion: they stand nowhere; nothing was changed or recorded.
         RunError: something could not be done; what was done stands, and the next attempt goes on.
     """
+    finish_expiry(chain, run.actor)  # what a killed one had set aside lies where nobody would look for the customer
     record = chain.erasures
     if not record.is_under_way(customer):
         found = locate_customer(chain, customer)

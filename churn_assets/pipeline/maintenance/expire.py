@@ -30,7 +30,7 @@ from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.ledger import Ledger
 from churn_assets.storage.tables.table import Table
 
-__all__ = ["Expired", "expire", "plan_expiry"]
+__all__ = ["Expired", "expire", "finish_expiry", "plan_expiry"]
 
 EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -92,12 +92,29 @@ def plan_expiry(chain: Chain, now: dt.datetime, running_since: dt.datetime | Non
 def expire(chain: Chain, actor: str, now: dt.datetime, running_since: dt.datetime | None = None) -> list[Expired]:
     """Let go what `plan_expiry` names, and finish what an earlier expiry began; what went."""
     inventory, started = Inventory(chain.layout), dt.datetime.now(dt.UTC)
-    cleared = [*_finish_earlier(chain, inventory, actor)]
+    cleared = finish_expiry(chain, actor)
     for planned in plan_expiry(chain, now, running_since):
         going = replace(planned, things=tuple(_going(chain, inventory, planned, actor)))
         _record_and_remove(chain, inventory, going, actor, started)
         cleared.append(going)
     return [each for each in cleared if each.things]
+
+
+def finish_expiry(chain: Chain, actor: str) -> list[Expired]:
+    """Remove, or put back, what an expiry that was killed had set aside; what went.
+
+    Nothing is ever set aside in an object store.
+    """
+    if chain.layout.store is not None:
+        return []
+    inventory, cleared = Inventory(chain.layout), []
+    for name in [*inventory.tables(), MODELS]:
+        if aside := inventory.expired(name):
+            things = _released(chain, inventory, name, aside, actor)
+            kept_days = chain.retention.models_days if name == MODELS else chain.retention.versions_days
+            cleared.append(Expired("model" if name == MODELS else "version", name, tuple(things), kept_days))
+            _record_and_remove(chain, inventory, cleared[-1], actor, EVER)
+    return cleared
 
 
 def _going(chain: Chain, inventory: Inventory, planned: Expired, actor: str) -> Iterable[Stored]:
@@ -180,18 +197,6 @@ def _redacted(chain: Chain, stale: Iterable[Stored], actor: str) -> Iterator[Sto
                 yield stored
         except ChurnError as error:  # one day keeps no other from its end
             logger.warning("the quarantined rows of %s stay for now: %s", day, error)
-
-
-def _finish_earlier(chain: Chain, inventory: Inventory, actor: str) -> Iterator[Expired]:
-    """Remove, or put back, what an expiry that was killed had set aside."""
-    for name in [*inventory.tables(), MODELS]:
-        aside = inventory.expired(name)
-        if aside:
-            things = _released(chain, inventory, name, aside, actor)
-            kept_days = chain.retention.models_days if name == MODELS else chain.retention.versions_days
-            found = Expired("model" if name == MODELS else "version", name, tuple(things), kept_days)
-            _record_and_remove(chain, inventory, found, actor, EVER)
-            yield found
 
 
 def _released(chain: Chain, inventory: Inventory, table: str, aside: Sequence[Stored], actor: str) -> list[Stored]:

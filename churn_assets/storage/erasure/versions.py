@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import DamagedVersion
+from churn_assets.storage.digests import note_digests
 from churn_assets.storage.erasure.rewritten import Rewritten, RewrittenVersions
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import (
@@ -144,6 +145,7 @@ class StoredTable:
                 written.write_text(self.names.renamed_text(source.read_text("utf-8")), "utf-8")
                 fsync_file(written)
                 written.replace(final)
+                note_digests(self.table.folder, [final])
                 self.table.folder.push([final], replace=True)
 
     def _remove(self, day: dt.date, version: str) -> None:

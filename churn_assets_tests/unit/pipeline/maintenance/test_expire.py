@@ -10,7 +10,7 @@ import pytest
 from churn_assets.core.errors import UnknownVersion
 from churn_assets.core.options import Retention
 from churn_assets.pipeline.chain import Chain
-from churn_assets.pipeline.maintenance.expire import expire, plan_expiry
+from churn_assets.pipeline.maintenance.expire import expire, finish_expiry, plan_expiry
 from churn_assets.storage.expirations import Expirations
 from churn_assets.storage.inventory import Inventory
 from churn_assets.storage.orphans import UNDER_WAY
@@ -162,6 +162,21 @@ def test_what_a_writer_has_under_way_is_left_alone(aged: Chain, tmp_path: Path) 
 
     assert stayed
     assert not left.path.exists()
+
+
+def test_what_a_killed_expiry_had_set_aside_goes_or_comes_back(aged: Chain, tmp_path: Path) -> None:
+    """An erasure asks for it too: rows that wait for their end are rows. What is current is put back."""
+    chain = copied(aged, tmp_path)
+    inventory, current = Inventory(chain.layout), chain.scores.current(DAY)
+    for stored in inventory.versions("churn_scores"):
+        inventory.set_aside(stored)
+
+    [gone] = finish_expiry(chain, "tester")
+
+    assert [each.version for each in inventory.versions("churn_scores")] == [current]
+    assert [each.version for each in gone.things] != [current]
+    assert inventory.expired("churn_scores") == []
+    assert finish_expiry(chain, "tester") == []
 
 
 def test_the_days_are_those_of_the_configuration(aged: Chain) -> None:
