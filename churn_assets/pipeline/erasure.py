@@ -8,7 +8,7 @@ kills this at any instant loses nothing: the next attempt goes on where it stopp
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from churn_assets.core.errors import ChurnError, DamagedVersion, ModelFault, RunError, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
@@ -21,19 +21,12 @@ from churn_assets.storage.layout import stored_versions
 from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.tables.commits import Commit
 
-__all__ = ["CustomerSink", "Erasure", "Whereabouts", "forget_customer", "locate_customer"]
+__all__ = ["Erasure", "Whereabouts", "forget_customer", "locate_customer"]
 
 UPSTREAM = ("raw_customers", "quarantined_customers", "customers", "customer_features")
 AT_ONCE = 64  # versions that are recorded together
 PASSES = 5
 GOLDEN_ROWS, SINK = "golden_rows", "score_sink"
-
-
-class CustomerSink(Protocol):
-    """A database table to which scores are written too."""
-
-    def delete_customer(self, customer_id: str) -> int:
-        """Delete every row of a customer; how many there were."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +85,8 @@ def locate_customer(chain: Chain, customer: str) -> Whereabouts:
     return Whereabouts(tuple(standings), models, (*unreadable, *faults))
 
 
-def forget_customer(chain: Chain, customer: str, run: RunContext, sink: CustomerSink | None = None) -> Erasure:
-    """Erase a customer from every version of every table, from lookups, golden rows and the sink.
+def forget_customer(chain: Chain, customer: str, run: RunContext) -> Erasure:
+    """Erase a customer from every version of every table, from lookups, golden rows and the score sink.
 
     Raises:
         UnknownVersion: they stand nowhere; nothing was changed or recorded.
@@ -119,8 +112,8 @@ def forget_customer(chain: Chain, customer: str, run: RunContext, sink: Customer
     models, faults = _golden_rows(chain, customer, erase_golden)
     if models:
         tables[GOLDEN_ROWS] = sum(models.values())
-    if sink is not None:
-        tables[SINK] = sink.delete_customer(customer)
+    if chain.sink is not None:
+        tables[SINK] = chain.sink.delete_customer(customer)
     unfinished = sum(remove_abandoned(root) for root in (chain.layout.models, *chain.layout.tables()))
     if damaged or faults:
         raise _unreadable([*damaged, *faults], "all else is done")

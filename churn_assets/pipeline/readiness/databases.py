@@ -42,6 +42,7 @@ def sink_point(chain: Chain) -> Point:
     if not days:
         return Point("score sink", "no scores have been published", "`churn-assets run` publishes a day")
     held, published = chain.sink.version(days[-1]), chain.scores.current(days[-1])
+    held = chain.scores.resolve(days[-1], held) if held else held  # an erasure takes rows, and leaves the others
     if held != published:
         found = f"{chain.sink.label} holds {f'version {held}' if held else 'nothing'} of {days[-1]}, not {published}"
         return Point("score sink", found, f"`churn-assets scores sink --date {days[-1]}` brings it")

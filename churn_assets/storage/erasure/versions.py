@@ -21,6 +21,7 @@ from churn_assets.storage.digests import note_digests
 from churn_assets.storage.erasure.rewritten import Rewritten, RewrittenVersions
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import (
+    EXPIRED,
     STAGING,
     feature_counts_file,
     lookup_folder,
@@ -189,9 +190,9 @@ class StoredTable:
 def remove_abandoned(root: Folder) -> int:
     """Remove what killed writers left in the staging folder below `root`; how many folders are too young to tell.
 
-    They hold whoever was in the day that was being made, whole or torn.
+    They hold whoever was in the day that was being made, whole or torn. What an expiry has set aside goes with it.
     """
-    young = 0
+    young = sum(path.is_file() for path in (root / EXPIRED).rglob("*"))
     for folder in (root / STAGING).glob("*"):
         with suppress(FileNotFoundError):
             if _is_abandoned(folder):

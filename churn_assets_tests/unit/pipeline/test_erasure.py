@@ -21,20 +21,24 @@ from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.pipeline.erasure import forget_customer, locate_customer
 from churn_assets.pipeline.features import featurize_customers
 from churn_assets.pipeline.libraries import installed_libraries
+from churn_assets.pipeline.readiness.databases import sink_point
 from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
+from churn_assets.pipeline.scoring.sink import sink_scores
 from churn_assets.pipeline.training.train import train_model
 from churn_assets.storage.layout import ERASURE_KEY, feature_counts_file
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.scores.published import PublishedScores
+from churn_assets.storage.scores.sink import ScoreSink
 from churn_assets.storage.scores.trace import trace_score
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.commits import Commit
 from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, copied, export
+from churn_assets_tests.databases import database
 from churn_assets_tests.erasing import erase_and_die, files_that_tell, stored_rows
 from churn_assets_tests.factories import member_columns
 from churn_assets_tests.fault_tally import Tally
 from churn_assets_tests.serving import asking, make_app, wait_for
-from churn_assets_tests.storage_factories import running
+from churn_assets_tests.storage_factories import publish, running, score_rows
 
 RUN = RunContext("tester", reason="ticket 12")
 ERASED, BROKEN, OTHER = "c00013", "c00008", "c00014"
@@ -179,6 +183,21 @@ def test_who_is_erased_while_a_day_lands_is_not_landed(tmp_path: Path) -> None:
     landed = land_customers(chain, AS_OF, RUN)
 
     assert (nothing, landed.rows, landed.erased) == ([], 19, 1)
+
+
+def test_the_sink_loses_the_customer_and_keeps_the_others(tmp_path: Path) -> None:
+    """Their rows of every day are deleted; what it holds of the newest day is still what is published."""
+    sink = ScoreSink(database(f"sqlite:///{tmp_path}/sink.db", "sink"), "churn_scores")
+    chain = chain_over(tmp_path / "data", sink=sink)
+    for day in (AS_OF - HORIZON, AS_OF):
+        publish(chain.scores, score_rows(5), day)
+        sink_scores(sink, chain.scores, day)
+
+    done = forget_customer(chain, "c0000003", RUN)
+
+    assert done.tables == {"churn_scores": 2, "score_sink": 2}
+    assert (sink_point(chain).passed, sink_scores(sink, chain.scores, AS_OF).rows) == (True, 4)
+    assert sink.delete_customer("c0000003") == 0
 
 
 def test_the_record_names_nobody(scored: Chain) -> None:
