@@ -131,7 +131,7 @@ def test_one_that_goes_on_failing_is_refused_in_a_sentence(
     except RunError as error:
         tally.found(words=not told_well(error))
     else:
-        tally.found(wrong=kind != "unheard")  # the commit was made, and is found to be ours
+        tally.found(wrong=kind not in {"unheard", "slow"})  # what was done all the same, or late, is found to be ours
     befallen = inject(machines.endpoint)
     between = machines.scores().version(DAY).verified().rows
     publish(writer, rows)
