@@ -33,7 +33,7 @@ ENV PATH=/opt/churn/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
 VOLUME /data
 EXPOSE 3000 4000 8000
 USER 10001:10001
-HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "churn_assets.launch.health"]
+HEALTHCHECK --interval=60s --timeout=60s --start-period=120s CMD ["python", "-m", "churn_assets.launch.health"]
 # Last, so that a new commit alone invalidates no layer that holds files.
 ARG CODE_REVISION=
 ENV CHURN_CODE_REVISION=${CODE_REVISION}

@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["is_healthy"]
 
 FIRST_PROCESS = Path("/proc/1/cmdline")
-SECONDS = 15
+SECONDS = 50  # on a busy machine a program of Dagster takes half a minute to load
 PORTS = {"dagster-webserver": "3000", "serve": "8000", "code-server": "4000"}
 PAGES = {"dagster-webserver": "server_info", "serve": "healthz"}
 PORT_OPTIONS = ("-p", "--port")
