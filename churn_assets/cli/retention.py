@@ -39,7 +39,7 @@ def forget(
         return
     run = RunContext(current_user(), reason=reason, code_revision=chain.code_revision)
     with output.progress("looking through the tables"):
-        done = forget_customer(chain, customer, run, chain.sink)
+        done = forget_customer(chain, customer, run)
     if json:
         output.print_json(done.row())
     else:
