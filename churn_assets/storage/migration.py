@@ -70,16 +70,19 @@ def commit_columns(
         delta = log.refresh().table
         if delta is None:  # it was never made: the first day that is published gives it its columns
             return
-        if anew is not None and {day: log.current(day) for day in log.files()} != {
-            day: old for day, (old, _) in anew.items()
-        }:
-            raise PartitionConflict(
-                f"{table.name}: a day was published while the table was moved; it stands as it was: migrate again"
-            )
+        if anew is not None:
+            _refuse_other_days(table, log, {day: old for day, (old, _) in anew.items()})
         if commit_actions(delta, root, adds, told, attempt, only=None if anew else NO_DAY, schema=columns):
             return
         time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
     raise PartitionConflict(f"{table.name}: the table was busy {COMMIT_ATTEMPTS} times; migrate again")
+
+
+def _refuse_other_days(table: Table, log: DeltaLog, expected: Mapping[dt.date, str]) -> None:
+    if {day: log.current(day) for day in log.files()} != expected:
+        raise PartitionConflict(
+            f"{table.name}: a day was published while the table was moved; it stands as it was: migrate again"
+        )
 
 
 def _moved(
