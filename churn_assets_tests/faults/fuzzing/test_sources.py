@@ -137,7 +137,7 @@ def test_text_that_is_no_text_is_refused(tmp_path: Path, column: str) -> None:
     pq.write_table(table.set_column(table.schema.names.index(column), column, broken), path)
     chain = chain_over(tmp_path, source=FileSource("source/{snapshot_date}.parquet", tmp_path))
 
-    with pytest.raises(SourceFault, match=r"2026-03-31\.parquet cannot be read .*UTF"):
+    with pytest.raises(SourceFault, match=r"2026-03-31\.parquet cannot be read"):
         land_customers(chain, DAY, WORK)
 
     assert chain.raw.days() == []
