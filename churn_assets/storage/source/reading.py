@@ -129,6 +129,14 @@ def _reason(error: Exception) -> str:  # noqa: PLR0911  # a line for each kind
     return "its content is damaged, or of another kind than its name says"
 
 
+def _check_texts(batch: pa.RecordBatch) -> None:
+    """Raise Arrow's error where bytes that are called text are none in UTF-8: it reads them, and fails later."""
+    for column in batch.columns:
+        texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
+            texts.validate(full=True)
+
+
 def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
     footer = pq.read_metadata(path)
     there = footer.schema.to_arrow_schema().names
@@ -144,6 +152,7 @@ def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch
     ) as file:
         for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
             rows += batch.num_rows
+            _check_texts(batch)
             yield batch
     if rows != footer.num_rows:
         raise SourceFault(f"{path} holds {rows} rows and its footer says {footer.num_rows}; export it again")

@@ -126,6 +126,23 @@ def test_any_bytes_are_landed_quarantined_or_refused(tmp_path: Path, tally: Tall
     assert not tally.faults
 
 
+@pytest.mark.parametrize("column", ["customer_id", "plan"])
+def test_text_that_is_no_text_is_refused(tmp_path: Path, column: str) -> None:
+    """Bytes of a Parquet file that are called text and are not UTF-8: the file is named, and nothing is landed."""
+    table = pa.table(member_columns(ROWS))
+    texts = table.column(column).to_pylist()
+    broken = pa.array([b"4\xff5", *(text and text.encode() for text in texts[1:])], pa.binary()).view(pa.string())
+    path = tmp_path / f"source/{DAY}.parquet"
+    path.parent.mkdir()
+    pq.write_table(table.set_column(table.schema.names.index(column), column, broken), path)
+    chain = chain_over(tmp_path, source=FileSource("source/{snapshot_date}.parquet", tmp_path))
+
+    with pytest.raises(SourceFault, match=r"2026-03-31\.parquet cannot be read"):
+        land_customers(chain, DAY, WORK)
+
+    assert chain.raw.days() == []
+
+
 def varint(number: int) -> bytes:
     """A number as a Parquet footer holds it."""
     number <<= 1

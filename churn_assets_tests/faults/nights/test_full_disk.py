@@ -14,7 +14,7 @@ from churn_assets_tests.faults.nights.conftest import Night
 from churn_assets_tests.faults.nights.night_state import audit_disturbed, audit_recovered
 from churn_assets_tests.faults.nights.warm import Warm
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault("a disk is full at a stage of the night")]
+pytestmark = [pytest.mark.integration, pytest.mark.fault("a night's disk takes no more")]
 
 DISK = "96m"
 STAGES = (

@@ -125,6 +125,7 @@ def test_of_two_nights_of_a_day_both_end_well_or_one_in_words(
             with second.started(*NIGHT) as other:
                 outcomes = [(night.communicate(timeout=PATIENCE)[0], night.returncode) for night in (one, other)]
         tally.tried()
+        print(*(said for said, code in outcomes if code != 0))  # noqa: T201  # what a failure is understood with
         tally.found(
             lost=all(code != 0 for _, code in outcomes),
             words=sum(code != 0 and (said.count("error: ") != 1 or "Traceback" in said) for said, code in outcomes),
