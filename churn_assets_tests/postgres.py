@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["PostgresServer", "postgres_server"]
 
 NOBODY = 65534  # PostgreSQL does not run as root
-SETTINGS = "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=50"
+SETTINGS = "fsync=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=50"
 
 
 class PostgresServer:

@@ -23,7 +23,7 @@ def uri(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path_facto
     """The address of an empty database; each test has a table of its own in it."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path_factory.mktemp('sink')}/shop.db"
-    return postgres.create("sink")
+    return postgres.create(tmp_path_factory.mktemp("sink").name)
 
 
 def _sink(uri: str, table: str) -> ScoreSink:

@@ -34,7 +34,7 @@ def uri(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path_facto
     if request.param == "sqlite":
         address, kind = f"sqlite:///{tmp_path_factory.mktemp('source')}/shop.db", pa.string()
     else:
-        address, kind = postgres.create("source"), pa.date32()
+        address, kind = postgres.create(tmp_path_factory.mktemp("source").name), pa.date32()
     fill(address, "customers", _rows(DAY, 40, kind))
     fill(address, "customers", _rows(NEXT, 30, kind))
     return address
