@@ -131,7 +131,9 @@ def test_history_is_told_newest_first(scores: PublishedScores) -> None:
     history = scores.history(DAY)
 
     times = [row.pop("published_at") for row in history]
+    expired = [row.pop("expired") for row in history]
     assert times == sorted(times, reverse=True)
+    assert expired == [None, None, None]
     assert history == [
         {
             "score_version": first,
