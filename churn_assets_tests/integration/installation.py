@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -78,6 +79,18 @@ class Outcome:
         return self.errors[0]
 
 
+@contextlib.contextmanager
+def _log_left_as_it_was() -> Iterator[None]:
+    """`--debug` holds for the rest of a process: here, of a command."""
+    log = logging.getLogger("churn_assets")
+    level, handlers = log.level, list(log.handlers)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.handlers[:] = handlers
+
+
 @dataclass(frozen=True)
 class Installation:
     """A folder with `config.yaml` and `data/`, and the environment variables of who uses it."""
@@ -112,6 +125,7 @@ class Installation:
         code = 0
         with (
             self.entered(),
+            _log_left_as_it_was(),
             mock.patch.object(sys, "argv", ["churn-assets", *words]),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

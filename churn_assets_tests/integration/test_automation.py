@@ -188,9 +188,9 @@ def test_the_doctor_tells_each_point_and_what_to_do(installed: Installation) -> 
     to_do = {each["point"] for each in shipped.json if not each["passed"]} - {"storage"}
     assert shipped.exit_code == shown.exit_code == 1
     assert all(each.keys() == {"point", "passed", "finding", "advice"} for each in shipped.json)
-    assert to_do == {"alert channel", "app keys", "schedules"}
+    assert to_do == {"alert channel", "app keys", "model signature", "schedules"}
     assert {"schema contract", "features", "model card", "golden rows", "gates", "rollback", "retention"} <= passed
     left = {each["point"] for each in configured.json if not each["passed"]} - {"storage"}
-    assert left == {"schedules"}
+    assert left == {"model signature", "schedules"}
     assert "TO DO" in shown.stdout
     assert "SECRET" not in shown.stdout + configured.stdout
