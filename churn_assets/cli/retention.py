@@ -1,6 +1,7 @@
 """Commands that remove what is stored: one customer, and what is no longer kept."""
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,9 +80,10 @@ def _tell_whereabouts(chain: "Chain", customer: str, *, json: bool) -> None:
     elif not found.tables:
         output.print_note("the customer is in no table, lookup or model; the source was not looked at")
     else:
-        output.print_table("Where the customer stands", list(versions[0]), [list(each.values()) for each in versions])
-        for model, rows in found.models.items():
-            output.print_text(f"model {model}: {rows} golden rows")
+        in_versions = Counter(each.table for each in found.standings)
+        rows = [[table, count, in_versions.get(table, "")] for table, count in found.tables.items()]
+        output.print_table("Where the customer stands", ["table", "rows", "versions"], rows)
+        output.print_note("nothing was removed; --json names each version. The source was not looked at, and stays")
 
 
 @commands.command()

@@ -140,6 +140,7 @@ def tonight(tmp_path: Path) -> tuple[Installation, dt.date]:
     return installation, yesterday
 
 
+@pytest.mark.campaign
 def test_killed_runs_do_not_keep_the_schedule_from_its_night(tonight: tuple[Installation, dt.date]) -> None:
     """As many as the queue has places die in their middle and one early: the daemon ends them and runs the night."""
     installation, day = tonight
