@@ -118,6 +118,7 @@ def prune_history(
 @commands.command()
 def verify(date: Date = None, json: Json = False) -> None:
     """Read everything that is stored against its digest; exit code 1 where something is damaged, with the way back."""
+    from churn_assets.storage.bucket_inventory import inventory_of
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.verification import checks_of, orphans_of
 
@@ -132,7 +133,8 @@ def verify(date: Date = None, json: Json = False) -> None:
     orphans = [] if date else orphans_of(layout, dt.datetime.now(dt.UTC))
     read = sum(check.bytes for check in checks)
     if json:
-        left = [{"table": each.table, "file": str(each.path), "bytes": each.bytes} for each in orphans]
+        where = inventory_of(layout).where
+        left = [{"table": each.table, "file": where(each), "bytes": each.bytes} for each in orphans]
         rows = [asdict(each) for each in damaged]
         output.print_json({"checked": len(checks), "bytes": read, "damaged": rows, "orphans": left})
     else:

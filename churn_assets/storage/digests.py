@@ -45,9 +45,11 @@ def note_digests(root: Path | Folder, paths: Iterable[Path]) -> None:
         logger.warning("%s: a digest could not be noted: %s", root, error)
 
 
-def read_digests(root: Path) -> NotedDigests:
-    """What was noted of the files of the table below `root`."""
-    path = root / DIGESTS
+def read_digests(root: Path | Folder) -> NotedDigests:
+    """What was noted of the files of the table below `root`; nothing in an object store, whatever was copied there."""
+    if as_folder(root).store is not None:
+        return NotedDigests({})
+    path = as_folder(root).path / DIGESTS
     content = path.read_bytes().decode(errors="replace") if path.is_file() else ""
     by_path: dict[str, str] = {}
     broken = []

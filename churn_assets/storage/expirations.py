@@ -10,7 +10,7 @@ from churn_assets.storage.tables.ledger import Ledger, Row
 __all__ = ["Expirations", "version_name"]
 
 RECORD = "expirations"
-VERSIONS = {"version", "orphan", "quarantine"}
+VERSIONS = {"version", "orphan", "quarantine", "model"}
 
 
 class Expirations:
@@ -39,7 +39,7 @@ class Expirations:
         return self._ledger.append(unless_there)
 
     def versions(self, table: str) -> dict[str, dt.datetime]:
-        """When each version of a table expired; by its name, the last time of several."""
+        """When each version of a table, or of the models, expired; by its name, the last time of several."""
         rows = [row for row in self.rows() if row["table"] == table and row["kind"] in VERSIONS]
         return {name: row["expired_at"] for row in rows for name in row["names"]}
 

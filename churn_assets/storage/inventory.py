@@ -7,7 +7,7 @@ import datetime as dt
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,13 +15,12 @@ from typing import Literal
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from churn_assets.core.errors import InputError
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import EXPIRED, STAGING, Layout, version_folder
 from churn_assets.storage.tables.commit_files import LOG, unreadable
 
-__all__ = ["Inventory", "Kind", "Stored"]
+__all__ = ["BESIDE", "DAY_FOLDER", "MODELS", "Inventory", "Kind", "Stored"]
 
 Kind = Literal["version", "lookup", "feature_counts", "report", "model", "record", "unfinished"]
 MODELS = "models"
@@ -62,16 +61,7 @@ class Inventory:
     """What one installation has stored."""
 
     def __init__(self, layout: Layout) -> None:
-        """Of `layout`, on this machine.
-
-        Raises:
-            InputError: it is kept in an object store.
-        """
-        if layout.store is not None:
-            raise InputError(
-                f"{layout.folder} is an object store: this release verifies and lets expire only what lies on a disk; "
-                "nothing was read or removed"
-            )
+        """Of `layout`, on this machine."""
         self.layout = layout
 
     def tables(self) -> list[str]:
@@ -88,11 +78,12 @@ class Inventory:
         Raises:
             RunError: its log cannot be read.
         """
-        root = self.layout.table(name).path
+        root = self.layout.table(name)
         try:
-            return bool(DeltaTable(root).metadata().partition_columns)
+            table = DeltaTable(root.uri, storage_options=root.storage_options)
+            return bool(table.metadata().partition_columns)
         except (DeltaError, OSError, ValueError) as error:
-            raise unreadable(root, error) from error
+            raise unreadable(root, error) from root.cause(error)
 
     def versions(self, table: str) -> Iterator[Stored]:
         """Every version of every partition of a table, by day."""
@@ -128,6 +119,19 @@ class Inventory:
         roots = [*(root.path for root in self.layout.tables()), self.layout.models.path]
         found = [(root, path) for root in roots for pattern in UNFINISHED for path in root.glob(pattern)]
         return [replace(_stored("unfinished", root.name, path), version="") for root, path in sorted(found)]
+
+    def log_bytes(self, table: str) -> int:
+        """How large a table's log is."""
+        return sum(path.stat().st_size for path in (self.layout.table(table) / LOG).glob("*") if path.is_file())
+
+    @contextmanager
+    def at_hand(self, path: Path) -> Iterator[Layout]:  # noqa: ARG002  # where nothing has to be fetched
+        """The layout below whose data folder a stored file or folder of this one can be read meanwhile."""
+        yield self.layout
+
+    def where(self, stored: Stored) -> str:
+        """Where a person finds it."""
+        return str(stored.path)
 
     def set_aside(self, stored: Stored) -> Stored | None:
         """Take a version or a model away from where readers look, by one rename; None where it is gone already."""

@@ -4,27 +4,28 @@ This machine mirrors an object store: what is written is written here first and 
 seen by nobody until a commit names it; what is read is fetched first. So everything else works on files.
 """
 
+import datetime as dt
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import RunError
-from churn_assets.core.object_store import ObjectStore
+from churn_assets.core.object_store import ObjectStore, StorageOptions
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, S3FileSystem
 
-__all__ = ["Folder", "as_folder", "reason_of"]
+__all__ = ["Folder", "StoredObject", "as_folder", "reason_of"]
 
 CHUNK = 16 * 2**20  # bytes that are asked for, or sent, at once
 FETCHED = "_fetched"  # below the mirror: what is on its way here, and seen by nobody
@@ -34,6 +35,14 @@ CODE = re.compile(r"<Code>(\w+)</Code>")
 AWS = re.compile(r"AWS Error (\w+)(?: \((HTTP status \d+)\))? during (\w+) operation")
 STATUS = re.compile(r"\b[45]\d\d [A-Z][A-Za-z ]+")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|↳")
+
+
+class StoredObject(NamedTuple):
+    """A file of an object store: its name from a folder, its size, and when it was stored."""
+
+    name: str
+    bytes: int
+    modified: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -227,8 +236,20 @@ class Folder:
         Raises:
             RunError: the object store does not tell.
         """
+        return {each.name: each.bytes for each in self.objects(name)}
+
+    def objects(self, name: str = "") -> "list[StoredObject]":
+        """The files of the object store below a folder in this one, by their names from there; no marks of folders.
+
+        Raises:
+            RunError: the object store does not tell.
+        """
         prefix = len(self._full_key(name)) + 1 if self.store else 0
-        return {info.path[prefix:]: info.size for info in self._infos(name, recursive=True) if info.is_file}
+        return [
+            StoredObject(info.path[prefix:], info.size, info.mtime)
+            for info in self._infos(name, recursive=True)
+            if info.is_file and not info.path.endswith("/")
+        ]
 
     def folders(self, name: str = "") -> list[str]:
         """The names of the folders in the object store in a folder in this one, in order.
@@ -270,6 +291,36 @@ class Folder:
                     raise RunError(f"s3://{key} could not be removed ({reason_of(error)}); try again") from None
             (self.path / name).unlink(missing_ok=True)
 
+    def delete_folder(self, name: str, first: str) -> None:
+        """Remove a folder with all its files from the object store, the file `first` before the others.
+
+        So what is left where this is cut off lacks that file.
+
+        Raises:
+            RunError: the object store did not remove one.
+        """
+        if self.store is None:
+            return
+        self.delete([f"{name}/{first}"])
+        key = self._full_key(name)
+        try:
+            _filesystem(self.store).delete_dir(key)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise RunError(f"s3://{key} could not be removed ({reason_of(error)}); try again") from None
+
+    @contextmanager
+    def scratch(self) -> "Iterator[Folder]":
+        """The same folder with an empty mirror, which is removed afterwards: what is fetched into it is the store's."""
+        assert self.store is not None  # noqa: S101  # asked of no other
+        mirror = self._new_name(self.store)
+        mirror.mkdir()
+        try:
+            yield Folder(mirror / self.path.relative_to(self.store.mirror), replace(self.store, mirror=mirror))
+        finally:
+            shutil.rmtree(mirror, ignore_errors=True)
+
     def _infos(self, name: str, *, recursive: bool) -> list["FileInfo"]:
         from pyarrow.fs import FileSelector  # noqa: PLC0415  # only where there is an object store
 
@@ -309,17 +360,20 @@ def _remove_older(paths: Iterable[Path], days: int) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-@lru_cache(maxsize=8)
 def _filesystem(store: ObjectStore) -> "S3FileSystem":
     """What asks an object store, with its patience; the credentials it finds by AWS's own chain."""
+    return _connected(store.uri, store.endpoint, store.options)  # whatever mirrors it
+
+
+@lru_cache(maxsize=8)
+def _connected(uri: str, endpoint: str | None, options: StorageOptions) -> "S3FileSystem":
     from pyarrow.fs import AwsStandardS3RetryStrategy, FileSystem, S3FileSystem  # noqa: PLC0415  # as above
 
-    if store.endpoint is None:
-        found: S3FileSystem = FileSystem.from_uri(store.uri)[0]
+    if endpoint is None:
+        found: S3FileSystem = FileSystem.from_uri(uri)[0]
         return found
-    options = store.options
     return S3FileSystem(
-        endpoint_override=store.endpoint or None,
+        endpoint_override=endpoint or None,
         connect_timeout=options.connect_seconds,
         request_timeout=options.request_seconds,
         retry_strategy=AwsStandardS3RetryStrategy(max_attempts=options.attempts),

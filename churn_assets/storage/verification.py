@@ -2,12 +2,12 @@
 
 A version, a model and a lookup carry digests. Commits, records and the small files beside a version have theirs noted
 as they are written (`digests.py`); of what an earlier release wrote nothing is noted, and its form alone is checked.
-Files are read once, block by block.
+Files are read once, block by block; of an object store each is fetched for that, whatever is mirrored of it.
 """
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from churn_assets.core.errors import ChurnError, LookupFault
 from churn_assets.core.evaluation.results import FeatureSummary
 from churn_assets.core.monitoring.night_facts import NightFacts
+from churn_assets.storage.bucket_inventory import inventory_of
 from churn_assets.storage.digests import DIGESTS, NotedDigests, read_digests
 from churn_assets.storage.expirations import Expirations, version_name
 from churn_assets.storage.files import sha256_of
@@ -26,6 +27,7 @@ from churn_assets.storage.layout import Layout, version_folder
 from churn_assets.storage.lookup.format import CARD, LookupCard, is_of_this_format
 from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.orphans import UNDER_WAY, abandoned, orphaned_beside, orphaned_versions
+from churn_assets.storage.remote import Folder
 from churn_assets.storage.tables.commit_files import LOG, commit_fault, commit_file, commit_numbers
 from churn_assets.storage.tables.commits import replaced_at
 from churn_assets.storage.tables.ledger import Ledger
@@ -37,6 +39,8 @@ __all__ = ["Check", "Damage", "checks_of", "orphans_of"]
 
 BACKUP = "restore {} from a backup"
 NOT_CURRENT = "it is not current, so no reader meets it, and no rollback takes it: restore it from a backup"
+IN_BUCKET = "; where the bucket keeps versions of objects, the one before is a backup"
+SENT_ANEW = "; before a day is run again the object has to be removed, as one of the same size is not sent anew"
 VACUUM_DAYS = 90  # younger replaced files are kept by every vacuum: the table's deletedFileRetentionDuration
 
 Version = tuple[dt.date | None, str]
@@ -65,19 +69,23 @@ class Check:
 
 def checks_of(layout: Layout, day: dt.date | None = None) -> Iterator[Check]:
     """A check for everything that is stored; only for what belongs to a snapshot date, where one is named."""
-    inventory = Inventory(layout)
+    inventory = inventory_of(layout)
     for root in layout.tables():
-        yield from _table_checks(inventory, root.path, day)
+        yield from _table_checks(inventory, root, day)
     if day is None:
+        in_part = layout.store is not None
+        going = _gone_on_purpose(layout, MODELS) if in_part else set()
         for model in inventory.models():
-            yield Check(f"{MODELS} {model.version}", model.bytes, partial(_model_damage, layout, model))
+            if model.version not in going:
+                damage = partial(_model_damage, in_part=in_part)
+                yield _check(inventory, f"{MODELS} {model.version}", model, damage)
 
 
 def orphans_of(layout: Layout, now: dt.datetime) -> list[Stored]:
     """What killed writers left, older than a day: no damage."""
-    inventory, before = Inventory(layout), now - UNDER_WAY
+    inventory, before = inventory_of(layout), now - UNDER_WAY
     found = abandoned(inventory, before) + inventory.expired(MODELS)
-    for root in (folder.path for folder in layout.tables()):
+    for root in layout.tables():
         versions, beside = list(inventory.versions(root.name)), list(inventory.beside(root.name))
         if versions:
             table = Table(root)
@@ -86,36 +94,71 @@ def orphans_of(layout: Layout, now: dt.datetime) -> list[Stored]:
     return found
 
 
-def _table_checks(inventory: Inventory, root: Path, day: dt.date | None) -> Iterator[Check]:
+def _table_checks(inventory: Inventory, root: Folder, day: dt.date | None) -> Iterator[Check]:
     noted, versions = read_digests(root), [each for each in inventory.versions(root.name) if day in {None, each.day}]
     try:
         named, missing = _named_and_missing(inventory, root, versions)
     except ChurnError as error:  # then each version counts as current
         named = {(each.day, each.version): True for each in versions}
         missing = [Damage(root.name, None, "", str(root / LOG), "its log cannot be read", str(error))]
-    if day is not None:
-        missing = [each for each in missing if each.snapshot_date == day]
+    missing = [_as_told(inventory, inventory.layout, each) for each in missing if day in {None, each.snapshot_date}]
     yield Check(f"{root.name}: what its log names", 0, lambda: missing)
     for each in versions:
         if (each.day, each.version) in named:  # others are what a killed writer left
-            is_current = named[each.day, each.version]
-            yield Check(f"{root.name} {each.name}", each.bytes, partial(_version_damage, each, is_current=is_current))
+            damage = partial(_version_damage, is_current=named[each.day, each.version])
+            yield _check(inventory, f"{root.name} {each.name}", each, damage)
+    in_part = root.store is not None  # there a folder comes and goes file by file
     for each in inventory.beside(root.name):
-        if day in {None, each.day}:
-            yield Check(f"{root.name} {each.kind} {each.name}", each.bytes, partial(_damage_beside, root, each, noted))
+        is_left = in_part and each.kind == "lookup" and (each.day, each.version) not in named
+        if day in {None, each.day} and not is_left:
+            damage = partial(_damage_beside, noted=noted, in_part=in_part)
+            yield _check(inventory, f"{root.name} {each.kind} {each.name}", each, damage)
     if day is None:
-        size = sum(path.stat().st_size for path in (root / LOG).glob("*") if path.is_file())
-        yield Check(f"{root.name}: its log", size, partial(_log_damage, root, noted))
+        log = partial(_read, inventory, root / LOG, lambda layout: _log_damage(layout.table(root.name).path, noted))
+        yield Check(f"{root.name}: its log", inventory.log_bytes(root.name), log)
         for record in inventory.records(root.name):
-            yield Check(f"{root.name} {record.path.name}", record.bytes, partial(_record_damage, root, record, noted))
+            yield _check(inventory, f"{root.name} {record.path.name}", record, partial(_record_damage, noted=noted))
+
+
+def _check(inventory: Inventory, name: str, stored: Stored, damage: Callable[[Layout, Stored], list[Damage]]) -> Check:
+    """The check of what is stored by `damage`, which is told where that can be read."""
+    below = stored.path.relative_to(inventory.layout.data_dir)
+
+    def damage_below(layout: Layout) -> list[Damage]:
+        return damage(layout, replace(stored, path=layout.data_dir / below))
+
+    return Check(name, stored.bytes, partial(_read, inventory, stored.path, damage_below))
+
+
+def _read(inventory: Inventory, path: Path, damage: Callable[[Layout], list[Damage]]) -> list[Damage]:
+    with inventory.at_hand(path) as layout:
+        return [_as_told(inventory, layout, each) for each in damage(layout)]
+
+
+def _as_told(inventory: Inventory, read: Layout, damage: Damage) -> Damage:
+    """Damage that was found in what was `read`, by the names that it has where it is stored."""
+    store = inventory.layout.store
+    if store is None:
+        return damage
+
+    def told(text: str) -> str:
+        for layout in (read, inventory.layout):  # what is fetched lies below the mirror
+            text = text.replace(str(layout.data_dir), store.uri)
+        return text
+
+    advice = told(damage.advice)
+    advice += (SENT_ANEW if "run --date" in advice else "") + (IN_BUCKET if "backup" in advice else "")
+    return replace(damage, file=told(damage.file), finding=told(damage.finding), advice=advice)
 
 
 def _named_and_missing(
-    inventory: Inventory, root: Path, there: Sequence[Stored]
+    inventory: Inventory, root: Folder, there: Sequence[Stored]
 ) -> tuple[dict[Version, bool], list[Damage]]:
     """Whether each version that the log names is current, and what it names that is gone without a reason."""
     if not inventory.is_partitioned(root.name):
-        lost = [path for path in Ledger(root, pa.schema([])).files() if not path.is_file()]
+        named = Ledger(root, pa.schema([])).files()
+        there_now = {each.path for each in inventory.records(root.name)}
+        lost = [path for path in named if path not in there_now]
         return {}, [Damage(root.name, None, "", str(path), "it is missing", BACKUP.format(path)) for path in lost]
     table = Table(root)
     told, current = table.events(), set(table.versions().items())
@@ -133,9 +176,12 @@ def _named_and_missing(
             ways_back(root.name, day) if (day, version) in current else NOT_CURRENT,
         )
         for day, version in sorted(current | kept)
-        if (day, version) not in lying and version_name(day, version) not in gone_on_purpose
+        if (day, version) not in lying
+        and ((day, version) in current or version_name(day, version) not in gone_on_purpose)
     ]
     names = current | {(day, event.version) for day, events in told.items() for event in events}
+    if root.store is not None:  # what has expired there was being removed when the expiry was cut off
+        names = {name for name in names if name in current or version_name(*name) not in gone_on_purpose}
     return {name: name in current for name in names}, missing
 
 
@@ -147,7 +193,7 @@ def _gone_on_purpose(layout: Layout, table: str) -> set[str]:
     return set(Expirations(layout.folder.below("tables")).versions(table))
 
 
-def _version_damage(stored: Stored, *, is_current: bool) -> list[Damage]:
+def _version_damage(_: Layout, stored: Stored, *, is_current: bool) -> list[Damage]:
     day = stored.day or dt.date.min
     advice = ways_back(stored.table, day) if is_current else NOT_CURRENT
     files = parts_of(stored.path)
@@ -170,9 +216,11 @@ def _version_damage(stored: Stored, *, is_current: bool) -> list[Damage]:
     return found or [damage(where, f"its files have the digest {digest}, and no page differs from its checksum")]
 
 
-def _damage_beside(root: Path, stored: Stored, noted: NotedDigests) -> list[Damage]:
+def _damage_beside(layout: Layout, stored: Stored, *, noted: NotedDigests, in_part: bool) -> list[Damage]:
+    """Of a lookup that may be there `in_part`, because an expiry was killed: only where its card is there."""
     if stored.kind == "lookup":
-        return _lookup_damage(stored)
+        return [] if in_part and not (stored.path / CARD).exists() else _lookup_damage(stored)
+    root = layout.table(stored.table).path
     fault = _noted_fault(root, stored.path, noted) or _form_fault(stored.path)
     advice = f"{BACKUP.format(stored.path)}, or remove it: what it counted is then left out"
     return [Damage(stored.table, stored.day, stored.version, str(stored.path), fault, advice)] if fault else []
@@ -247,7 +295,8 @@ def _log_damage(root: Path, noted: NotedDigests) -> list[Damage]:
     return found
 
 
-def _record_damage(root: Path, record: Stored, noted: NotedDigests) -> list[Damage]:
+def _record_damage(layout: Layout, record: Stored, *, noted: NotedDigests) -> list[Damage]:
+    root = layout.table(record.table).path
     fault = _noted_fault(root, record.path, noted) or _unreadable(record.path)
     advice = BACKUP.format(record.path)
     return [Damage(root.name, None, "", str(record.path), fault, advice)] if fault and record.path.exists() else []
@@ -264,8 +313,12 @@ def _unreadable(path: Path) -> str:
     return ""
 
 
-def _model_damage(layout: Layout, model: Stored) -> list[Damage]:
+def _model_damage(layout: Layout, model: Stored, *, in_part: bool) -> list[Damage]:
+    """Of a model that may be there `in_part`, its card last, as it is being stored: once it is a day old."""
     store = ModelStore(layout.models)
+    is_young = model.modified > dt.datetime.now(dt.UTC) - UNDER_WAY
+    if in_part and is_young and not store.versions():
+        return []
     advice = f"{BACKUP.format(model.path)}, or promote another version"
     faults = store.faults(model.version) if model.path.is_dir() else ()
     return [Damage(MODELS, None, model.version, str(path), str(fault), advice) for path, fault in faults]

@@ -37,8 +37,6 @@ def verify_op(chain: Chain) -> dg.OpDefinition:
 
     @dg.op(name="verify", out=dg.Out(dg.Nothing), description="Read everything that is stored against its digest.")
     def verify(context: dg.OpExecutionContext) -> None:
-        if _is_elsewhere(context, chain):
-            return
         damaged: list[Damage] = []
         checked = read = 0
         with dagster_failures():

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn_assets.core.errors import ChurnError
+from churn_assets.core.errors import ChurnError, InputError
 from churn_assets.core.options import Retention
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.maintenance.keeping import (
@@ -65,7 +65,7 @@ def plan_expiry(chain: Chain, now: dt.datetime, running_since: dt.datetime | Non
         running_since: when the oldest run in progress began, None where there is none. Models and quarantined rows
             wait for the end of all runs.
     """
-    inventory, kept = Inventory(chain.layout), chain.retention
+    inventory, kept = _inventory(chain), chain.retention
     cutoffs = _cutoffs(kept, now, running_since)
     tables = stored_tables(inventory)
     gone = expired_versions(tables, cutoffs)
@@ -91,7 +91,7 @@ def plan_expiry(chain: Chain, now: dt.datetime, running_since: dt.datetime | Non
 
 def expire(chain: Chain, actor: str, now: dt.datetime, running_since: dt.datetime | None = None) -> list[Expired]:
     """Let go what `plan_expiry` names, and finish what an earlier expiry began; what went."""
-    inventory, started = Inventory(chain.layout), dt.datetime.now(dt.UTC)
+    inventory, started = _inventory(chain), dt.datetime.now(dt.UTC)
     cleared = finish_expiry(chain, actor)
     for planned in plan_expiry(chain, now, running_since):
         going = replace(planned, things=tuple(_going(chain, inventory, planned, actor)))
@@ -115,6 +115,15 @@ def finish_expiry(chain: Chain, actor: str) -> list[Expired]:
             cleared.append(Expired("model" if name == MODELS else "version", name, tuple(things), kept_days))
             _record_and_remove(chain, inventory, cleared[-1], actor, EVER)
     return cleared
+
+
+def _inventory(chain: Chain) -> Inventory:
+    if chain.layout.store is not None:
+        raise InputError(
+            f"{chain.layout.folder} is an object store: this release lets expire only what lies on a disk; nothing was "
+            "removed"
+        )
+    return Inventory(chain.layout)
 
 
 def _going(chain: Chain, inventory: Inventory, planned: Expired, actor: str) -> Iterable[Stored]:

@@ -310,8 +310,14 @@ class DeltaLog:
         """The same of an object store, several at once: the library lets no other thread work while it waits."""
 
         def read(number: int) -> tuple[int, dict[str, Any]]:
-            content = self.folder.read(commit_file(Path(), number).as_posix()) or b""
-            actions = [json.loads(line) for line in content.splitlines()]
+            path = commit_file(Path(), number)
+            content = self.folder.read(path.as_posix()) or b""
+            try:
+                actions = [json.loads(line) for line in content.splitlines()]
+            except ValueError as error:
+                raise RunError(
+                    f"{self.folder.below(path.as_posix())} was changed since it was written: restore it from a backup"
+                ) from error
             return number, next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
 
         return list(ordered_map(read, numbers))

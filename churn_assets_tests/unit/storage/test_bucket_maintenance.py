@@ -1,0 +1,100 @@
+"""What is verified and what expires where tables lie in a bucket, against a real S3 server on this machine."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyarrow.fs import S3FileSystem
+
+from churn_assets.core.object_store import ObjectStore
+from churn_assets.pipeline.chain import Chain
+from churn_assets.storage.layout import Layout, lookup_folder, version_folder
+from churn_assets.storage.tables.commit_files import commit_file
+from churn_assets.storage.verification import Damage, checks_of
+from churn_assets_tests.aged import aged_chain
+from churn_assets_tests.chains import chain_over, copied
+from churn_assets_tests.s3_server import make_bucket, object_store, serving_s3
+from churn_assets_tests.storage_factories import DAY, make_card
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An S3 server."""
+    with serving_s3() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def aged(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """A data folder in which something of each kind has had its time."""
+    chain = aged_chain(tmp_path_factory.mktemp("aged"))
+    [orphan] = chain.customers.root.glob("snapshot_date=*/feedfeedfeedfeed")
+    (orphan / "part-0.parquet").write_bytes(b"half")  # a bucket knows no empty folder
+    return chain
+
+
+@pytest.fixture
+def moved(aged: Chain, endpoint: str, tmp_path: Path) -> Chain:
+    """The same in a bucket, mirrored by the folder that it was moved from."""
+    disk = copied(aged, tmp_path)
+    store = object_store(endpoint, make_bucket(endpoint), disk.layout.data_dir)
+    files = [path for path in store.mirror.rglob("*") if path.is_file() and "_staging" not in path.parts]
+    Layout.of(store).folder.push(sorted(files))
+    return chain_over(store.mirror, layout=Layout.of(store))
+
+
+def store_of(chain: Chain) -> ObjectStore:
+    """The bucket of a chain."""
+    assert chain.layout.store is not None
+    return chain.layout.store
+
+
+def found(layout: Layout) -> list[Damage]:
+    """All that is damaged."""
+    return [each for check in checks_of(layout) for each in check.run()]
+
+
+def rot(store: ObjectStore, name: str) -> str:
+    """Change a byte of an object, and not of what is mirrored of it; where it is."""
+    middle = (store.mirror / name).stat().st_size // 2
+    return _put(store, name, lambda content: content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+
+
+def cut(store: ObjectStore, name: str) -> str:
+    """Let an object end too soon; where it is."""
+    return _put(store, name, lambda content: content[:-20])
+
+
+def _put(store: ObjectStore, name: str, change: Callable[[bytes], bytes]) -> str:
+    there = S3FileSystem(endpoint_override=store.endpoint)
+    with there.open_output_stream(f"{store.uri.removeprefix('s3://')}/{name}") as file:
+        file.write(change((store.mirror / name).read_bytes()))
+    return f"{store.uri}/{name}"
+
+
+def test_what_is_damaged_in_a_bucket_is_found_whatever_its_mirror_holds(moved: Chain, tmp_path: Path) -> None:
+    """A part, a lookup, a model and a commit are named where they lie; nothing stays here of what was fetched."""
+    store, version = store_of(moved), moved.scores.current(DAY) or ""
+    empty = replace(store, mirror=tmp_path / "elsewhere")
+    mirrored = sorted(path for path in store.mirror.rglob("*") if path.is_file())
+    model = make_card().model_version
+
+    sound = found(Layout.of(empty))
+    names = [
+        f"tables/churn_scores/{version_folder(DAY, version)}/part-0.parquet",
+        f"tables/churn_scores/{lookup_folder(DAY, version)}/scores-0.arrow",
+        f"models/{model}/model.joblib",
+        f"tables/churn_scores/{commit_file(Path(), 0)}",
+    ]
+    rotten = [rot(store, name) for name in names[:3]] + [cut(store, names[3])]
+    damaged = {each.file: each for each in found(moved.layout)}
+
+    assert sound == []
+    assert damaged.keys() == {*rotten, f"{store.uri}/tables/churn_scores/_delta_log"}
+    assert str(store.mirror) not in str(damaged)
+    assert "the object has to be removed" in damaged[rotten[0]].advice
+    assert "keeps versions of objects" in damaged[rotten[2]].advice
+    assert sorted(path for path in store.mirror.rglob("*") if path.is_file()) == mirrored
+    assert not list((empty.mirror / "_fetched").iterdir())
+    assert not list(empty.mirror.rglob("part-?.parquet"))
