@@ -140,5 +140,5 @@ def contents(chain: Chain) -> set[str]:
 
 def expired_names(chain: Chain) -> list[tuple[str, str]]:
     """Table and name of everything that the record tells of, as often as it does."""
-    ledger = Expirations(chain.layout.data_dir / "tables")
+    ledger = Expirations(chain.layout.folder.below("tables"))
     return [(row["table"], name) for row in ledger.rows() for name in row["names"]]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from churn_assets.storage.expirations import Expirations
 from churn_assets.storage.inventory import BESIDE, DAY_FOLDER, MODELS, Inventory, Kind, Stored
 from churn_assets.storage.layout import Layout, part_name, version_folder
 from churn_assets.storage.lookup.format import CARD as LOOKUP_CARD
@@ -21,19 +22,20 @@ FIRST: dict[Kind, str] = {"version": part_name(0), "lookup": LOOKUP_CARD, "model
 class BucketInventory(Inventory):
     """What is stored in a bucket; each path is the one that it has, or would have, in the mirror.
 
-    There is no rename in a bucket: nothing is set aside. What writers have under way lies on this machine.
+    There is no rename in a bucket: what is to be removed is recorded first (`Expirations`), then its first file goes,
+    and then the others; what is recorded and lacks the first counts as set aside. What writers have under way lies on
+    this machine.
     """
 
     def versions(self, table: str) -> Iterator[Stored]:
         """Every version of every partition of a table, by day."""
-        root = self.layout.table(table)
-        yield from _by_day("version", table, root, [each for each in root.objects() if each.name.count("/") > 1])
+        yield from self._whole_and_going("version", table)[0]
 
     def beside(self, table: str) -> Iterator[Stored]:
         """What lies beside the versions of a table: lookups, counts of features, reports."""
         for kind, name in BESIDE.items():
             folder = self.layout.table(table).below(name)
-            yield from _by_day(kind, table, folder, folder.objects())
+            yield from (each for each, _ in _by_day(kind, table, folder, folder.objects()))
 
     def has_version(self, beside: Stored) -> bool:
         """Whether the version that this lies beside is there."""
@@ -48,9 +50,7 @@ class BucketInventory(Inventory):
 
     def models(self) -> list[Stored]:
         """Every model's folder."""
-        root = self.layout.models
-        there = _grouped((each for each in root.objects() if "/" in each.name and each.name[0] not in "_."), 1)
-        return [_stored("model", MODELS, root / name, files, version=name) for name, files in there.items()]
+        return self._whole_and_going("model", MODELS)[0]
 
     def log_bytes(self, table: str) -> int:
         """How large a table's log is."""
@@ -71,9 +71,16 @@ class BucketInventory(Inventory):
             return super().where(stored)
         return f"{self.layout.folder.uri}/{stored.path.relative_to(self.layout.data_dir).as_posix()}"
 
-    def expired(self, table: str) -> list[Stored]:  # noqa: ARG002  # of none
-        """Nothing: see above."""
-        return []
+    def set_aside(self, stored: Stored) -> Stored | None:
+        """The same: it is set aside by its removal."""
+        return stored
+
+    def expired(self, table: str) -> list[Stored]:
+        """What is left of what an expiry was removing: by one under way, or one that was killed."""
+        return self._whole_and_going("model" if table == MODELS else "version", table)[1]
+
+    def put_back(self, aside: Stored) -> None:
+        """Nothing: what may not go is where it was."""
 
     def remove(self, stored: Iterable[Stored]) -> None:
         """Remove files and folders from the bucket, and from the mirror of this machine."""
@@ -86,20 +93,36 @@ class BucketInventory(Inventory):
                     self.layout.folder.delete([name])
             super().remove([each])
 
+    def _whole_and_going(self, kind: Kind, table: str) -> tuple[list[Stored], list[Stored]]:
+        """The versions of a table, or the models; and what is left of those that are being removed."""
+        if kind == "model":
+            root = self.layout.models
+            groups = _grouped((each for each in root.objects() if "/" in each.name and each.name[0] not in "_."), 1)
+            there = [(_stored(kind, table, root / name, files, version=name), files) for name, files in groups.items()]
+        else:
+            root = self.layout.table(table)
+            there = list(_by_day(kind, table, root, [each for each in root.objects() if each.name.count("/") > 1]))
+        headless = [each for each, files in there if FIRST[kind] not in {Path(file.name).name for file in files}]
+        recorded = Expirations(self.layout.folder.below("tables")).versions(table) if headless else {}
+        going = [each for each in headless if each.name in recorded]
+        return [each for each, _ in there if each not in going], going
+
 
 def inventory_of(layout: Layout) -> Inventory:
     """What an installation has stored, wherever that is."""
     return Inventory(layout) if layout.store is None else BucketInventory(layout)
 
 
-def _by_day(kind: Kind, table: str, folder: Folder, there: Iterable[StoredObject]) -> Iterator[Stored]:
-    """The things below the folders of days in `folder`, by day."""
+def _by_day(
+    kind: Kind, table: str, folder: Folder, there: Iterable[StoredObject]
+) -> Iterator[tuple[Stored, list[StoredObject]]]:
+    """The things below the folders of days in `folder`, by day, and their files."""
     for name, files in _grouped(there, 2).items():
         day_name, _, own = name.partition("/")
         if (found := DAY_FOLDER.fullmatch(day_name)) and own and not own.startswith("."):
             with suppress(ValueError):  # no day of the calendar: somebody else's folder
                 day = dt.date.fromisoformat(found[1])
-                yield _stored(kind, table, folder / name, files, day=day, version=own.partition(".")[0])
+                yield _stored(kind, table, folder / name, files, day=day, version=own.partition(".")[0]), files
 
 
 def _grouped(there: Iterable[StoredObject], depth: int) -> dict[str, list[StoredObject]]:

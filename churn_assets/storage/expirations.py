@@ -7,9 +7,10 @@ from churn_assets.core.table_schemas import EXPIRATIONS
 from churn_assets.storage.remote import Folder, as_folder
 from churn_assets.storage.tables.ledger import Ledger, Row
 
-__all__ = ["Expirations", "version_name"]
+__all__ = ["REMOVAL", "Expirations", "version_name"]
 
 RECORD = "expirations"
+REMOVAL = dt.timedelta(days=1)  # no expiry takes longer from its record to the last file
 VERSIONS = {"version", "orphan", "quarantine", "model"}
 
 

@@ -63,6 +63,7 @@ class Inventory:
     def __init__(self, layout: Layout) -> None:
         """Of `layout`, on this machine."""
         self.layout = layout
+        self._partitioned: dict[str, bool] = {}  # by the table's name: it is one or the other for ever
 
     def tables(self) -> list[str]:
         """The names of the partitioned tables."""
@@ -78,12 +79,14 @@ class Inventory:
         Raises:
             RunError: its log cannot be read.
         """
-        root = self.layout.table(name)
-        try:
-            table = DeltaTable(root.uri, storage_options=root.storage_options)
-            return bool(table.metadata().partition_columns)
-        except (DeltaError, OSError, ValueError) as error:
-            raise unreadable(root, error) from root.cause(error)
+        if name not in self._partitioned:
+            root = self.layout.table(name)
+            try:
+                table = DeltaTable(root.uri, storage_options=root.storage_options)
+                self._partitioned[name] = bool(table.metadata().partition_columns)
+            except (DeltaError, OSError, ValueError) as error:
+                raise unreadable(root, error) from root.cause(error)
+        return self._partitioned[name]
 
     def versions(self, table: str) -> Iterator[Stored]:
         """Every version of every partition of a table, by day."""

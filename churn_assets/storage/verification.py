@@ -74,11 +74,8 @@ def checks_of(layout: Layout, day: dt.date | None = None) -> Iterator[Check]:
         yield from _table_checks(inventory, root, day)
     if day is None:
         in_part = layout.store is not None
-        going = _gone_on_purpose(layout, MODELS) if in_part else set()
         for model in inventory.models():
-            if model.version not in going:
-                damage = partial(_model_damage, in_part=in_part)
-                yield _check(inventory, f"{MODELS} {model.version}", model, damage)
+            yield _check(inventory, f"{MODELS} {model.version}", model, partial(_model_damage, in_part=in_part))
 
 
 def orphans_of(layout: Layout, now: dt.datetime) -> list[Stored]:
@@ -180,8 +177,6 @@ def _named_and_missing(
         and ((day, version) in current or version_name(day, version) not in gone_on_purpose)
     ]
     names = current | {(day, event.version) for day, events in told.items() for event in events}
-    if root.store is not None:  # what has expired there was being removed when the expiry was cut off
-        names = {name for name in names if name in current or version_name(*name) not in gone_on_purpose}
     return {name: name in current for name in names}, missing
 
 

@@ -60,8 +60,6 @@ def expire_op(chain: Chain) -> dg.OpDefinition:
         description="Remove what the configuration no longer keeps, and what killed writers left.",
     )
     def let_expire(context: dg.OpExecutionContext) -> None:
-        if _is_elsewhere(context, chain):
-            return
         run = context.run
         actor = run.tags.get(ACTOR_TAG) or run.tags.get("dagster/schedule_name") or "dagster"
         with dagster_failures():
@@ -74,12 +72,6 @@ def expire_op(chain: Chain) -> dg.OpDefinition:
         context.add_output_metadata({"summary": told, "bytes": size, "expired": dg.MetadataValue.md(shown)})
 
     return let_expire
-
-
-def _is_elsewhere(context: dg.OpExecutionContext, chain: Chain) -> bool:
-    if chain.layout.store is not None:
-        context.log.warning("%s is an object store: only what lies on a disk is looked at", chain.layout.folder)
-    return chain.layout.store is not None
 
 
 def _sentence(damaged: list[Damage], checked: int) -> str:

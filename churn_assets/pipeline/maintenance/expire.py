@@ -2,6 +2,9 @@
 
 A version or a model is first taken away from where readers look, then the log says whether it may go, then that is
 recorded, and only then its files are removed: an expiry that is killed at any instant is finished by the next.
+
+In an object store nothing can be taken away in one step. There it is recorded first what is to go, where whoever makes
+a version current looks before the commit; then the log says whether it may go, and then its files are removed.
 """
 
 import datetime as dt
@@ -11,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn_assets.core.errors import ChurnError, InputError
+from churn_assets.core.errors import ChurnError
 from churn_assets.core.options import Retention
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.maintenance.keeping import (
@@ -23,7 +26,8 @@ from churn_assets.pipeline.maintenance.keeping import (
     stored_tables,
 )
 from churn_assets.pipeline.maintenance.quarantine import redact
-from churn_assets.storage.expirations import Expirations
+from churn_assets.storage.bucket_inventory import inventory_of
+from churn_assets.storage.expirations import REMOVAL, Expirations
 from churn_assets.storage.inventory import MODELS, Inventory, Stored
 from churn_assets.storage.orphans import UNDER_WAY, abandoned, orphaned_beside, orphaned_versions
 from churn_assets.storage.tables.commits import Commit
@@ -65,7 +69,7 @@ def plan_expiry(chain: Chain, now: dt.datetime, running_since: dt.datetime | Non
         running_since: when the oldest run in progress began, None where there is none. Models and quarantined rows
             wait for the end of all runs.
     """
-    inventory, kept = _inventory(chain), chain.retention
+    inventory, kept = inventory_of(chain.layout), chain.retention
     cutoffs = _cutoffs(kept, now, running_since)
     tables = stored_tables(inventory)
     gone = expired_versions(tables, cutoffs)
@@ -91,23 +95,20 @@ def plan_expiry(chain: Chain, now: dt.datetime, running_since: dt.datetime | Non
 
 def expire(chain: Chain, actor: str, now: dt.datetime, running_since: dt.datetime | None = None) -> list[Expired]:
     """Let go what `plan_expiry` names, and finish what an earlier expiry began; what went."""
-    inventory, started = _inventory(chain), dt.datetime.now(dt.UTC)
+    inventory, since = inventory_of(chain.layout), dt.datetime.now(dt.UTC)
+    if chain.layout.store is not None:  # what one that was killed just now has recorded stays so for long enough
+        since -= REMOVAL / 2
     cleared = finish_expiry(chain, actor)
     for planned in plan_expiry(chain, now, running_since):
-        going = replace(planned, things=tuple(_going(chain, inventory, planned, actor)))
-        _record_and_remove(chain, inventory, going, actor, started)
+        going = replace(planned, things=tuple(_going(chain, inventory, planned, actor, since)))
+        _record_and_remove(chain, inventory, going, actor, since)
         cleared.append(going)
     return [each for each in cleared if each.things]
 
 
 def finish_expiry(chain: Chain, actor: str) -> list[Expired]:
-    """Remove, or put back, what an expiry that was killed had set aside; what went.
-
-    Nothing is ever set aside in an object store.
-    """
-    if chain.layout.store is not None:
-        return []
-    inventory, cleared = Inventory(chain.layout), []
+    """Remove, or put back, what an expiry that was killed had set aside; what went."""
+    inventory, cleared = inventory_of(chain.layout), []
     for name in [*inventory.tables(), MODELS]:
         if aside := inventory.expired(name):
             things = _released(chain, inventory, name, aside, actor)
@@ -117,22 +118,15 @@ def finish_expiry(chain: Chain, actor: str) -> list[Expired]:
     return cleared
 
 
-def _inventory(chain: Chain) -> Inventory:
-    if chain.layout.store is not None:
-        raise InputError(
-            f"{chain.layout.folder} is an object store: this release lets expire only what lies on a disk; nothing was "
-            "removed"
-        )
-    return Inventory(chain.layout)
-
-
-def _going(chain: Chain, inventory: Inventory, planned: Expired, actor: str) -> Iterable[Stored]:
+def _going(chain: Chain, inventory: Inventory, planned: Expired, actor: str, since: dt.datetime) -> Iterable[Stored]:
     """Those of what is planned that may be removed now, and that no reader can come upon any more."""
     if planned.kind in {"feature_counts", "report"}:  # their version may have been put back
         return [each for each in planned.things if not inventory.has_version(each)]
     if planned.kind in {"version", "orphan", "model", "quarantine"}:
         things = _redacted(chain, planned.things, actor) if planned.kind == "quarantine" else planned.things
         aside = [found for each in things if (found := inventory.set_aside(each))]
+        if chain.layout.store is not None:
+            _record(chain, replace(planned, things=tuple(aside)), actor, since)
         return _released(chain, inventory, planned.table, aside, actor)
     return planned.things
 
@@ -229,8 +223,13 @@ def _record_and_remove(chain: Chain, inventory: Inventory, expired: Expired, act
     """Record what goes, unless it was recorded at `since` or later, and remove it."""
     if not expired.things:
         return
-    row = {name: value for name, value in expired.row().items() if name != "count"}
-    row |= {"expired_at": dt.datetime.now(dt.UTC), "actor": actor}
-    Expirations(chain.layout.folder.below("tables")).record(row, since)
+    _record(chain, expired, actor, since)
     inventory.remove(expired.things)
     logger.info("%s: %d of kind %s have expired", expired.table, len(expired.things), expired.kind)
+
+
+def _record(chain: Chain, expired: Expired, actor: str, since: dt.datetime) -> None:
+    if expired.things:
+        row = {name: value for name, value in expired.row().items() if name != "count"}
+        row |= {"expired_at": dt.datetime.now(dt.UTC), "actor": actor}
+        Expirations(chain.layout.folder.below("tables")).record(row, since)

@@ -213,8 +213,10 @@ class Registry:
         return self.canaries.append(record)
 
     def _serviceable(self, version: str) -> None:
-        """Refuse a model that could not score tonight: a changed or missing file, another business."""
+        """Refuse a model that could not score tonight: a changed or missing file, another business, one that went."""
         card = self.models.verify(version)
+        if not self.models.is_stored(version):
+            raise UnknownVersion(f"model {version} is only mirrored here: it has expired, or its folder is gone")
         if self.profile is not None and card.profile != self.profile:
             raise InputError(f"model {version} was trained for profile {card.profile}, and {self.profile} is in force")
 

@@ -85,6 +85,11 @@ class ModelStore:
             raise ModelFault(f"uid {os.getuid()} may not read {closed}; give it access")
         return sorted(path.parent.name for path in self.root.glob(f"[!_]*/{CARD}"))
 
+    def is_stored(self, version: str) -> bool:
+        """Whether a model is there for everybody, in the object store where there is one, whatever is mirrored here."""
+        name = f"{version}/{CARD}"
+        return (self.root / name).is_file() if self.folder.store is None else self.folder.stamp(name) is not None
+
     def card(self, version: str) -> ModelCard:
         """The card of `version`.
 

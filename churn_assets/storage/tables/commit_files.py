@@ -118,7 +118,11 @@ def commit_actions(  # what a commit is
 
 
 def commit_nothing(table: DeltaTable, root: Folder, metadata: Mapping[str, str]) -> bool:
-    """Commit `metadata` alone: no file comes or goes; False where somebody committed meanwhile."""
+    """Commit `metadata` alone: no file comes or goes; False where somebody committed meanwhile.
+
+    Raises:
+        RunError: an object store did not answer.
+    """
     before = table.version()
     try:
         table.create_write_transaction(
@@ -130,6 +134,13 @@ def commit_nothing(table: DeltaTable, root: Folder, metadata: Mapping[str, str])
         )
     except CommitFailedError:
         return False
+    except (DeltaError, OSError) as error:
+        if root.store is None:
+            raise
+        raise RunError(
+            f"{root}: what was to go was not committed ({reason_of(error)}): see that the object store can be reached, "
+            "and run it again"
+        ) from None
     sync_commits(root, range(before + 1, newest_commit(root.path) + 1))
     return True
 

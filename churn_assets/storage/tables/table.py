@@ -21,7 +21,7 @@ from deltalake.exceptions import CommitFailedError
 
 from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
-from churn_assets.storage.expirations import Expirations, version_name
+from churn_assets.storage.expirations import REMOVAL, Expirations, version_name
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import STAGING, version_folder
 from churn_assets.storage.remote import Folder, as_folder
@@ -273,13 +273,33 @@ class Table:
                     f"{self.name} {day}: version {current} was published while {version} was being made from "
                     f"{expected or 'nothing'}; nothing was published: run the day again"
                 )
-            if any(not path.is_file() for path in files):  # an expiry took them since
-                raise self._missing(day, version)
+            self._refuse_expired(day, version, files)
             metadata = commit_metadata(day, version, rows, commit, is_first=current is None)
             if commit_partition(table, self.folder, day, files, metadata, attempt):
                 return Published(version, changed=current != version)
             _wait()  # somebody committed to the table: look again
         raise PartitionConflict(f"{self.name} {day}: the table was busy {COMMIT_ATTEMPTS} times; run the day again")
+
+    def _refuse_expired(self, day: dt.date, version: str, files: Iterable[Path]) -> None:
+        """Refuse to commit a version that an expiry took since its files were placed, or may be taking now.
+
+        In an object store nothing is taken away at once, but what is to go is recorded before `release` is asked:
+        that commit comes first, and this one is tried again and finds the record, or the version is current in it.
+        """
+        store = self.folder.store
+        if store is None:
+            if any(not path.is_file() for path in files):
+                raise self._missing(day, version)
+            return
+        expired = Expirations(Folder(self.root.parent, store)).versions(self.name).get(version_name(day, version))
+        if expired is not None and (until := expired + REMOVAL) > dt.datetime.now(dt.UTC):
+            raise PartitionConflict(
+                f"{self.name} {day}: version {version} has expired and is being removed; nothing was published: run it "
+                f"again after {until:%Y-%m-%d %H:%M} UTC"
+            )
+        there = self.folder.listed(version_folder(day, version))
+        if any(there.get(path.name) != path.stat().st_size for path in files):
+            raise self._missing(day, version)
 
     def _repeats_newest(self, day: dt.date, commit: Commit) -> bool:
         """Whether the newest commit of `day` names the same model and inputs as `commit` would."""

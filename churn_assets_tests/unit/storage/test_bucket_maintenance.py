@@ -1,5 +1,6 @@
 """What is verified and what expires where tables lie in a bucket, against a real S3 server on this machine."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +8,18 @@ from pathlib import Path
 import pytest
 from pyarrow.fs import S3FileSystem
 
+from churn_assets.core.errors import PartitionConflict
 from churn_assets.core.object_store import ObjectStore
 from churn_assets.pipeline.chain import Chain
+from churn_assets.pipeline.maintenance.expire import expire, plan_expiry
 from churn_assets.storage.layout import Layout, lookup_folder, version_folder
+from churn_assets.storage.remote import Folder
 from churn_assets.storage.tables.commit_files import commit_file
-from churn_assets.storage.verification import Damage, checks_of
-from churn_assets_tests.aged import aged_chain
+from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.verification import Damage, checks_of, orphans_of
+from churn_assets_tests.aged import REJECTED, aged_chain, contents, expired_names, late
 from churn_assets_tests.chains import chain_over, copied
-from churn_assets_tests.s3_server import make_bucket, object_store, serving_s3
+from churn_assets_tests.s3_server import make_bucket, object_store, objects, serving_s3
 from churn_assets_tests.storage_factories import DAY, make_card
 
 
@@ -73,6 +78,31 @@ def _put(store: ObjectStore, name: str, change: Callable[[bytes], bytes]) -> str
     return f"{store.uri}/{name}"
 
 
+class KilledError(BaseException):
+    """The end of the process, as far as the code that runs is concerned."""
+
+
+def kill_in_removal(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Let the process end as it removes the first version, or when the first file of a model is gone."""
+    whole = Folder.delete_folder
+
+    def cut_off(folder: Folder, name: str, first: str) -> None:
+        if kind == "version":
+            raise KilledError
+        if name.startswith("models/"):
+            folder.delete([f"{name}/{first}"])
+            raise KilledError
+        whole(folder, name, first)
+
+    monkeypatch.setattr(Folder, "delete_folder", cut_off)
+
+
+def is_content(name: str) -> bool:
+    """Whether an object is one of those whose files `contents` tells."""
+    parts = Path(name).parts
+    return not {"_delta_log", "expirations", "_digests"} & set(parts) and parts[0] in {"tables", "models"}
+
+
 def test_what_is_damaged_in_a_bucket_is_found_whatever_its_mirror_holds(moved: Chain, tmp_path: Path) -> None:
     """A part, a lookup, a model and a commit are named where they lie; nothing stays here of what was fetched."""
     store, version = store_of(moved), moved.scores.current(DAY) or ""
@@ -98,3 +128,44 @@ def test_what_is_damaged_in_a_bucket_is_found_whatever_its_mirror_holds(moved: C
     assert sorted(path for path in store.mirror.rglob("*") if path.is_file()) == mirrored
     assert not list((empty.mirror / "_fetched").iterdir())
     assert not list(empty.mirror.rglob("part-?.parquet"))
+
+
+@pytest.mark.parametrize("killed_at", ["model", pytest.param("version", marks=pytest.mark.campaign)])
+def test_the_same_expires_in_a_bucket_as_on_a_disk_also_after_a_killed_expiry(
+    aged: Chain, moved: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    """Bucket and mirror end as the disk does, whatever was cut off in between; rows stay, what goes is recorded once.
+
+    A machine that mirrors a version that went cannot make it current, be it that the expiry is still at work.
+    """
+    disk, store = copied(aged, tmp_path / "disk"), store_of(moved)
+    there = chain_over(tmp_path / "there", layout=Layout.of(replace(store, mirror=tmp_path / "there")))
+    [old, current] = [event.version for event in there.scores.history(DAY)]
+    there.scores.version(DAY, old)
+    before = objects(store)
+
+    planned = {(each.kind, each.table): len(each.things) for each in plan_expiry(moved, late())}
+    untouched = objects(store) == before
+    expire(disk, "tester", late())
+    with monkeypatch.context() as patched:
+        kill_in_removal(patched, killed_at)
+        with pytest.raises(KilledError):
+            expire(moved, "tester", late())
+    between = found(moved.layout)
+    half = [name for name in objects(store) if REJECTED in name]
+    with pytest.raises(PartitionConflict, match=f"version {old} has expired and is being removed"):
+        there.scores.rollback(DAY, old, Commit("rollback", "tester", "no"))
+    expire(moved, "tester", late())
+
+    remaining = contents(disk)
+    assert untouched
+    assert planned == {(each.kind, each.table): len(each.things) for each in plan_expiry(aged, late())}
+    assert between == []
+    assert half
+    assert (f"models/{REJECTED}/card.json" in half) == (killed_at == "version")
+    assert {name for name in objects(store) if is_content(name)} == remaining
+    assert contents(moved) == remaining
+    assert there.scores.current(DAY) == current
+    assert sorted(expired_names(moved)) == sorted(expired_names(disk))
+    assert moved.quarantined.version(DAY).read().to_pylist() == disk.quarantined.version(DAY).read().to_pylist()
+    assert orphans_of(moved.layout, dt.datetime.now(dt.UTC)) == []
