@@ -16,6 +16,7 @@ from churn_assets.storage.layout import Layout, lookup_folder, version_folder
 from churn_assets.storage.remote import Folder
 from churn_assets.storage.tables.commit_files import commit_file
 from churn_assets.storage.tables.commits import Commit
+from churn_assets.storage.tables.table import Table
 from churn_assets.storage.verification import Damage, checks_of, orphans_of
 from churn_assets_tests.aged import REJECTED, aged_chain, contents, expired_names, late
 from churn_assets_tests.chains import chain_over, copied
@@ -169,3 +170,41 @@ def test_the_same_expires_in_a_bucket_as_on_a_disk_also_after_a_killed_expiry(
     assert sorted(expired_names(moved)) == sorted(expired_names(disk))
     assert moved.quarantined.version(DAY).read().to_pylist() == disk.quarantined.version(DAY).read().to_pylist()
     assert orphans_of(moved.layout, dt.datetime.now(dt.UTC)) == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("moment", ["before the log decides", "after the log decided"])
+def test_of_a_rollback_and_an_expiry_one_comes_first(
+    moved: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A machine that mirrors a version, and looked before the record, wins or is refused: what is current is whole."""
+    mirror = tmp_path / "there"
+    there = chain_over(mirror, layout=Layout.of(replace(store_of(moved), mirror=mirror)))
+    [old, current] = [event.version for event in there.scores.history(DAY)]
+    there.scores.version(DAY, old)
+    release, refuse = Table.release, Table._refuse_expired
+    told: list[str] = []
+
+    def with_a_rollback(table: Table, versions: list[tuple[dt.date, str]], actor: str) -> list[tuple[dt.date, str]]:
+        if table.name != "churn_scores" or told or (DAY, old) not in versions:
+            return release(table, versions, actor)
+        told.append("met")
+        if moment == "after the log decided":
+            released = release(table, versions, actor)
+            with pytest.raises(PartitionConflict):
+                there.scores.rollback(DAY, old, Commit("rollback", "tester", "now"))
+            return released
+        if moment == "before the log decides":  # it had looked before the record, and commits now
+            monkeypatch.setattr(Table, "_refuse_expired", lambda *_: None)
+            there.scores.rollback(DAY, old, Commit("rollback", "tester", "now"))
+            monkeypatch.setattr(Table, "_refuse_expired", refuse)
+        return release(table, versions, actor)
+
+    monkeypatch.setattr(Table, "release", with_a_rollback)
+    expire(moved, "tester", late())
+
+    fresh = tmp_path / "fresh"
+    seen = chain_over(fresh, layout=Layout.of(replace(store_of(moved), mirror=fresh))).scores
+    assert told == ["met"]
+    assert seen.version(DAY).verified().version == (old if moment == "before the log decides" else current)
+    assert found(moved.layout) == []
