@@ -218,7 +218,8 @@ def _damage_beside(layout: Layout, stored: Stored, *, noted: NotedDigests, in_pa
     root = layout.table(stored.table).path
     fault = _noted_fault(root, stored.path, noted) or _form_fault(stored.path)
     advice = f"{BACKUP.format(stored.path)}, or remove it: what it counted is then left out"
-    return [Damage(stored.table, stored.day, stored.version, str(stored.path), fault, advice)] if fault else []
+    found = Damage(stored.table, stored.day, stored.version, str(stored.path), fault, advice)
+    return [found] if fault and stored.path.exists() else []
 
 
 def _lookup_damage(stored: Stored) -> list[Damage]:

@@ -125,7 +125,7 @@ def _going(chain: Chain, inventory: Inventory, planned: Expired, actor: str, sin
     if planned.kind in {"version", "orphan", "model", "quarantine"}:
         things = _redacted(chain, planned.things, actor) if planned.kind == "quarantine" else planned.things
         aside = [found for each in things if (found := inventory.set_aside(each))]
-        if chain.layout.store is not None:
+        if chain.layout.store is not None:  # nothing was moved: whoever makes one current finds it there
             _record(chain, replace(planned, things=tuple(aside)), actor, since)
         return _released(chain, inventory, planned.table, aside, actor)
     return planned.things

@@ -283,8 +283,8 @@ class Table:
     def _refuse_expired(self, day: dt.date, version: str, files: Iterable[Path]) -> None:
         """Refuse to commit a version that an expiry took since its files were placed, or may be taking now.
 
-        In an object store nothing is taken away at once, but what is to go is recorded before `release` is asked:
-        that commit comes first, and this one is tried again and finds the record, or the version is current in it.
+        In an object store nothing is taken away at once, but what is to go is recorded before `release` is asked.
+        Either its commit comes first, and this one, tried again, finds the record; or it finds the version current.
         """
         store = self.folder.store
         if store is None:
