@@ -59,7 +59,9 @@ def prepare() -> dict[str, Callable[[], object]]:
     head = features.slice(0, CUSTOMERS)
     churned = np.random.default_rng(1).random(len(head)) < 0.1  # noqa: PLR2004  # any label: it is the speed that counts
     rows = LabelledRows(head, churned, np.full(len(head), np.datetime64(DAY)))
-    proof = exact_kernel(fit(rows, Recipe(), PROFILE.feature_columns), PROFILE.feature_columns, head)
+    proof = exact_kernel(
+        fit(rows, Recipe(estimator="hist_gradient_boosting"), PROFILE.feature_columns), PROFILE.feature_columns, head
+    )
     kernel = proof.kernel
     if kernel is None:
         raise SystemExit(f"no kernel: {proof.reason}")

@@ -160,7 +160,8 @@ def _lines(found: "Status") -> list[tuple[str, str]]:
         high = f", {found.night.tiers.get('high', 0):,} at high risk" if found.night else ""
         listed = found.night.excluded if found.night else None
         high += "" if listed is None else f", {listed:,} on the do-not-score list"
-        night = f"{scores.day}, {scores.rows:,} customers{high}, {kind} {scores.published_at:%Y-%m-%d %H:%M} UTC"
+        by = f"by {scores.commit.model_version}"
+        night = f"{scores.day}, {scores.rows:,} customers{high}, {by}, {kind} {scores.published_at:%Y-%m-%d %H:%M} UTC"
     days = found.champion_age_days
     age = "" if days is None else f", trained {days} days before the newest scores"
     return [

@@ -151,8 +151,29 @@ def rollback(
         elif moved:
             output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
         _warn_of_champion(settings, {each["model_version"] for each in moved})
+    _watch_again(settings, days, reason)
     if settings.sink.is_configured:
         _take_back_in_sink(settings, table, days)
+
+
+def _watch_again(settings: "Settings", days: list[dt.date], reason: str) -> None:
+    """Let what is told of the days' scores be of those that are in force; the rollback stands, whatever comes of it."""
+    from churn_assets.storage.layout import Layout
+    from churn_assets.storage.tables.table import Table
+
+    drift = Table(Layout.of(settings.data_dir).table("feature_drift")).days()
+    if not (watched := [day for day in days if day in drift]):
+        return
+    from churn_assets.composition import build_chain
+    from churn_assets.pipeline.chain import RunContext
+    from churn_assets.pipeline.monitoring.after_rollback import watch_again
+
+    try:
+        chain = build_chain(settings)
+        for day in watched:
+            watch_again(chain, day, RunContext(current_user(), reason=reason, code_revision=chain.code_revision))
+    except (ChurnError, OSError) as error:
+        output.print_note(f"warning: drift and estimate still tell of the scores that were taken back: {error}")
 
 
 def _take_back_in_sink(settings: "Settings", table: "PublishedScores", days: list[dt.date]) -> None:
