@@ -126,6 +126,8 @@ def _publication(event: Event, night: NightFacts | None) -> Publication:
         reason=event.commit.reason,
         mean_probability=night.mean_probability if night else None,
         high_share=night.high_share if night else None,
+        audited=night.audited if night else None,
+        beyond=list(night.beyond) if night else [],
     )
 
 

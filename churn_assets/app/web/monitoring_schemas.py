@@ -37,7 +37,11 @@ class ModelInForce(Answer):
 
 
 class Publication(Answer):
-    """The commit by which a day's scores are current; the mean and the share are null where they were not kept."""
+    """The commit by which a day's scores are current; the mean and the share are null where they were not kept.
+
+    `audited` counts the figures that the audit before the publish looked at, null where that was not kept; `beyond` are
+    those that lay beyond their bounds and were accepted.
+    """
 
     snapshot_date: dt.date
     score_version: str
@@ -49,6 +53,8 @@ class Publication(Answer):
     reason: str
     mean_probability: Probability | None
     high_share: Probability | None
+    audited: Count | None
+    beyond: list[str]
 
 
 class FeatureDay(Answer):

@@ -70,12 +70,25 @@ function drawTiles(answer) {
     tile("Newest scores", answer.stale ? make("span", { class: "tag medium" }, "Out of date") : "Fresh", `of ${answer.newest}, fresh until ${moment(answer.fresh_until)}`),
     tile("Model in force", model?.model_version ?? "none", model ? `since ${moment(model.since)}, by ${model.actor}${age}` : "none was promoted"),
     tile(`Drift on ${answer.until}`, looked ? driftWords(drifted) : "not known", drifted.map((row) => row.feature).join(", ") || (looked ? "all features in order" : "nothing was looked at")),
-    tile(`At high risk on ${answer.until}`, published?.high_share == null ? "not known" : whole.format(Math.round(published.high_share * published.rows)), published ? `of ${whole.format(published.rows)} customers` : "the day has no scores"),
-    tile("ROC-AUC, realized", realized ? number(realized.roc_auc) : "not known", realized ? `of ${realized.snapshot_date}, ${number(realized.roc_auc_low)} to ${number(realized.roc_auc_high)}` : "no outcome is known"),
+    tile(`At high risk on ${answer.until}`, published?.high_share == null ? "not known" : whole.format(Math.round(published.high_share * published.rows)), published ? `of ${whole.format(published.rows)} customers, by ${published.model_version}` : "the day has no scores"),
+    tile(`Night of ${answer.until}`, nightWord(published), nightWords(published)),
+    tile("ROC-AUC, realized", realized ? number(realized.roc_auc) : "not known", realized ? `of ${realized.snapshot_date}, by ${realized.model_version}: ${number(realized.roc_auc_low)} to ${number(realized.roc_auc_high)}` : "no outcome is known"),
     tile("ROC-AUC, estimated", promised ? number(promised.roc_auc) : "not known", promised ? `what ${promised.snapshot_date} promises` : "nothing was estimated"),
     tile("Calibration", month ? signed(month.gap) : "not known", month ? `of the churn rate, in ${month.month.slice(0, 7)}: mean probability ${percent(month.mean_probability)}, ${percent(month.churn_rate)} left` : "no outcome is known"),
-    tile(`Quarantined on ${answer.until}`, kept ? whole.format(kept.quarantined) : "not known", `${answer.alerts.length} alert${answer.alerts.length === 1 ? "" : "s"} in ${DAYS} days`),
+    tile(`Quarantined on ${answer.until}`, kept ? whole.format(kept.quarantined) : "not known", kept ? `beside ${whole.format(kept.customers)} customers who were scored` : "nothing was kept"),
+    tile("Alerts", whole.format(answer.alerts.length), `raised in ${DAYS} days`),
   );
+}
+
+function nightWord(published) {
+  if (!published) return "No scores";
+  if (published.audited === null) return "not known";
+  return published.beyond.length ? make("span", {}, `${published.beyond.length} `, severityTag("warning")) : "In order";
+}
+
+function nightWords(published) {
+  if (!published || published.audited === null) return "no audit was kept";
+  return published.beyond.join("; ") || `all ${published.audited} figures of its audit lie within their bounds`;
 }
 
 function driftWords(drifted) {

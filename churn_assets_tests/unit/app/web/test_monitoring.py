@@ -107,6 +107,7 @@ def test_one_answer_tells_how_things_stand(client: httpx.Client) -> None:
     newest, before = told["publications"]
     assert (newest["snapshot_date"], newest["actor"], newest["high_share"]) == (str(DAY), "tester", 0.5)
     assert before["high_share"] is None
+    assert (newest["audited"], newest["beyond"], before["audited"]) == (None, [], None)
     assert [(row["to_version"], row["reason"]) for row in told["promotions"]] == [(MODEL, "because")]
     assert {note["table"] for note in told["notes"]} == {"estimated_performance"}
     assert not any(name in answer.text for name in ("klara", "otto"))
