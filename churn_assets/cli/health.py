@@ -197,4 +197,7 @@ def _performance(found: "Status") -> str:
         return "no outcomes are known yet; `churn-assets performance` tells what the scores promise"
     interval = f"{known['roc_auc_low']:.3f} to {known['roc_auc_high']:.3f}"
     of = f"of model {known['model_version']} on {known['snapshot_date']}, by what became of {known['rows']:,} customers"
-    return f"ROC-AUC {known['roc_auc']:.3f} ({interval}) {of}"
+    wanted = found.wanted_roc_auc
+    verdict = "" if wanted is None else f"{'yes' if known['roc_auc'] >= wanted else 'no'}, {wanted:g} is wanted: "
+    own = "" if known["model_version"] == found.champion else "; the champion's own outcomes are not known yet"
+    return f"{verdict}ROC-AUC {known['roc_auc']:.3f} ({interval}) {of}{own}"

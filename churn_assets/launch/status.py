@@ -35,6 +35,7 @@ class Status:
         scores: the newest day's publish or rollback.
         night: what they came to; None where it cannot be read.
         performance: what came true of the newest scores that outcomes are known of.
+        wanted_roc_auc: what that must reach, None for no bound.
         fresh: whether an app may still rely on its scores.
         champion: the model in force.
         champion_age_days: from its training day to the newest scored day.
@@ -49,6 +50,7 @@ class Status:
     scores: Event | None
     night: NightFacts | None
     performance: dict[str, Any] | None
+    wanted_roc_auc: float | None
     fresh: bool
     champion: str | None
     champion_age_days: int | None
@@ -114,6 +116,7 @@ def status_of(settings: Settings, now: dt.datetime) -> Status:
         scores=next(chain.scores.backwards(day), None) if day else None,
         night=_night(chain, day) if day else None,
         performance=newest_performance(chain),
+        wanted_roc_auc=chain.retraining.min_roc_auc,
         fresh=standing.fresh,
         champion=standing.champion,
         champion_age_days=standing.champion_age_days,
