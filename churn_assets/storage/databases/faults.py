@@ -39,6 +39,7 @@ MARKS = {  # words of drivers, and what they mean
     "file is not a database": "the file is no SQLite database",
     "malformed": "the file is damaged",
 }
+CUT = ("08", "57P")  # SQLSTATE's classes of connections that fail, and of a server that goes down
 CAST = re.compile(r"invalid input syntax for type ([a-z ]+)")
 MISFIT = re.compile(r"Type mismatch in column")
 STATEMENT = (
@@ -65,4 +66,6 @@ def in_words(error: BaseException) -> str:
         if mark in message:
             return words
     state = getattr(error, "sqlstate", None)
+    if state and state.startswith(CUT):
+        return "the connection was cut"
     return f"{type(error).__name__}{f', SQLSTATE {state}' if state else ''}; its own log tells more"
