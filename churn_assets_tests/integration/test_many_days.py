@@ -122,6 +122,7 @@ def under_way(installation: Installation, words: list[str]) -> Iterator[tuple[su
 
 
 @pytest.mark.fault("a worker of a backfill is killed")
+@pytest.mark.campaign
 def test_a_killed_worker_loses_only_what_was_under_way(installation: Installation) -> None:
     """It ends with a sentence and no half a day; the second start does what is missing."""
     days, words = range_of(NIGHTS[-1] + ONE_DAY, 5)
@@ -143,6 +144,7 @@ def test_a_killed_worker_loses_only_what_was_under_way(installation: Installatio
 
 
 @pytest.mark.fault("a worker of a backfill is killed")
+@pytest.mark.campaign
 def test_a_killed_backfill_leaves_no_worker_behind(installation: Installation) -> None:
     """Its workers end with it, and the days that were done stay."""
     days, words = range_of(NIGHTS[-1] + ONE_DAY, 5)
