@@ -9,8 +9,6 @@ night's own are whole processes of the command line; before each one the day's p
 import argparse
 import shutil
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +17,8 @@ from measuring import CHURN_ASSETS, Run, machine, run
 from preparing import prepare, without_day
 from pyarrow.fs import LocalFileSystem, S3FileSystem, copy_files
 
-SERVER = """
-import sys
-from moto.server import ThreadedMotoServer
-from werkzeug.serving import WSGIRequestHandler
-WSGIRequestHandler.log_request = lambda *_: None
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
-KEYS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark", "AWS_REGION": "us-east-1"}
+from churn_assets_tests.s3_server import serving_s3
+
 BUCKET = "benchmark"
 
 
@@ -59,16 +48,8 @@ def main() -> None:
 @contextmanager
 def _stored(work: Path) -> Iterator[dict[str, str]]:
     """The installation in a bucket, mirrored by an empty folder; the environment of who uses it."""
-    command = [sys.executable, "-c", SERVER]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    endpoint = f"http://127.0.0.1:{server.stdout.readline().strip() if server.stdout else ''}"
-    try:
-        bucket = S3FileSystem(
-            endpoint_override=endpoint,
-            access_key="benchmark",
-            secret_key=KEYS["AWS_SECRET_ACCESS_KEY"],
-            allow_bucket_creation=True,
-        )
+    with serving_s3() as endpoint:
+        bucket = S3FileSystem(endpoint_override=endpoint, allow_bucket_creation=True)
         bucket.create_dir(BUCKET)
         for name in ("tables", "models"):
             folder = str((work / name).absolute())
@@ -79,10 +60,7 @@ def _stored(work: Path) -> Iterator[dict[str, str]]:
         mirror.mkdir(exist_ok=True)
         if not (mirror / "source").exists():
             (mirror / "source").symlink_to((work / "source").absolute())
-        given = {"CHURN_DATA_DIR": f"s3://{BUCKET}", "CHURN_WORK_DIR": str(mirror.absolute())}
-        yield {**KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true", **given}
-    finally:
-        server.communicate()
+        yield {"CHURN_DATA_DIR": f"s3://{BUCKET}", "CHURN_WORK_DIR": str(mirror.absolute())}
 
 
 def _told(name: str, one: Run) -> str:

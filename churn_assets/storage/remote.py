@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -282,13 +282,7 @@ class Folder:
         """
         for name in names:
             if self.store is not None:
-                key = self._full_key(name)
-                try:
-                    _filesystem(self.store).delete_file(key)
-                except FileNotFoundError:
-                    pass
-                except OSError as error:
-                    raise RunError(f"s3://{key} could not be removed ({reason_of(error)}); try again") from None
+                _remove(self._full_key(name), _filesystem(self.store).delete_file)
             (self.path / name).unlink(missing_ok=True)
 
     def delete_folder(self, name: str, first: str) -> None:
@@ -302,13 +296,7 @@ class Folder:
         if self.store is None:
             return
         self.delete([f"{name}/{first}"])
-        key = self._full_key(name)
-        try:
-            _filesystem(self.store).delete_dir(key)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise RunError(f"s3://{key} could not be removed ({reason_of(error)}); try again") from None
+        _remove(self._full_key(name), _filesystem(self.store).delete_dir)
 
     @contextmanager
     def scratch(self) -> "Iterator[Folder]":
@@ -397,6 +385,15 @@ def reason_of(error: Exception) -> str:
         return found[0].strip()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:REASON_LENGTH] if lines else type(error).__name__
+
+
+def _remove(key: str, delete: Callable[[str], None]) -> None:
+    try:
+        delete(key)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RunError(f"s3://{key} could not be removed ({reason_of(error)}); try again") from None
 
 
 def _unread(key: str, reason: str) -> RunError:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 import pytest
@@ -83,16 +84,23 @@ def times_made(installation: Installation) -> dict[str, int]:
         }
 
 
+@contextmanager
+def paused(using: Installation, instant: str) -> Iterator[subprocess.Popen[str]]:
+    """A night that waits where it is about to store its first event of a kind."""
+    with using.started(sys.executable, "-c", PAUSED, instant, "run", "--date", str(DAY)) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "waiting\n":
+            assert process.poll() is None
+        yield process
+
+
 @pytest.mark.parametrize("instant", INSTANTS)
 def test_a_run_outlives_a_restart(
     installation: Installation, server: PostgresServer, undisturbed: list[bytes], tally: Tally, instant: str
 ) -> None:
     """A server that is killed and back at once costs the run nothing: every event is there once, and the same bytes."""
     using = installation.having(CHURN_DAGSTER_PG_URL=server.create(f"restarted_{instant.lower()}"))
-    with using.started(sys.executable, "-c", PAUSED, instant, "run", "--date", str(DAY)) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "waiting\n":
-            assert process.poll() is None
+    with paused(using, instant) as process:
         server.stop()
         server.start()
         output = go_on(process)
@@ -116,10 +124,7 @@ def test_a_run_whose_server_stays_away_ends_with_a_sentence(
 ) -> None:
     """Once the server is back the same command does the rest, and ends the run that was lost."""
     using = installation.having(CHURN_DAGSTER_PG_URL=server.create(f"gone_{instant.lower()}"))
-    with using.started(sys.executable, "-c", PAUSED, instant, "run", "--date", str(DAY)) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "waiting\n":
-            assert process.poll() is None
+    with paused(using, instant) as process:
         server.stop()
         try:
             output = go_on(process)
