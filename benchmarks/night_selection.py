@@ -6,7 +6,7 @@ CHURN_DATA_DIR=WORK_FOLDER python benchmarks/night_selection.py DAY [--without-w
 import argparse
 
 from churn_assets.assets.results import REASON_TAG
-from churn_assets.launch.launcher import Launcher
+from churn_assets.cli.context import open_launcher
 from churn_assets.settings import load_settings
 
 CONFIG = {
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("day")
     parser.add_argument("--without-watching", action="store_true", help="without the assets of the group monitoring")
     given = parser.parse_args()
-    launcher = Launcher(load_settings(), "a benchmark")
+    launcher = open_launcher(load_settings())  # as the command line does: what it loads is never collected
     job = launcher.definitions.resolve_job_def("nightly")
     graph = launcher.definitions.get_repository_def().asset_graph
     chosen = [

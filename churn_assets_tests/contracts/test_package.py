@@ -94,6 +94,26 @@ def test_arrow_gives_back_what_batches_no_longer_need(asked: str | None, got: st
     assert done.stdout.strip() == got
 
 
+@pytest.mark.parametrize(("asked", "got"), [(None, "1"), ("2", "2")])
+def test_no_thread_spins_for_products_of_matrices(asked: str | None, got: str) -> None:
+    """OpenBLAS, NumPy's and SciPy's, takes one thread, unless whoever starts the process has asked for more."""
+    given = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    code = (
+        "import churn_assets, numpy, scipy.linalg, threadpoolctl\n"
+        "print(*{each['num_threads'] for each in threadpoolctl.threadpool_info() if each['user_api'] == 'blas'})"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=given | ({"OPENBLAS_NUM_THREADS": asked} if asked else {}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == got
+
+
 @pytest.mark.parametrize("module", ["churn_assets.instance", "churn_assets.assets.promotion_log"])
 def test_a_change_is_reported_to_dagster_without_loading_the_chain(module: str) -> None:
     """Reporting a rollback or a promotion loads Dagster, and neither scikit-learn nor pandas."""
