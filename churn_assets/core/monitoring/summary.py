@@ -12,11 +12,13 @@ from churn_assets.core.table_schemas import TIERS
 
 __all__ = ["NOBODY", "TierSummary"]
 
-NOBODY = 255  # the tier before of a customer who had none
+NOBODY = len(TIERS)  # the tier before of a customer who had none
 MISSING = "(missing)"
 ALL = ""  # the column and the word of everybody
 MOST_GROUPS = 20  # of a slice: the largest
 WAYS = 4  # what is counted of each tier: customers, their probabilities, risen, fallen
+RISEN = np.tri(NOBODY, NOBODY + 1, -1, dtype=np.int64)  # by tier and tier before: 1 where that was lower
+FALLEN = np.array([[int(tier < before < NOBODY) for before in range(NOBODY + 1)] for tier in range(NOBODY)])
 
 
 @dataclass
@@ -60,8 +62,10 @@ class TierSummary:
     ) -> None:
         from churn_assets.core.monitoring.summary_loop import count_tiers  # noqa: PLC0415  # imports numba
 
-        counted = np.zeros((len(words), len(TIERS), WAYS))
-        count_tiers(codes, *rows, counted)
+        moves = np.zeros((len(words), len(TIERS), NOBODY + 1), np.int64)
+        sums = np.zeros((len(words), len(TIERS)))
+        count_tiers(codes, *rows, moves, sums)
+        counted = np.stack([moves.sum(2), sums, (moves * RISEN).sum(2), (moves * FALLEN).sum(2)], axis=2)
         for word, counts in zip(words, counted, strict=True):
             if counts[:, 0].any():
                 key = column, str(word)

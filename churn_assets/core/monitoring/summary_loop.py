@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.core.compiling import compiled
-from churn_assets.core.monitoring.summary import NOBODY
 
 __all__ = ["count_tiers"]
 
@@ -15,21 +14,19 @@ def count_tiers(
     tiers: NDArray[np.uint8],
     before: NDArray[np.uint8],
     probability: NDArray[np.float64],
-    counts: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    sums: NDArray[np.float64],
 ) -> None:
-    """Add customers to `counts`, (words, tiers, 4): how many, the sum of their probabilities, risen, fallen.
+    """Add customers to `counts`, (words, tiers, tiers + 1), and their probabilities to `sums`, (words, tiers).
 
     Args:
         words: the number of each one's group, (n).
         tiers: the place of its tier, (n).
-        before: the place of its tier on the last scored day, (n), `NOBODY` where it had none.
+        before: the place of its tier on the last scored day, (n); the number of tiers where it had none.
         probability: its own, (n).
-        counts: what is added to.
+        counts: by the tier before, as the last axis.
+        sums: what is added to.
     """
     for row in range(words.size):
-        cell = counts[words[row], tiers[row]]
-        cell[0] += 1
-        cell[1] += probability[row]
-        if before[row] != NOBODY:
-            cell[2] += tiers[row] > before[row]
-            cell[3] += tiers[row] < before[row]
+        counts[words[row], tiers[row], before[row]] += 1
+        sums[words[row], tiers[row]] += probability[row]

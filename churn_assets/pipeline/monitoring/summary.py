@@ -92,14 +92,11 @@ def _with_words(
 
 def _tiers_before(ids: pa.Array, before: TiersByCustomer | None) -> NDArray[np.uint8]:
     """The places of the tiers of customers, `ids` (n), on the earlier day; `NOBODY` of those it did not know."""
-    tiers = np.full(len(ids), NOBODY, np.uint8)
     if before is None or not len(ids):
-        return tiers
+        return np.full(len(ids), NOBODY, np.uint8)
     earlier_ids, earlier_tiers = before.between(*(bytes(ids[at].as_buffer()) for at in (0, -1)))
     places = places_of(ids, earlier_ids)
-    met = places >= 0
-    tiers[met] = earlier_tiers[places[met]]
-    return tiers
+    return np.append(earlier_tiers, np.uint8(NOBODY)).take(places, mode="wrap")  # -1, nowhere, is the last
 
 
 def _words(values: pa.ChunkedArray) -> pa.ChunkedArray:

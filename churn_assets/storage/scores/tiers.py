@@ -84,10 +84,10 @@ def _text(customer_id: pa.StringScalar) -> bytes:
 def _of_lookup(card: LookupCard, number: int, batches: Sequence[pa.RecordBatch]) -> Iterator[TierRows]:
     tiers = np.array([TIERS.index(card.kinds[kind].risk_tier) for kind in card.parts[number].kinds], np.uint8)
     for ids, probability, kinds in (batch.columns for batch in batches):
-        yield TierRows(ids, probability.to_numpy(), tiers[kinds.to_numpy()])
+        yield TierRows(ids, probability.to_numpy(), tiers.take(kinds.to_numpy()))
 
 
 def _of_file(rows: pa.Table) -> TierRows:
     ids, probability, tiers = (column.combine_chunks() for column in rows.columns)
     place = np.array([TIERS.index(word) for word in tiers.dictionary.to_pylist()], np.uint8)
-    return TierRows(ids, probability.to_numpy(), place[tiers.indices.to_numpy()])
+    return TierRows(ids, probability.to_numpy(), place.take(tiers.indices.to_numpy()))
