@@ -1,6 +1,6 @@
 """What reasons cost a night: without them, for customers at risk, for one in ten and for all, whole processes in turn.
 
-    python benchmarks/night_reasons.py WORK_FOLDER [--customers 1000000] [--rounds 3]
+    python benchmarks/night_reasons.py WORK_FOLDER [--customers 1000000] [--rounds 3] [--estimator auto]
 
 The night is that of `night.py`. For one in ten the bound of the medium tier is set where a tenth of the customers lie
 above it. Ratios are of processor seconds, pair by pair, to the night without reasons of the same round.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from measuring import CHURN_ASSETS, machine, run
-from preparing import prepare, without_day
+from preparing import ESTIMATOR, prepare, without_day
 
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.reasons.published import PublishedReasons
@@ -26,9 +26,10 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--estimator", default=ESTIMATOR, help="`auto` is the default recipe of the product")
     given = parser.parse_args()
     print(machine())
-    day = prepare(given.work, given.customers)
+    day = prepare(given.work, given.customers, estimator=given.estimator)
     night = [CHURN_ASSETS, "run", "--date", str(day), "--accept-shift", "--reason", "a benchmark", "--json"]
     run(night, CHURN_REASONS__CUSTOMERS="none")
     scores = PublishedScores(Layout(given.work))

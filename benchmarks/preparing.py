@@ -8,7 +8,7 @@ from pathlib import Path
 
 from measuring import CHURN_ASSETS, run
 
-__all__ = ["LAST", "prepare", "without_day"]
+__all__ = ["ESTIMATOR", "LAST", "prepare", "without_day"]
 
 HISTORY_DAYS = 100
 HISTORY_CUSTOMERS = 3_000
@@ -19,7 +19,7 @@ CHAIN = ("raw_customers", "customers", "quarantined_customers", "customer_featur
 TABLES = (*CHAIN, "churn_reasons", "feature_drift", "score_drift")
 
 
-def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:
+def prepare(work: Path, customers: int, *, ordered: bool = True, estimator: str = ESTIMATOR) -> dt.date:
     """Make `work` a data folder whose champion has scored the last small day; the large day is the next one."""
     os.environ["CHURN_DATA_DIR"] = str(work.absolute())
     day = LAST + dt.timedelta(days=1)
@@ -27,7 +27,7 @@ def prepare(work: Path, customers: int, *, ordered: bool = True) -> dt.date:
     if not export.is_file():
         history = ["--customers", str(HISTORY_CUSTOMERS), "--days", str(HISTORY_DAYS), "--until", str(LAST)]
         run([CHURN_ASSETS, "sample", *history])
-        run([CHURN_ASSETS, "run", "--date", str(LAST)], CHURN_TRAINING__ESTIMATOR=ESTIMATOR)
+        run([CHURN_ASSETS, "run", "--date", str(LAST)], CHURN_TRAINING__ESTIMATOR=estimator)
         exports = [sys.executable, str(Path(__file__).with_name("exports.py")), str(export), str(customers), str(day)]
         run(exports if ordered else [*exports, "--shuffled"])
     return day

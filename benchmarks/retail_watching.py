@@ -48,15 +48,13 @@ def main() -> None:
 
 
 def score(work: Path, step: int) -> None:
-    """Score the nights that are not there yet, and those that tell their outcomes; side by side in one command."""
+    """Score the nights that are not there yet, and those that tell their outcomes, one after another as they came."""
     done = set(Table(Layout(work).table("churn_scores")).days())
     steps = {FIRST + dt.timedelta(days=more) for more in range(0, (LAST - FIRST).days + 1, step)}
     telling = {night + HORIZON for night in steps if night + HORIZON <= LAST}
-    nights = sorted((steps | telling) - done)
-    ranges = [(nights[0], nights[-1])] if step == 1 and nights else [(night, night) for night in nights]
     program = Path(sys.executable).parent / "churn-assets"
-    for first, last in ranges:
-        words = ["run", "--from", str(first), "--to", str(last), "--accept-shift", "--reason", "a benchmark"]
+    for night in sorted((steps | telling) - done):
+        words = ["run", "--date", str(night), "--accept-shift", "--reason", "a benchmark"]
         subprocess.run([program, *words], check=True, env=environment(work), stdout=subprocess.DEVNULL)
 
 

@@ -71,7 +71,7 @@ def test_the_chain_is_composed_without_scikit_learn() -> None:
     """What a night begins with leaves out what only training or a cluster needs: seconds, and 100 MiB."""
     code = "from churn_assets.definitions import build_definitions, load_settings; build_definitions(load_settings())"
 
-    found = loaded(code, *HEAVY, "joblib", "scipy.stats", "dask")
+    found = loaded(code, *HEAVY, "joblib", "scipy.stats", "scipy.optimize", "dask", "httpx")
 
     assert found == {"dagster", "pandas", "pandera", "scipy"}
 

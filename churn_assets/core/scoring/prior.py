@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from churn_assets.core.evaluation.results import DayRate
 
@@ -70,6 +69,8 @@ def seasonal(probability: NDArray[np.float64], rate: float) -> PriorCorrection:
 
     def excess(shift: float) -> float:
         return float(np.mean(1 / (1 + np.exp(-(log_odds + shift))))) - rate
+
+    from scipy.optimize import brentq  # noqa: PLC0415  # a tenth of a second, which most nights do not need
 
     shift = brentq(excess, -MOST, MOST, xtol=1e-12)
     return PriorCorrection("seasonal", float(np.exp(shift)), rate)

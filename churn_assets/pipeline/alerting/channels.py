@@ -7,8 +7,6 @@ import time
 from email.message import EmailMessage
 from typing import Any, Protocol
 
-import httpx
-
 from churn_assets.core.alerting.alerts import Alert
 from churn_assets.core.alerting.options import AlertOptions, SmtpOptions, WebhookOptions
 from churn_assets.core.errors import RunError
@@ -76,6 +74,8 @@ class Webhook:
         Raises:
             Undelivered: no answer, 5xx or 429 to every try; or any other answer than 2xx, a redirection too.
         """
+        import httpx  # noqa: PLC0415  # nights without a webhook or without an alert do not load it
+
         fault = ""
         for attempt in range(ATTEMPTS):
             if attempt:
