@@ -39,8 +39,9 @@ def _choose_arrow_pool() -> None:
 def _choose_blas_threads() -> None:
     """Let OpenBLAS calculate in the thread that asks, unless whoever starts the process has chosen otherwise.
 
-    Each copy of it, NumPy's and SciPy's, starts a thread a core when it is loaded, and they wait by spinning: half a
-    processor second of every night, in which no product of matrices is large enough for two. Read once, as above.
+    Each copy of it, NumPy's and SciPy's, starts a thread a core when it is loaded, and they wait by spinning: some
+    tenths of a processor second of every night, in which no product of matrices is large enough for two. Read once, as
+    above.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
