@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from churn_assets.core.errors import ChurnError, LookupFault
 from churn_assets.core.evaluation.results import FeatureSummary
+from churn_assets.core.models.signing import Signing
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.storage.bucket_inventory import inventory_of
 from churn_assets.storage.digests import DIGESTS, NotedDigests, read_digests
@@ -25,7 +26,8 @@ from churn_assets.storage.files import sha256_of
 from churn_assets.storage.inventory import MODELS, Inventory, Stored
 from churn_assets.storage.layout import Layout, version_folder
 from churn_assets.storage.lookup.format import CARD, LookupCard, is_of_this_format
-from churn_assets.storage.models.store import ModelStore
+from churn_assets.storage.models.signatures import SIGNATURE
+from churn_assets.storage.models.store import UNSIGNED, ModelStore
 from churn_assets.storage.orphans import UNDER_WAY, abandoned, orphaned_beside, orphaned_versions
 from churn_assets.storage.remote import Folder
 from churn_assets.storage.tables.commit_files import LOG, commit_fault, commit_file, commit_numbers
@@ -67,15 +69,18 @@ class Check:
     run: Callable[[], list[Damage]]
 
 
-def checks_of(layout: Layout, day: dt.date | None = None) -> Iterator[Check]:
-    """A check for everything that is stored; only for what belongs to a snapshot date, where one is named."""
+def checks_of(layout: Layout, day: dt.date | None = None, signing: Signing = UNSIGNED) -> Iterator[Check]:
+    """A check for everything that is stored; only for what belongs to a snapshot date, where one is named.
+
+    Models are held against the keys of `signing` too.
+    """
     inventory = inventory_of(layout)
     for root in layout.tables():
         yield from _table_checks(inventory, root, day)
     if day is None:
-        in_part = layout.store is not None
+        damage = partial(_model_damage, signing=signing, in_part=layout.store is not None)
         for model in inventory.models():
-            yield _check(inventory, f"{MODELS} {model.version}", model, partial(_model_damage, in_part=in_part))
+            yield _check(inventory, f"{MODELS} {model.version}", model, damage)
 
 
 def orphans_of(layout: Layout, now: dt.datetime) -> list[Stored]:
@@ -309,12 +314,17 @@ def _unreadable(path: Path) -> str:
     return ""
 
 
-def _model_damage(layout: Layout, model: Stored, *, in_part: bool) -> list[Damage]:
+def _model_damage(layout: Layout, model: Stored, *, signing: Signing, in_part: bool) -> list[Damage]:
     """Of a model that may be there `in_part`, its card last, as it is being stored: once it is a day old."""
-    store = ModelStore(layout.models)
+    store = ModelStore(layout.models, signing)
     is_young = model.modified > dt.datetime.now(dt.UTC) - UNDER_WAY
     if in_part and is_young and not store.versions():
         return []
-    advice = f"{BACKUP.format(model.path)}, or promote another version"
+    restored = BACKUP.format(model.path)
+    advice = f"{restored}, or promote another version"
+    signed = f"{restored}, or, where it is what a backup holds, `churn-assets models sign {model.version}`"
     faults = store.faults(model.version) if model.path.is_dir() else ()
-    return [Damage(MODELS, None, model.version, str(path), str(fault), advice) for path, fault in faults]
+    return [
+        Damage(MODELS, None, model.version, str(path), str(fault), signed if path.name == SIGNATURE else advice)
+        for path, fault in faults
+    ]

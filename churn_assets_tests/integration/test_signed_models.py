@@ -51,6 +51,7 @@ def test_a_model_that_nobody_vouches_for_scores_nobody(installation: Installatio
     signed = training.run("models", "sign", version)
     same = night.run("run", "--date", str(NIGHTS[-1]), "--json")
     slip_in(installation.data / "models" / version)
+    damaged = night.run("verify", "--json").json["damaged"]
     refusals = [
         night.run(*words)
         for words in (
@@ -78,4 +79,5 @@ def test_a_model_that_nobody_vouches_for_scores_nobody(installation: Installatio
     assert not (tmp_path / "export").exists()
     assert installation.published("churn_scores") == {"churn_scores": published["churn_scores"]}
     assert told.count("models.require_signature is false") == len(NIGHTS)  # once a night, and none of those with a key
+    assert [Path(each["file"]).name for each in damaged] == ["card.sig"]
     assert version in traced.stdout, traced.stderr  # it opens no model

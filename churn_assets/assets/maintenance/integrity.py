@@ -40,7 +40,7 @@ def verify_op(chain: Chain) -> dg.OpDefinition:
         damaged: list[Damage] = []
         checked = read = 0
         with dagster_failures():
-            for check in checks_of(chain.layout):
+            for check in checks_of(chain.layout, signing=chain.signing):
                 damaged += check.run()
                 checked, read = checked + 1, read + check.bytes
             if damaged:

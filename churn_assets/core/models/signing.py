@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from churn_assets.core.errors import ModelFault, SettingsError
 from churn_assets.core.models.options import ModelOptions
@@ -23,6 +23,7 @@ HMAC = "hmac-sha256"
 ED25519 = "ed25519"
 KEY_BYTES = 32
 FORMS = "hmac-sha256:…, ed25519-private:… or ed25519-public:…, with 32 bytes in base64 behind the colon"
+ADVICE = "promote another version, or look where it comes from and `churn-assets models sign {}`"
 NO_KEY = (
     "models.require_signature is true, and there is no key to tell a signature by: set CHURN_MODELS__VERIFY_KEYS or "
     "CHURN_MODELS__SIGNING_KEY"
@@ -36,7 +37,7 @@ class Signature(BaseModel):
 
     algorithm: str
     key: str
-    signature: str
+    signature: str = Field(pattern="^([0-9a-f]{2})+$")
 
 
 @dataclass(frozen=True)
@@ -105,25 +106,41 @@ class Signing:
         Raises:
             ModelFault: naming the model and what to do.
         """
-        advice = f"promote another version, or look where it comes from and `churn-assets models sign {version}`"
+        advice = ADVICE.format(version)
         if stored is None:
             raise ModelFault(f"model {version} is not signed, and models.require_signature is true: {advice}")
-        try:
-            given = Signature.model_validate_json(stored)
-            signature = bytes.fromhex(given.signature)
-        except (ValidationError, ValueError) as error:
-            raise ModelFault(f"model {version}: its signature cannot be read; it was not loaded: {advice}") from error
+        given = _read(version, stored)
         keys = [each for each in self.accepted if (each.algorithm, each.name) == (given.algorithm, given.key)]
         if not keys:
             raise ModelFault(
                 f"model {version} was signed by a key that is not accepted here ({given.algorithm} {given.key!r:.40}); "
                 f"it was not loaded: add that key to models.verify_keys, or {advice}"
             )
-        if not keys[0].verify(_message(version, digests), signature):
+        if not keys[0].verify(_message(version, digests), bytes.fromhex(given.signature)):
             raise ModelFault(
                 f"model {version}: its signature is not of what lies in the folder, which was changed since; it was "
                 "not loaded: restore the folder from a backup, or promote another version"
             )
+
+    def check_stored(self, version: str, digests: Mapping[str, str], stored: bytes | None) -> None:
+        """Refuse a signature that is not of what is stored, as far as the keys that are here can tell; else its form.
+
+        Raises:
+            ModelFault: as `check`; of a model that is not signed only where a signature is required.
+        """
+        if self.required or (self.accepted and stored is not None):
+            self.check(version, digests, stored)
+        elif stored is not None:
+            _read(version, stored)
+
+
+def _read(version: str, stored: bytes) -> Signature:
+    try:
+        return Signature.model_validate_json(stored)
+    except ValidationError as error:
+        raise ModelFault(
+            f"model {version}: its signature cannot be read; it was not loaded: {ADVICE.format(version)}"
+        ) from error
 
 
 def _message(version: str, digests: Mapping[str, str]) -> bytes:

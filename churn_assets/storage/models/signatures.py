@@ -9,7 +9,7 @@ from churn_assets.core.models.signing import Signing
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.remote import Folder
 
-__all__ = ["SIGNATURE", "check_signature", "write_signature"]
+__all__ = ["SIGNATURE", "check_signature", "verify_signature", "write_signature"]
 
 SIGNATURE = "card.sig"
 
@@ -24,9 +24,16 @@ def check_signature(models: Folder, card: ModelCard, card_bytes: bytes, signing:
     """
     if not signing.required:
         return
-    path = models.fetch(f"{card.model_version}/{SIGNATURE}", anew=True)  # a model may be signed again
-    stored = path.read_bytes() if path.is_file() else None
-    signing.check(card.model_version, _digests(card, card_bytes), stored)
+    signing.check(card.model_version, _digests(card, card_bytes), _stored(models, card))
+
+
+def verify_signature(models: Folder, card: ModelCard, card_bytes: bytes, signing: Signing) -> None:
+    """Refuse a signature that is not of what is stored, required or not; where no key is here, one of another form.
+
+    Raises:
+        ModelFault: as `check_signature`.
+    """
+    signing.check_stored(card.model_version, _digests(card, card_bytes), _stored(models, card))
 
 
 def write_signature(folder: Path, card: ModelCard, card_bytes: bytes, signing: Signing) -> None:
@@ -41,6 +48,11 @@ def write_signature(folder: Path, card: ModelCard, card_bytes: bytes, signing: S
     fsync_file(staged)
     staged.replace(folder / SIGNATURE)
     fsync_folder(folder)
+
+
+def _stored(models: Folder, card: ModelCard) -> bytes | None:
+    path = models.fetch(f"{card.model_version}/{SIGNATURE}", anew=True)  # a model may be signed again
+    return path.read_bytes() if path.is_file() else None
 
 
 def _digests(card: ModelCard, card_bytes: bytes) -> dict[str, str]:

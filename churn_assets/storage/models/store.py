@@ -23,7 +23,7 @@ from churn_assets.storage.access import closed_folder
 from churn_assets.storage.files import fsync_file, fsync_folder
 from churn_assets.storage.layout import STAGING
 from churn_assets.storage.models.artefact import load_artefact
-from churn_assets.storage.models.signatures import SIGNATURE, check_signature, write_signature
+from churn_assets.storage.models.signatures import SIGNATURE, check_signature, verify_signature, write_signature
 from churn_assets.storage.remote import Folder, as_folder
 
 if TYPE_CHECKING:
@@ -314,10 +314,11 @@ class ModelStore:
     def faults(self, version: str) -> Iterator[tuple[Path, ChurnError]]:
         """Each file of `version` that is missing or another one, and what is wrong with it; the card alone, if it is.
 
-        Nothing is loaded: every file is read once for its digest.
+        A signature is one of them where it does not fit, or is wanted and missing. Nothing is loaded: every file is
+        read once for its digest.
         """
         try:
-            card = self.card(version)
+            card, content = self._card(version)
         except ChurnError as error:
             yield self.root / version / CARD, error
             return
@@ -326,6 +327,10 @@ class ModelStore:
                 self._checked(card, name)
             except ChurnError as error:
                 yield self.root / version / name, error
+        try:
+            verify_signature(self.folder, card, content, self.signing)
+        except ChurnError as error:
+            yield self.root / version / SIGNATURE, error
 
     def _checked(self, card: ModelCard, name: str) -> None:
         path = self._path(card, name)

@@ -2,19 +2,29 @@
 
 import datetime as dt
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from churn_assets.core.models.signing import Signing
 from churn_assets.core.table_schemas import PROMOTIONS
 from churn_assets.storage.digests import DIGESTS, note_digests, read_digests
 from churn_assets.storage.expirations import Expirations
 from churn_assets.storage.layout import Layout
+from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.ledger import Ledger
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.verification import Damage, checks_of
-from churn_assets_tests.storage_factories import DAY, publish, record, recording, score_rows
+from churn_assets_tests.storage_factories import DAY, make_card, make_kept, publish, record, recording, score_rows
+from churn_assets_tests.unit.storage.models.test_signatures import (
+    edit_the_card,
+    sign_by_another_key,
+    signing,
+    take_the_signature_away,
+)
 
 
 @pytest.fixture
@@ -141,3 +151,47 @@ def test_a_digest_that_cannot_be_noted_takes_nothing_from_what_was_written(
     note_digests(tmp_path, [tmp_path / "a.json"])
 
     assert "could not be noted" in caplog.text
+
+
+def leave_it(_: Path) -> None:
+    """Change nothing."""
+
+
+def write_no_signature(folder: Path) -> None:
+    """Put something else where the signature was."""
+    (folder / "card.sig").write_text('{"algorithm": "hmac-sha256", "key": "", "signature": "no hex"}')
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "without_a_key"),
+    [
+        (leave_it, "", 0),
+        (edit_the_card, "its signature is not of what lies in the folder", 0),
+        (sign_by_another_key, "signed by a key that is not accepted here", 0),
+        (write_no_signature, "its signature cannot be read", 1),
+        (take_the_signature_away, "is not signed, and models.require_signature is true", 0),
+    ],
+)
+def test_a_signature_is_held_against_the_card(
+    tmp_path: Path, change: Callable[[Path], None], says: str, without_a_key: int
+) -> None:
+    """By the key in force, required or not; without one by its form. That there is none is told where one is wanted."""
+    layout = Layout(tmp_path)
+    store = ModelStore(layout.models, signing())
+    version = store.save({"bias": 0.25}, make_card(), make_kept()).model_version
+    change(store.root / version)
+
+    required, with_key, without = (
+        [each for check in checks_of(layout, signing=keys) for each in check.run()]
+        for keys in (signing(), replace(signing(), required=False), Signing())
+    )
+
+    assert [each.finding for each in with_key] == [
+        each.finding for each in required if change is not take_the_signature_away
+    ]
+    assert len(required) == bool(says)
+    assert len(without) == without_a_key
+    for each in required:
+        assert says in each.finding
+        assert (each.table, each.version, each.file) == ("models", version, str(store.root / version / "card.sig"))
+        assert f"models sign {version}" in each.advice
