@@ -32,6 +32,7 @@ from churn_assets_tests.storage_factories import (
 )
 
 __all__ = [
+    "COUNTS",
     "LATER",
     "REJECTED",
     "aged_chain",

@@ -230,6 +230,21 @@ class Folder:
             raise _unread(key, reason_of(error)) from None
         return content
 
+    def put(self, name: str, content: bytes) -> None:
+        """Keep a small file in the object store, and not here.
+
+        Raises:
+            RunError: the object store did not take it.
+        """
+        assert self.store is not None  # noqa: S101  # asked of no other
+        key = self._full_key(name)
+        try:
+            file = _filesystem(self.store).open_output_stream(key)
+            file.write(content)
+            file.close()  # here, as above
+        except OSError as error:
+            raise RunError(f"s3://{key} could not be stored ({reason_of(error)})") from None
+
     def listed(self, name: str = "") -> dict[str, int]:
         """The files of the object store below a folder in this one, by their names from there, and their sizes.
 

@@ -248,13 +248,13 @@ def _lookup_damage(stored: Stored) -> list[Damage]:
 
 
 def _noted_fault(root: Path, path: Path, noted: NotedDigests) -> str:
-    """Whether a file is another one than was noted; nothing where none was."""
+    """Whether a file below `root` is another one than was noted of it; nothing where nothing was."""
     name = path.relative_to(root).as_posix()
     try:
         found = sha256_of(path).hex()
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
-    if noted.by_path.get(name, found) == found or read_digests(root).by_path.get(name) == found:  # written just now
+    if noted.allows(name, found) or read_digests(noted.folder).allows(name, found):  # it was written just now
         return ""
     return "its content has changed since it was written"
 

@@ -113,7 +113,7 @@ def commit_actions(  # what a commit is
             f"({reason_of(error)}): see that the object store can be reached, and run {'the day' if day else 'it'} "
             "again"
         ) from None
-    sync_commits(root, range(before + 1, newest_commit(root.path) + 1))
+    sync_commits(root, _commits_since(root, before))
     return True
 
 
@@ -141,8 +141,14 @@ def commit_nothing(table: DeltaTable, root: Folder, metadata: Mapping[str, str])
             f"{root}: what was to go was not committed ({reason_of(error)}): see that the object store can be reached, "
             "and run it again"
         ) from None
-    sync_commits(root, range(before + 1, newest_commit(root.path) + 1))
+    sync_commits(root, _commits_since(root, before))
     return True
+
+
+def _commits_since(root: Folder, before: int) -> range:
+    """The numbers of the commits after number `before`, of which the first is ours."""
+    newest = newest_commit(root.path) if root.store is None else before + 1
+    return range(before + 1, newest + 1)
 
 
 def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
@@ -160,9 +166,11 @@ def add_action(root: Path, day: dt.date, path: Path) -> AddAction:
 
 def sync_commits(root: Path | Folder, numbers: Iterable[int]) -> None:
     """Let commits, the checkpoints made with them, and their names survive a power cut; and note their digests."""
-    if as_folder(root).store is not None:
+    stored = as_folder(root)
+    root = stored.path
+    if stored.store is not None:  # which has them for good
+        note_digests(stored, [commit_file(root, number) for number in numbers], as_stored=True)
         return
-    root = as_folder(root).path
     folder = root / LOG
     for number in numbers:
         for path in (commit_file(root, number), *folder.glob(f"{number:020}.checkpoint*.parquet")):

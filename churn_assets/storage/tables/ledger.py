@@ -79,13 +79,13 @@ class Ledger:
             if self._is_committed(table, seen, mark):
                 return row
             so_far = self._rows(table)
-            files, version = set(self._files(table)), table.version()
+            files, version = set(self._named(table)), table.version()
             row = make(so_far)
             if row is None:
                 return None
             if not self._write(table, row | {NUMBER: len(so_far)}, mark, attempt):
                 continue
-            self._sync(version, files)
+            self._sync(table, version, files)
             try:
                 self._tidy()
             except (DeltaError, RunError, pa.ArrowException, OSError):  # the record is made: the next one tidies
@@ -133,7 +133,7 @@ class Ledger:
         Not by the library's own compaction: of two at once both are committed, and every record is there twice.
         """
         table = self._delta()
-        before = set(self._files(table))
+        before, version = set(self._named(table)), table.version()
         if len(before) < MANY_FILES:
             return
         with suppress(CommitFailedError):  # somebody else did it, or recorded something
@@ -144,17 +144,15 @@ class Ledger:
                 schema_mode="merge",
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
-            self._sync(table.version() - 1, before)
+            self._sync(table, version, before)
 
-    def _sync(self, seen: int, files: set[Path]) -> None:
+    def _sync(self, table: DeltaTable, seen: int, files: set[Path]) -> None:
         """Let the commits after number `seen` survive a power cut, and the files that are not among `files`."""
-        if self.folder.store is not None:  # which has them for good
-            return
-        table = self._delta()
-        new = set(self._files(table)) - files
-        for path in new:
-            fsync_file(path)
-        note_digests(self.folder, sorted(new))
+        new = sorted(set(self._named(table)) - files)
+        if self.folder.store is None:  # which has them for good
+            for path in new:
+                fsync_file(path)
+        note_digests(self.folder, new, as_stored=True)
         sync_commits(self.folder, range(seen + 1, table.version() + 1))
 
     def _open(self) -> DeltaTable | None:
@@ -187,9 +185,12 @@ class Ledger:
         return self._delta()
 
     def _files(self, table: DeltaTable) -> list[Path]:
+        return [self.folder.fetch(path.name) for path in self._named(table)]
+
+    def _named(self, table: DeltaTable) -> list[Path]:
+        """The same, whether they are here or not."""
         actions = pa.RecordBatchReader.from_stream(table.get_add_actions()).read_all()  # loads no pandas
-        named = [record_file(self.root, path) for path in actions.column("path").to_pylist()]
-        return [self.folder.fetch(path.name) for path in named]
+        return [record_file(self.root, path) for path in actions.column("path").to_pylist()]
 
     def _delta(self) -> DeltaTable:
         return DeltaTable(self.folder.uri, storage_options=self.folder.storage_options)

@@ -12,16 +12,17 @@ from churn_assets.core.errors import PartitionConflict
 from churn_assets.core.object_store import ObjectStore
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.maintenance.expire import expire, plan_expiry
-from churn_assets.storage.layout import Layout, lookup_folder, version_folder
+from churn_assets.storage.layout import Layout, feature_counts_file, lookup_folder, report_file, version_folder
 from churn_assets.storage.remote import Folder
+from churn_assets.storage.scores.feature_counts import write_feature_counts
 from churn_assets.storage.tables.commit_files import commit_file
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.verification import Damage, checks_of, orphans_of
-from churn_assets_tests.aged import REJECTED, aged_chain, contents, expired_names, late
+from churn_assets_tests.aged import COUNTS, REJECTED, aged_chain, contents, expired_names, late
 from churn_assets_tests.chains import chain_over, copied
 from churn_assets_tests.s3_server import make_bucket, object_store, objects, serving_s3
-from churn_assets_tests.storage_factories import DAY, make_card
+from churn_assets_tests.storage_factories import DAY, make_card, record, recording, score_rows, stage
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +102,11 @@ def kill_in_removal(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
 def is_content(name: str) -> bool:
     """Whether an object is one of those whose files `contents` tells."""
     parts = Path(name).parts
-    return not {"_delta_log", "expirations", "_digests"} & set(parts) and parts[0] in {"tables", "models"}
+    return not {"_delta_log", "expirations", "_digests", "_sha256"} & set(parts) and parts[0] in {"tables", "models"}
 
 
 def test_what_is_damaged_in_a_bucket_is_found_whatever_its_mirror_holds(moved: Chain, tmp_path: Path) -> None:
-    """A part, a lookup, a model and a commit are named where they lie; nothing stays here of what was fetched."""
+    """A part, lookup, model, report and commit are named where they lie; nothing that was fetched stays here."""
     store, version = store_of(moved), moved.scores.current(DAY) or ""
     empty = replace(store, mirror=tmp_path / "elsewhere")
     mirrored = sorted(path for path in store.mirror.rglob("*") if path.is_file())
@@ -116,9 +117,10 @@ def test_what_is_damaged_in_a_bucket_is_found_whatever_its_mirror_holds(moved: C
         f"tables/churn_scores/{version_folder(DAY, version)}/part-0.parquet",
         f"tables/churn_scores/{lookup_folder(DAY, version)}/scores-0.arrow",
         f"models/{model}/model.joblib",
+        f"tables/churn_scores/{report_file(DAY, version, 'md')}",
         f"tables/churn_scores/{commit_file(Path(), 0)}",
     ]
-    rotten = [rot(store, name) for name in names[:3]] + [cut(store, names[3])]
+    rotten = [rot(store, name) for name in names[:4]] + [cut(store, names[4])]
     damaged = {each.file: each for each in found(moved.layout)}
 
     assert sound == []
@@ -208,3 +210,36 @@ def test_of_a_rollback_and_an_expiry_one_comes_first(
     assert told == ["met"]
     assert seen.version(DAY).verified().version == (old if moment == "before the log decides" else current)
     assert found(moved.layout) == []
+
+
+def test_what_was_written_to_a_bucket_is_held_against_the_digest_that_was_noted(endpoint: str, tmp_path: Path) -> None:
+    """A well-formed change of a commit, a record or counts is told; counts that we wrote again are no damage.
+
+    Where no digest was noted, the form alone tells, and such a change passes.
+    """
+    layout = Layout.of(object_store(endpoint, make_bucket(endpoint), tmp_path / "mirror"))
+    chain = chain_over(layout.data_dir, layout=layout)
+    staged = stage(chain.scores, score_rows(3))
+    for share in (0.5, 0.0):
+        write_feature_counts(chain.scores.folder, staged, COUNTS.model_copy(update={"duplicate_share": share}))
+    chain.scores.publish(staged, None, Commit("score", "tester"))
+    for version in ("m1", "m2"):
+        chain.registry.promotions.append(recording(record(version)))
+    sound = found(layout)
+    names = [
+        f"tables/churn_scores/{commit_file(Path(), 1)}",
+        f"tables/churn_scores/{feature_counts_file(DAY, staged.version)}",
+        f"tables/promotions/{chain.registry.promotions.files()[0].name}",
+    ]
+    for name, old, new in zip(names, (b"tester", b"0.0", b"because"), (b"nobody", b"0.7", b"be sure"), strict=True):
+        content = layout.folder.read(name) or b""
+        assert old in content
+        layout.folder.put(name, content.replace(old, new))
+
+    damaged = {each.file: each.finding for each in found(layout)}
+    layout.folder.delete(name for name in objects(store_of(chain)) if "/_sha256/" in name)
+    by_form = found(layout)
+
+    assert sound == []
+    assert damaged == {f"{layout.folder}/{name}": "its content has changed since it was written" for name in names}
+    assert by_form == []
