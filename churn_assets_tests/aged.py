@@ -3,11 +3,16 @@
 import datetime as dt
 import os
 import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
+from churn_assets.core.errors import ChurnError
 from churn_assets.core.evaluation.results import FeatureSummary, Histogram
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.core.table_schemas import FAULT_TYPE, FAULTS, PROMOTIONS
@@ -38,6 +43,7 @@ __all__ = [
     "aged_chain",
     "contents",
     "current_rows",
+    "expire_while_recording",
     "expired_names",
     "late",
     "publish_scores",
@@ -45,6 +51,7 @@ __all__ = [
 ]
 
 LATER = dt.timedelta(days=400)  # when everything that may go has had its time
+PATIENCE = 60
 REJECTED = make_card(dt.date(2026, 9, 1)).model_version
 COUNTS = FeatureSummary(rows=3, duplicate_share=0.0, features={}, scores=Histogram(edges=(0.5,), counts=(2, 1)))
 
@@ -143,3 +150,44 @@ def expired_names(chain: Chain) -> list[tuple[str, str]]:
     """Table and name of everything that the record tells of, as often as it does."""
     ledger = Expirations(chain.layout.folder.below("tables"))
     return [(row["table"], name) for row in ledger.rows() for name in row["names"]]
+
+
+def expire_while_recording(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], expire: Callable[[], object], first: str
+) -> ChurnError | None:
+    """Let `expire` begin once `act` has decided on the record of a model and not committed it; what refused the record.
+
+    The `first` of them, `record` or `expiry`, goes on: the record, until it is committed, when the model was taken
+    away; or the expiry, to its end.
+    """
+    write, interrupt = Ledger._write, Ledger.interrupt
+    taken, committed = Event(), Event()
+    expiry: list[Future[object]] = []
+
+    def writing(ledger: Ledger, *given: Any) -> bool:
+        if expiry or ledger.root.name not in {"promotions", "canaries"}:
+            return write(ledger, *given)
+        expiry.append(worker.submit(expire))
+        if first == "expiry":
+            expiry[0].result(PATIENCE)
+        else:
+            assert taken.wait(PATIENCE)
+        done = write(ledger, *given)
+        committed.set()
+        return done
+
+    def interrupting(ledger: Ledger, told: dict[str, str]) -> None:
+        taken.set()
+        assert first == "expiry" or committed.wait(PATIENCE)
+        interrupt(ledger, told)
+
+    refused = None
+    with monkeypatch.context() as patched, ThreadPoolExecutor(1) as worker:
+        patched.setattr(Ledger, "_write", writing)
+        patched.setattr(Ledger, "interrupt", interrupting)
+        try:
+            act()
+        except ChurnError as error:
+            refused = error
+        expiry[0].result(PATIENCE)
+    return refused

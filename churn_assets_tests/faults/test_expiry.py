@@ -12,18 +12,27 @@ from typing import Any
 import pytest
 
 from churn_assets.core.errors import ChurnError, UnknownVersion
+from churn_assets.core.options import GateBounds
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.maintenance.expire import expire, plan_expiry
 from churn_assets.storage.expirations import Expirations
 from churn_assets.storage.inventory import Inventory, Stored
+from churn_assets.storage.models.registry import Canary, Registry
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.parquet import open_part
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.verification import checks_of
-from churn_assets_tests.aged import contents, current_rows, expired_names, late
+from churn_assets_tests.aged import (
+    REJECTED,
+    contents,
+    current_rows,
+    expire_while_recording,
+    expired_names,
+    late,
+)
 from churn_assets_tests.chains import chain_over, copied
 from churn_assets_tests.fault_tally import Tally
-from churn_assets_tests.storage_factories import DAY, running
+from churn_assets_tests.storage_factories import DAY, make_card, running
 
 pytestmark = pytest.mark.fault("an expiry is killed, or races")
 
@@ -149,6 +158,38 @@ def test_a_version_that_is_rolled_back_to_meanwhile_is_kept_or_refused(
     assert (current.version == old.version) == (moment == "before")
     assert [type(error) for error in told] == ([] if moment == "before" else [UnknownVersion])
     assert not list((chain.scores.root / "_expired").glob("*/*"))
+
+
+@pytest.mark.parametrize("first", ["record", "expiry"])
+@pytest.mark.parametrize("recorded", ["promotion", pytest.param("canary", marks=pytest.mark.campaign)])
+def test_of_a_promotion_and_an_expiry_of_its_model_one_comes_first(
+    aged: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: str, first: str, tally: Tally
+) -> None:
+    """Whoever is champion or canary is there, whole: the model stays, or the record that came second is refused."""
+    chain = copied(aged, tmp_path)
+    registry = Registry(chain.layout, GateBounds())
+
+    def act() -> object:
+        if recorded == "promotion":
+            return registry.promote(REJECTED, actor="tester", reason="better")
+        return registry.set_canary(Canary(REJECTED, 0.5), actor="tester", reason="better")
+
+    refused = expire_while_recording(monkeypatch, act, lambda: expire(chain, "tester", late()), first)
+
+    tally.tried()
+    canary = registry.canary()
+    serving = {registry.champion(), *([canary.model_version] if canary else [])}
+    tally.found(
+        lost=len(serving - set(registry.models.versions())),
+        wrong=bool([each for check in checks_of(chain.layout) for each in check.run()]),
+        words=(first == "record") != (refused is None),
+    )
+    assert not tally.faults
+    assert (REJECTED in serving) == (first == "record")
+    assert (REJECTED in registry.models.versions()) == (first == "record")
+    assert (("models", REJECTED) in expired_names(chain)) == (first == "expiry")
+    assert serving - {REJECTED} <= {make_card().model_version}
+    assert first == "record" or f"model {REJECTED} has expired" in str(refused)
 
 
 def test_a_reader_with_a_file_open_reads_on(aged: Chain, tmp_path: Path, tally: Tally) -> None:

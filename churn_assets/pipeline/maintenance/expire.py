@@ -1,10 +1,12 @@
 """Let expire what the configuration no longer keeps, and sweep what killed writers left.
 
-A version or a model is first taken away from where readers look, then the log says whether it may go, then that is
-recorded, and only then its files are removed: an expiry that is killed at any instant is finished by the next.
+A version or a model is first taken away from where readers look, then the log says whether it may go (of a model the
+records of promotions and canaries, after a commit that lets whoever is adding one look again), then that is recorded,
+and only then its files are removed: an expiry that is killed at any instant is finished by the next.
 
 In an object store nothing can be taken away in one step. There it is recorded first what is to go, where whoever makes
-a version current looks before the commit; then the log says whether it may go, and then its files are removed.
+a version current or promotes a model looks before the commit; then the log says whether it may go, and then its files
+are removed.
 """
 
 import datetime as dt
@@ -207,6 +209,7 @@ def _released(chain: Chain, inventory: Inventory, table: str, aside: Sequence[St
     if not aside:
         return []
     if table == MODELS:
+        chain.registry.let_decide_anew(actor)
         used = models_in_use(chain, stored_tables(inventory), {})
         free = [each for each in aside if each.version not in used]
     else:

@@ -15,6 +15,8 @@ from churn_assets.core.models.card import ModelCard
 from churn_assets.core.models.signing import Signing
 from churn_assets.core.options import GateBounds
 from churn_assets.core.table_schemas import CANARIES, EVALUATIONS, PROMOTIONS
+from churn_assets.storage.expirations import REMOVAL, Expirations
+from churn_assets.storage.inventory import MODELS
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.models.store import UNSIGNED, ModelStore
 from churn_assets.storage.tables.ledger import Ledger, Row
@@ -75,6 +77,7 @@ class Registry:
         self.promotions = Ledger(layout.table("promotions"), PROMOTIONS)
         self.evaluations = Ledger(layout.table("evaluations"), EVALUATIONS)
         self.canaries = Ledger(layout.table("canaries"), CANARIES)
+        self._expirations = Expirations(layout.folder.below("tables"))
 
     def champion(self) -> str:
         """The model version whose scores are published.
@@ -208,6 +211,8 @@ class Registry:
         def record(rows: list[Row]) -> Row:
             if len(rows) != seen:
                 raise RunError("somebody else set the canary just now; nothing was changed: look, and try again")
+            if canary is not None:
+                self._refuse_expired(canary.model_version)
             return row
 
         return self.canaries.append(record)
@@ -215,10 +220,35 @@ class Registry:
     def _serviceable(self, version: str) -> None:
         """Refuse a model that could not score tonight: a changed or missing file, another business, one that went."""
         card = self.models.verify(version)
-        if not self.models.is_stored(version):
-            raise UnknownVersion(f"model {version} is only mirrored here: it has expired, or its folder is gone")
+        self._refuse_expired(version)
         if self.profile is not None and card.profile != self.profile:
             raise InputError(f"model {version} was trained for profile {card.profile}, and {self.profile} is in force")
+
+    def _refuse_expired(self, version: str) -> None:
+        """Refuse a model that an expiry took, or may be taking now: to be asked whenever a record of it is decided.
+
+        In an object store nothing is taken away at once, but what is to go is recorded before `let_decide_anew`.
+        """
+        if self.models.folder.store is not None:
+            expired = self._expirations.versions(MODELS).get(version)
+            if expired is not None and (until := expired + REMOVAL) > dt.datetime.now(dt.UTC):
+                raise UnknownVersion(
+                    f"model {version} has expired and is being removed; nothing was changed: name another one, or try "
+                    f"again after {until:%Y-%m-%d %H:%M} UTC if it is still there"
+                )
+        if not self.models.is_stored(version):
+            raise UnknownVersion(
+                f"model {version} has expired, or its folder is gone; nothing was changed: `churn-assets models` lists "
+                "every version"
+            )
+
+    def let_decide_anew(self, actor: str) -> None:
+        """Let promotions and canaries that are being recorded be decided anew, once an expiry has taken models.
+
+        So either a record comes before this, and the expiry finds its model in use, or it finds the model gone.
+        """
+        for ledger in (self.promotions, self.canaries):
+            ledger.interrupt({"kind": "expire", "actor": actor})
 
     def _evidence(self) -> dict[str, Evidence]:
         """The newest evidence of each version; what another release wrote, and this cannot read, is none."""
@@ -278,6 +308,7 @@ class Registry:
                 raise RunError(
                     f"model {_champion(rows)} was promoted just now; nothing was changed: look, and try again"
                 )
+            self._refuse_expired(version)
             return {
                 "promoted_at": dt.datetime.now(dt.UTC),
                 "from_version": seen,

@@ -129,7 +129,7 @@ def commit_nothing(table: DeltaTable, root: Folder, metadata: Mapping[str, str])
             [],
             mode="append",
             schema=table.schema(),
-            partition_by=[SNAPSHOT_DATE],
+            partition_by=table.metadata().partition_columns,
             commit_properties=CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0),
         )
     except CommitFailedError:

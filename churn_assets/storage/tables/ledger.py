@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from churn_assets.storage.layout import record_file
 from churn_assets.storage.remote import Folder, as_folder, reason_of
 from churn_assets.storage.tables.commit_files import (
     check_commits,
+    commit_nothing,
     newest_commit,
     refuse_obstacles,
     sync_commits,
@@ -91,6 +92,20 @@ class Ledger:
             except (DeltaError, RunError, pa.ArrowException, OSError):  # the record is made: the next one tidies
                 logger.warning("%s: its files could not be made one", self.root, exc_info=self.folder.store is None)
             return row
+        raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
+
+    def interrupt(self, told: Mapping[str, str]) -> None:
+        """Let whatever is being appended be decided anew, by a commit of what is `told` that adds nothing.
+
+        What was decided on the records of before comes either before this commit, or is asked for again after it.
+
+        Raises:
+            RunError: the log is torn, always busy, or the object store does not take the commit.
+        """
+        for _ in range(ATTEMPTS):
+            table = self._open()
+            if table is None or commit_nothing(table, self.folder, told):  # who makes the first decides after that
+                return
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
     def _write(self, table: DeltaTable, row: Row, mark: str, attempt: int) -> bool:

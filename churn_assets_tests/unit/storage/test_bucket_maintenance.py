@@ -10,16 +10,26 @@ from pyarrow.fs import S3FileSystem
 
 from churn_assets.core.errors import PartitionConflict
 from churn_assets.core.object_store import ObjectStore
+from churn_assets.core.options import GateBounds
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.maintenance.expire import expire, plan_expiry
 from churn_assets.storage.layout import Layout, feature_counts_file, lookup_folder, report_file, version_folder
+from churn_assets.storage.models.registry import Registry
 from churn_assets.storage.remote import Folder
 from churn_assets.storage.scores.feature_counts import write_feature_counts
 from churn_assets.storage.tables.commit_files import commit_file
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.table import Table
 from churn_assets.storage.verification import Damage, checks_of, orphans_of
-from churn_assets_tests.aged import COUNTS, REJECTED, aged_chain, contents, expired_names, late
+from churn_assets_tests.aged import (
+    COUNTS,
+    REJECTED,
+    aged_chain,
+    contents,
+    expire_while_recording,
+    expired_names,
+    late,
+)
 from churn_assets_tests.chains import chain_over, copied
 from churn_assets_tests.s3_server import make_bucket, object_store, objects, serving_s3
 from churn_assets_tests.storage_factories import DAY, make_card, record, recording, score_rows, stage
@@ -209,6 +219,28 @@ def test_of_a_rollback_and_an_expiry_one_comes_first(
     seen = chain_over(fresh, layout=Layout.of(replace(store_of(moved), mirror=fresh))).scores
     assert told == ["met"]
     assert seen.version(DAY).verified().version == (old if moment == "before the log decides" else current)
+    assert found(moved.layout) == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("first", ["record", "expiry"])
+def test_of_a_promotion_and_an_expiry_of_its_model_one_comes_first(
+    moved: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """A machine that mirrors the model, and looked before the expiry: the model stays, or is not promoted."""
+    mirror = tmp_path / "there"
+    there = Registry(Layout.of(replace(store_of(moved), mirror=mirror)), GateBounds())
+
+    def act() -> object:
+        return there.promote(REJECTED, actor="tester", reason="better")
+
+    refused = expire_while_recording(monkeypatch, act, lambda: expire(moved, "tester", late()), first)
+
+    with_card = {name.split("/")[1] for name in objects(store_of(moved)) if name.endswith("card.json")}
+    assert there.champion() == (REJECTED if first == "record" else make_card().model_version)
+    assert (REJECTED in with_card) == (first == "record")
+    assert (refused is None) == (first == "record")
+    assert first == "record" or "has expired and is being removed" in str(refused)
     assert found(moved.layout) == []
 
 
