@@ -21,6 +21,9 @@ __all__ = ["check_file", "head_of", "is_csv", "is_parquet", "read_file"]
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 26
+SWOLLEN = 200  # times smaller in the file: a column says the same over and over, without a dictionary
+SWOLLEN_BYTES = 1 << 24  # of one column in a row group: a million numbers, all the same and plain, are half of it
+MOST_SWOLLEN_BYTES = 1 << 29  # of all such columns of a row group together
 CSV = re.compile(r"\.(csv|tsv|txt)(\.(?P<compression>gz|bz2|zst))?$", re.IGNORECASE)
 COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
 UTF8 = {"utf-8", "utf8", "utf_8", "utf-8-sig", "ascii"}
@@ -53,7 +56,7 @@ def check_file(path: Path, size: int) -> None:
     """Refuse, before anything is read, a file of which that can be told.
 
     Raises:
-        SourceFault: it is empty, of another kind, or its footer cannot be read.
+        SourceFault: it is empty, of another kind, its footer cannot be read, or tells of more than is to be unpacked.
     """
     if size == 0:
         raise SourceFault(
@@ -66,10 +69,16 @@ def check_file(path: Path, size: int) -> None:
         )
     if is_parquet(path):
         try:
-            pq.read_metadata(path)
+            swollen = _swollen_bytes(pq.read_metadata(path))
         except UNREADABLE as error:
             message = f"{path} cannot be read ({_reason(error)}); export it again"
             raise SourceFault(message) from None  # what Arrow says may quote a row
+        if swollen > MOST_SWOLLEN_BYTES:
+            raise SourceFault(
+                f"{path} has {size:,} bytes, and columns of a row group would unpack to {swollen >> 20:,} MB, each to "
+                f"more than {SWOLLEN} times what it takes in the file; none of it was read: look where it comes from, "
+                "or export it again with dictionaries or smaller row groups"
+            )
 
 
 def read_file(path: Path, dialect: CsvDialect, categories: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
@@ -88,6 +97,17 @@ def read_file(path: Path, dialect: CsvDialect, categories: Collection[str] = ())
         hint = "" if is_parquet(path) else _hint(path, dialect, error)
         message = f"{path} cannot be read ({_reason(error)}{where}); export it again{hint}"
         raise SourceFault(message) from None  # as above
+
+
+def _swollen_bytes(footer: pq.FileMetaData) -> int:
+    """What the large columns of a row group that are far smaller in the file unpack to, of the row group with most."""
+    most = 0
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        columns = (group.column(at) for at in range(group.num_columns))
+        sizes = ((each.total_uncompressed_size, each.total_compressed_size) for each in columns)
+        most = max(most, sum(size for size, stored in sizes if size > max(SWOLLEN_BYTES, SWOLLEN * stored)))
+    return most
 
 
 def head_of(path: Path) -> bytes:

@@ -170,6 +170,22 @@ def test_a_footer_that_claims_more_rows_than_there_are_is_refused(tmp_path: Path
     assert chain.raw.days() == []
 
 
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path, tally: Tally) -> None:
+    """Texts of which little but their length is in the file: a sentence before one is unpacked; nothing is landed."""
+    text = pa.array(["a" * (1 << 24)])
+    path = tmp_path / f"source/{DAY}.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({f"c{at}": text for at in range(33)}), path, compression="zstd", use_dictionary=False)
+    chain = chain_over(tmp_path, source=FileSource("source/{snapshot_date}.parquet", tmp_path))
+
+    with pytest.raises(SourceFault, match=r"has [\d,]+ bytes, and columns of a row group would unpack to 528 MB"):
+        land_customers(chain, DAY, WORK)
+
+    tally.tried()
+    assert path.stat().st_size < 100_000
+    assert chain.raw.days() == []
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("size", [100_000_000, 1_000_000_000])
 def test_a_line_without_an_end_is_refused(tmp_path: Path, size: int) -> None:

@@ -563,3 +563,21 @@ def test_an_open_quote_swallows_no_row(tmp_path: Path, last: bytes) -> None:
 
     with pytest.raises(SourceFault, match=r"left open"):
         read(tmp_path, path)
+
+
+@pytest.mark.parametrize("encoded", [["country", "none", "zero0", "zero1"], []])
+def test_columns_that_always_say_the_same_are_read_however_small_they_are(tmp_path: Path, encoded: list[str]) -> None:
+    """Constants, zeros and nulls of a million rows, by dictionary or plain, are no hostile file."""
+    rows = 1_000_000
+    columns = {
+        "country": pa.array(["a constant of some length"] * rows),
+        "none": pa.nulls(rows, pa.string()),
+        **{f"zero{at}": pa.array(np.zeros(rows)) for at in range(2)},
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", compression="zstd", use_dictionary=encoded)
+    source = FileSource("a.parquet", tmp_path)
+
+    _, first = next(iter(source.batches(source.files(DAY))))
+
+    assert first.num_rows > 0
+    assert (tmp_path / "a.parquet").stat().st_size < 500_000
