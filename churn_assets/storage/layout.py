@@ -85,7 +85,8 @@ class Layout:
             RunError: this user may not read their folder: they would seem to be gone.
         """
         if self.store is not None:
-            return [self.table(name) for name in self.folder.folders("tables")]
+            roots = [self.table(name) for name in self.folder.folders("tables")]
+            return [root for root in roots if root.has_folder("_delta_log")]  # else it is only being made
         folder = self.data_dir / "tables"
         if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
             raise RunError(f"uid {os.getuid()} may not read {folder}; give it access")
@@ -160,7 +161,7 @@ class PartFile:
     rows: int
 
 
-def part_file(root: Path, path: str, rows: int) -> PartFile:
+def part_file(root: Path | Folder, path: str, rows: int) -> PartFile:
     """The file that an entry of a table's log names: `snapshot_date=2026-11-01/<version>/part-0.parquet`, and no other.
 
     Raises:
@@ -179,7 +180,7 @@ def part_file(root: Path, path: str, rows: int) -> PartFile:
     return PartFile(day, found["version"], int(found["number"]), root / path, rows)
 
 
-def record_file(root: Path, path: str) -> Path:
+def record_file(root: Path | Folder, path: str) -> Path:
     """The file that an entry of a ledger's log names: one beside the log, and no other.
 
     Raises:

@@ -206,7 +206,7 @@ class Folder:
                     size = remote.size()
                 if target.stat().st_size == size:
                     return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # a name that no object can have, such as a//b, too
             return False
         except OSError as error:
             raise _unread(key, reason_of(error)) from None
@@ -280,14 +280,29 @@ class Folder:
         Raises:
             RunError: the object store does not tell.
         """
+        info = self._info(name)
+        return (info.size, info.mtime_ns) if info is not None and info.is_file else None
+
+    def has_folder(self, name: str) -> bool:
+        """Whether anything lies in the object store below a folder in this one.
+
+        Raises:
+            RunError: the object store does not tell.
+        """
+        info = self._info(name)
+        return info is not None and info.type.name == "Directory"
+
+    def _info(self, name: str) -> "FileInfo | None":
         if self.store is None:
             return None
         key = self._full_key(name)
         try:
-            info = _filesystem(self.store).get_file_info(key)
+            info: FileInfo = _filesystem(self.store).get_file_info(key)
+        except ValueError:  # as above
+            return None
         except OSError as error:
             raise _unread(key, reason_of(error)) from None
-        return (info.size, info.mtime_ns) if info.is_file else None
+        return info
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove files, in the object store and here; those that are not there are passed over.
@@ -333,6 +348,8 @@ class Folder:
         try:
             wanted = FileSelector(key, allow_not_found=True, recursive=recursive)
             infos: list[FileInfo] = _filesystem(self.store).get_file_info(wanted)
+        except ValueError:  # as above
+            return []
         except OSError as error:
             raise _unread(key, reason_of(error)) from None
         return infos

@@ -61,7 +61,7 @@ def retell_night(chain: Chain, day: dt.date) -> NightReport | None:
     """
     try:
         report = night_report(chain, day)
-        write_night_report(chain.scores.root, report.facts, report.page, report.picture)
+        write_night_report(chain.scores.folder, report.facts, report.page, report.picture)
     except (ChurnError, OSError) as error:
         logger.warning("%s: the night's report could not be told anew: %s", day, error)
         return None

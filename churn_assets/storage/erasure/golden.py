@@ -29,7 +29,7 @@ def golden_rows_of(store: ModelStore, version: str, key: str, customer: str) -> 
     Raises:
         ModelFault: they cannot be read.
     """
-    golden = store.golden(store.card(version))
+    golden = store.golden(store.card(version, anew=True))
     return int(golden.num_rows - golden.filter(_others(golden, key, customer)).num_rows)
 
 
@@ -39,7 +39,7 @@ def erase_golden(store: ModelStore, version: str, key: str, customer: str) -> in
     Raises:
         ModelFault: the model cannot be read, or would not be itself any more; it stays as it is.
     """
-    card = store.card(version)
+    card = store.card(version, anew=True)
     golden = store.golden(card)
     kept = golden.filter(_others(golden, key, customer))
     if kept.num_rows < golden.num_rows:

@@ -90,14 +90,14 @@ class ModelStore:
         name = f"{version}/{CARD}"
         return (self.root / name).is_file() if self.folder.store is None else self.folder.stamp(name) is not None
 
-    def card(self, version: str) -> ModelCard:
-        """The card of `version`.
+    def card(self, version: str, *, anew: bool = False) -> ModelCard:
+        """The card of `version`; `anew` as everybody finds it now: an erasure or a signature elsewhere changes it.
 
         Raises:
             UnknownVersion: no such version.
             ModelFault: its card cannot be read, is not the one it was made with, or lacks a wanted signature.
         """
-        card, content = self._card(version)
+        card, content = self._card(version, anew=anew)
         check_signature(self.folder, card, content, self.signing)
         return card
 
@@ -108,17 +108,18 @@ class ModelStore:
             SettingsError: there is no key that signs.
             UnknownVersion, ModelFault: there is no such model, or it is not what its card says.
         """
-        card, content = self._card(version)
+        card, content = self._card(version, anew=True)
         self._check_files(card)
         write_signature(self.root / version, card, content, self.signing)
         self.folder.push([self.root / version / SIGNATURE], replace=True)
         return card
 
-    def _card(self, version: str) -> tuple[ModelCard, bytes]:
+    def _card(self, version: str, *, anew: bool) -> tuple[ModelCard, bytes]:
         """A card that names what it was made with, whoever signed it, and its bytes."""
         path = self.root / version / CARD
         try:
-            exists = self.folder.fetch(f"{version}/{CARD}", anew=self.signing.required).is_file()  # signed as it stands
+            wanted = anew or self.signing.required  # signed as it stands
+            exists = self.folder.fetch(f"{version}/{CARD}", anew=wanted).is_file()
         except PermissionError as error:
             raise ModelFault(f"uid {os.getuid()} may not read {path.parent}; give it access") from error
         except OSError:  # a name that no folder can have
@@ -222,8 +223,7 @@ class ModelStore:
             ModelFault: they are missing, or not those the card was written for.
         """
         if not self.folder.fetch(f"{card.model_version}/{golden_file(card)}").is_file():
-            self.folder.fetch(f"{card.model_version}/{CARD}", anew=True)
-            card = self.card(card.model_version)  # an erasure put others in their place since it was read
+            card = self.card(card.model_version, anew=True)  # an erasure put others in their place since it was read
         return pq.read_table(pa.BufferReader(self.read_file(card, golden_file(card))))
 
     def reference(self, card: ModelCard) -> Reference:
@@ -254,8 +254,8 @@ class ModelStore:
             The card as it is stored, with the digests of its files.
         """
         final = self.root / card.model_version
-        if final.exists():
-            return self._pushed(card.model_version)
+        if (there := self._kept(card.model_version)) is not None:
+            return there
         folder = self.root / STAGING / uuid.uuid4().hex
         folder.mkdir(parents=True)
         if pipeline is not None:
@@ -289,6 +289,21 @@ class ModelStore:
         fsync_folder(self.root)
         return self._pushed(card.model_version)
 
+    def _kept(self, version: str) -> ModelCard | None:
+        """The card of a version that is there, after everybody can find it; None where it has to be written."""
+        if self.is_stored(version):
+            return self.card(version, anew=True)
+        if self.folder.store is not None and not self._is_whole(version):
+            shutil.rmtree(self.root / version, ignore_errors=True)  # mirrored in part, and expired since
+        return self._pushed(version) if (self.root / version).exists() else None
+
+    def _is_whole(self, version: str) -> bool:
+        try:
+            self.verify(version)
+        except ChurnError:
+            return False
+        return True
+
     def _pushed(self, version: str) -> ModelCard:
         """The card of a version that is kept here, after everybody can find it: the card last, by which it is seen."""
         card = self.card(version)
@@ -303,7 +318,7 @@ class ModelStore:
             UnknownVersion: no such version.
             ModelFault: a file is missing, or another one.
         """
-        card = self.card(version)
+        card = self.card(version, anew=True)
         self._check_files(card)
         return card
 

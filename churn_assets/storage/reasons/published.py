@@ -81,6 +81,8 @@ class PublishedReasons:
         """
         with self._lock:
             event = _explaining(self._table, day, score_version)
+            if event is None and self._table.follow_erasures():  # the scores may have another name since
+                event = _explaining(self._table, day, score_version)
             if event is None or "explained" not in event.commit.details:
                 return None
             return DayReasons(self._table.version(day, event.version), event.commit.details)

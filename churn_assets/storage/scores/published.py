@@ -16,7 +16,7 @@ from churn_assets.core.errors import InputError, UnknownVersion
 from churn_assets.core.table_schemas import SCORES, SNAPSHOT_DATE
 from churn_assets.core.telling.answers import told_reasons
 from churn_assets.storage.expirations import Expirations, version_name
-from churn_assets.storage.layout import Layout, version_folder
+from churn_assets.storage.layout import Layout, part_name, version_folder
 from churn_assets.storage.reasons.published import PublishedReasons, follow_scores
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.parquet import find_rows
@@ -126,9 +126,7 @@ class PublishedScores:
             raise UnknownVersion(f"{day} was never scored; `churn-assets run --date {day}` does it")
         version = self.table.current(day)
         expired = Expirations(self._layout.folder.below("tables")).versions(self.table.name)
-        there = {
-            each: bool(parts_of(self.table.root / version_folder(day, each))) for each in {e.version for e in events}
-        }
+        there = {each: self._is_stored(day, each) for each in {e.version for e in events}}
         current = next((event for event in reversed(events) if event.version == version), None)
         return [
             {
@@ -144,6 +142,13 @@ class PublishedScores:
             }
             for event in reversed(events)
         ]
+
+    def _is_stored(self, day: dt.date, version: str) -> bool:
+        """Whether the files of a version are there for everybody, whatever is mirrored here."""
+        folder, name = self.table.folder, version_folder(day, version)
+        if folder.store is None:
+            return bool(parts_of(folder / name))
+        return folder.stamp(f"{name}/{part_name(0)}") is not None
 
     def export(self, day: dt.date | None, target: Path, *, raw: bool = False) -> int:
         """Write the scores of a day as one plain Parquet or CSV file; how many rows.

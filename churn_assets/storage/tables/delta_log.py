@@ -93,7 +93,7 @@ class DeltaLog:
             is_news = self._follow()
             self._was_there = True
             if is_news or self.folder.store is None:  # an erasure commits too: an object store is asked no oftener
-                self._follow_erasures()
+                self.follow_erasures()
         except TableNotFoundError:
             self._table = None
             refuse_obstacles(self.folder)
@@ -127,9 +127,11 @@ class DeltaLog:
         self._mark = self._stamp(version)
         return version != seen
 
-    def _follow_erasures(self) -> None:
-        if self._rewritten.refresh():
+    def follow_erasures(self) -> bool:
+        """Read what erasures have rewritten since; whether there was anything."""
+        if is_news := self._rewritten.refresh():
             self._forget()
+        return is_news
 
     def _forget(self) -> None:
         self._files, self._events, self._read, self._catalog = (-1, {}), {}, range(0), Catalog()
@@ -159,7 +161,7 @@ class DeltaLog:
             self._stored = {}
             actions = pa.RecordBatchReader.from_stream(self._table.get_add_actions()).read_all()  # loads no pandas
             for action in actions.select(["path", "num_records"]).to_pylist():
-                file = part_file(self.root, action["path"], action["num_records"])
+                file = part_file(self.folder, action["path"], action["num_records"])
                 self._stored.setdefault(file.day, set()).add(file.version)
                 files.setdefault(file.day, []).append(self._as_rewritten(file))
             self._files = (version, files)
@@ -194,7 +196,7 @@ class DeltaLog:
 
     def rewritten_names(self, details: Mapping[str, Any]) -> list[str]:
         """The names in a commit's `details` of versions that an erasure has rewritten."""
-        self._follow_erasures()
+        self.follow_erasures()
         return self._rewritten.names(dict(details))
 
     def rows(self) -> int:
@@ -326,7 +328,7 @@ class DeltaLog:
         try:
             return list(read_events(commit))
         except (ValueError, KeyError, TypeError) as error:
-            path = commit_file(self.folder.path, number)
+            path = self.folder.below(commit_file(Path(), number).as_posix())
             raise RunError(
                 f"{path} was changed since it was written ({type(error).__name__}): restore it from a backup"
             ) from error

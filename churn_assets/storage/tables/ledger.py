@@ -90,7 +90,7 @@ class Ledger:
             try:
                 self._tidy()
             except (DeltaError, RunError, pa.ArrowException, OSError):  # the record is made: the next one tidies
-                logger.warning("%s: its files could not be made one", self.root, exc_info=self.folder.store is None)
+                logger.warning("%s: its files could not be made one", self.folder, exc_info=self.folder.store is None)
             return row
         raise RunError(f"{self.root.name}: busy {ATTEMPTS} times; try again")
 
@@ -205,7 +205,7 @@ class Ledger:
     def _named(self, table: DeltaTable) -> list[Path]:
         """The same, whether they are here or not."""
         actions = pa.RecordBatchReader.from_stream(table.get_add_actions()).read_all()  # loads no pandas
-        return [record_file(self.root, path) for path in actions.column("path").to_pylist()]
+        return [record_file(self.folder, path) for path in actions.column("path").to_pylist()]
 
     def _delta(self) -> DeltaTable:
         return DeltaTable(self.folder.uri, storage_options=self.folder.storage_options)

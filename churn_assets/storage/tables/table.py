@@ -113,6 +113,13 @@ class Table:
         """The name that a version of `day` has now: another one where an erasure rewrote it."""
         return self._log.refresh().resolve(day, version)
 
+    def follow_erasures(self) -> bool:
+        """Read what erasures have rewritten since, also of other tables; whether there was anything.
+
+        Of an object store that is else asked only where this table has a new commit.
+        """
+        return self._log.follow_erasures()
+
     def write(self, day: dt.date, schema: pa.Schema, key: str, batches: Iterable[pa.Table]) -> Staged:
         """Write a version where no reader looks; `discard` or `publish` it."""
         return self.stage(day, schema, lambda folder: write_parts(folder, schema, key, batches))

@@ -17,6 +17,7 @@ from churn_assets.storage.layout import Layout, feature_counts_file, lookup_fold
 from churn_assets.storage.models.registry import Registry
 from churn_assets.storage.remote import Folder
 from churn_assets.storage.scores.feature_counts import write_feature_counts
+from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.tables.commit_files import commit_file
 from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.table import Table
@@ -178,6 +179,7 @@ def test_the_same_expires_in_a_bucket_as_on_a_disk_also_after_a_killed_expiry(
     assert (f"models/{REJECTED}/card.json" in half) == (killed_at == "version")
     assert {name for name in objects(store) if is_content(name)} == remaining
     assert contents(moved) == remaining
+    assert [row["expired"] is None for row in PublishedScores(there.layout).history(DAY)] == [True, False]
     assert there.scores.current(DAY) == current
     assert sorted(expired_names(moved)) == sorted(expired_names(disk))
     assert moved.quarantined.version(DAY).read().to_pylist() == disk.quarantined.version(DAY).read().to_pylist()

@@ -67,6 +67,9 @@ def test_a_day_is_published_read_and_taken_back_as_on_a_disk(store: ObjectStore,
     assert [folder.name for folder in Layout.of(store).tables()] == ["churn_scores"]
     with pytest.raises(UnknownVersion, match="files of version 0123 are missing"):
         there.version(DAY, "0123")
+    for odd in ("", "a//b"):  # no object can have such a name
+        with pytest.raises(UnknownVersion, match="no model"):
+            ModelStore(Layout.of(store).models).card(odd)
 
 
 def test_of_racing_writers_one_publishes(store: ObjectStore, tmp_path: Path) -> None:
