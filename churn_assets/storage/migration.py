@@ -70,12 +70,21 @@ def commit_columns(
         delta = log.refresh().table
         if delta is None:  # it was never made: the first day that is published gives it its columns
             return
+        if attempt and _is_done(log, schema, anew or {}):  # only the answer to it was lost
+            return
         if anew is not None:
             _refuse_other_days(table, log, {day: old for day, (old, _) in anew.items()})
         if commit_actions(delta, root, adds, told, attempt, only=None if anew else NO_DAY, schema=columns):
             return
         time.sleep(random.uniform(0.001, 0.02))  # noqa: S311  # spreads retries, guards nothing
     raise PartitionConflict(f"{table.name}: the table was busy {COMMIT_ATTEMPTS} times; migrate again")
+
+
+def _is_done(log: DeltaLog, schema: pa.Schema, anew: Mapping[dt.date, tuple[str, Staged]]) -> bool:
+    """Whether the table has the columns, and every day what was written anew for it."""
+    there = {each.name: str(each.type) for each in log.columns() or ()}
+    is_moved = all(log.current(day) == staged.version for day, (_, staged) in anew.items())
+    return is_moved and there == {each.name: str(each.type) for each in schema}
 
 
 def _refuse_other_days(table: Table, log: DeltaLog, expected: Mapping[dt.date, str]) -> None:

@@ -10,18 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.core.errors import ChurnError, RunError
 from churn_assets.core.object_store import ObjectStore, StorageOptions
 from churn_assets.core.table_schemas import PROMOTIONS
 from churn_assets.storage.layout import Layout
+from churn_assets.storage.migration import commit_columns
+from churn_assets.storage.tables.commits import Commit
 from churn_assets.storage.tables.ledger import Ledger, Row
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.fault_tally import Tally
 from churn_assets_tests.faulty_s3 import Fault, Kind, inject
 from churn_assets_tests.s3_server import ACCESS_KEY, SECRET_KEY, make_bucket, object_store, proxied, serving_s3
-from churn_assets_tests.storage_factories import DAY, publish, score_rows
+from churn_assets_tests.storage_factories import DAY, KEY, publish, score_rows
 
 pytestmark = pytest.mark.fault("an object store answers badly")
 
@@ -182,3 +185,24 @@ def test_a_writer_killed_before_its_commit_leaves_only_what_nobody_sees(
     assert not tally.faults, (seen, events)
     assert all("part-" in name for name in orphans)
     assert machines.scores().version(DAY).verified().rows == 40
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["a column more", "every day written anew"])
+def test_a_migration_whose_answer_was_lost_is_made_once(machines: Machines, anew: bool, tally: Tally) -> None:  # noqa: FBT001  # a case
+    """The table has its new columns by one commit, and nobody is told that a day was published meanwhile."""
+    table, rows = machines.scores(), score_rows(30).append_column("region", pa.nulls(30, pa.string()))
+    before = table.version(DAY)
+    written = {DAY: (before.version, table.write(DAY, rows.schema, KEY, [rows]))} if anew else None
+    inject(machines.endpoint, Fault("unheard", "PUT", COMMITS, times=1))
+
+    commit_columns(table, rows.schema, Commit("migrate", "tester", "a column more"), written)
+    befallen = inject(machines.endpoint)
+    there = machines.scores()
+    commits = [name for name in there.folder.listed("_delta_log") if name.endswith(".json")]
+
+    tally.tried()
+    tally.found(lost=there.version(DAY).verified().rows != 30, doubled=len(commits) > 3)
+    assert not tally.faults, commits
+    assert befallen == 1
+    assert (there.columns() or pa.schema([])).names == rows.schema.names
+    assert (there.current(DAY) == before.version) != anew
