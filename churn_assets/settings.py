@@ -117,6 +117,14 @@ def _data_dir(named: Any) -> Any:
     return named if uri is None else ObjectStore(uri, Path())
 
 
+def _local(named: Any) -> Any:
+    """A path of this machine."""
+    if isinstance(named, str) and (store := SCHEME.match(named)):
+        message = f"{store[0]} is no folder of this machine: mount the store, or copy its files, and name that"
+        raise ValueError(message)
+    return named
+
+
 def _named_secrets(given: Any) -> Any:
     """The keys of models, of which `env:NAME` stands for the environment variable NAME."""
     if not isinstance(given, dict):
@@ -150,7 +158,7 @@ class DoNotScoreSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = ""
+    path: Annotated[str, BeforeValidator(_local)] = ""
 
 
 class _Environment(EnvSettingsSource):
@@ -190,7 +198,7 @@ class Settings(BaseSettings):
 
     profile: str = "churn_assets.profiles.subscription"
     data_dir: Annotated[Path | ObjectStore, BeforeValidator(_data_dir)] = Path("data")
-    work_dir: Path | None = None
+    work_dir: Annotated[Path | None, BeforeValidator(_local)] = None
     storage: StorageOptions = StorageOptions()
     start_date: dt.date = dt.date(2020, 1, 1)
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"

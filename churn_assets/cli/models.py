@@ -16,7 +16,7 @@ from churn_assets.cli.context import (
     open_launcher,
     open_registry,
 )
-from churn_assets.cli.options import Json, Reason, as_date, day_option, required_reason
+from churn_assets.cli.options import Json, Reason, as_date, day_option, local_path, required_reason
 from churn_assets.core.errors import ChurnError, InputError, ModelFault, UnknownVersion
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def import_(
         chain = build_chain(settings)
         if trust:
             output.print_note(f"warning: opening {file} runs the code that its maker put into it, with your rights")
-        foreign = open_foreign(file, trust=trust)
+        foreign = open_foreign(local_path(file), trust=trust)
         run = RunContext(current_user(), reason=why, code_revision=chain.code_revision)
         made = import_model(chain, foreign, trained_as_of.date(), why, run)
     card = made.card
@@ -228,7 +228,7 @@ def export(
 
     settings = load_settings()
     profile = load_profile(settings.profile, configuration_folder())
-    export_mlflow(open_registry(settings).models, version, profile, folder)
+    export_mlflow(open_registry(settings).models, version, profile, local_path(folder))
     output.print_note(f"wrote {version} to {folder}: mlflow.pyfunc.load_model({str(folder)!r})")
 
 

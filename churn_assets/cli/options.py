@@ -1,14 +1,16 @@
 """Options that several commands share, and how their values are read."""
 
 import datetime as dt
+import re
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from churn_assets.core.errors import InputError
 
-__all__ = ["Date", "First", "Json", "Reason", "as_date", "day_option", "required_reason"]
+__all__ = ["Date", "First", "Json", "Reason", "as_date", "day_option", "local_path", "required_reason"]
 
 
 def day_option(*names: str, text: str = "") -> Any:
@@ -32,3 +34,12 @@ def required_reason(reason: str) -> str:
 def as_date(given: datetime | None) -> dt.date | None:
     """The day of an option, where one was given."""
     return given.date() if given else None
+
+
+def local_path(path: Path) -> Path:
+    """The path as given; one of an object store is refused: it would become a folder named `s3:` here."""
+    if store := re.match(r"[a-z][a-z0-9+.-]*:(?=/)", str(path), re.IGNORECASE):
+        raise InputError(
+            f"{store[0]}// is no folder of this machine: name one of its own, and copy it from or to there"
+        )
+    return path

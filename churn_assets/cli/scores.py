@@ -10,7 +10,7 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import announce, current_user, load_settings, open_registry, open_scores
-from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, required_reason
+from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, local_path, required_reason
 from churn_assets.core.errors import ChurnError, InputError, RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def export(
     ] = False,
 ) -> None:
     """Write a day's scores to a plain Parquet or CSV file."""
-    rows = open_scores(load_settings()).export(as_date(date), file, raw=raw)
+    rows = open_scores(load_settings()).export(as_date(date), local_path(file), raw=raw)
     output.print_note(f"wrote {rows:,} scores to {file}")
 
 

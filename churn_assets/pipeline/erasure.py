@@ -180,4 +180,4 @@ def _tables(chain: Chain) -> list[StoredTable]:
 def _nowhere(chain: Chain, customer: str) -> str:
     last = chain.erasures.last(customer)
     before = f": they were erased on {last['recorded_at']:%Y-%m-%d}" if last else ", in no version, lookup or model"
-    return f"customer {customer!r} is in no table below {chain.layout.data_dir}{before}; nothing was changed"
+    return f"customer {customer!r} is in no table below {chain.layout.folder}{before}; nothing was changed"

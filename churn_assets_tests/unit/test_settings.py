@@ -466,6 +466,8 @@ def test_an_unknown_key_is_an_error(here: Path, content: str, path: str) -> None
         ("source: here\n", "source"),
         ("source: {path: ''}\n", "source.path"),
         ("source: {path: 's3://bucket/a.csv'}\n", r"source.path: s3:// is no folder of this machine: mount the store"),
+        ("do_not_score: {path: 's3://bucket/a.csv'}\n", "do_not_score.path: s3:// is no folder of this machine"),
+        ("work_dir: s3://bucket/mirror\n", "work_dir: s3:// is no folder of this machine: mount the store"),
         ("source: {path: 's/{date}/a.csv'}\n", r"source.path: \{date\} is no placeholder: write \{snapshot_date\}"),
         ("source: {path: 's/{snapshot_date:%Y%m}.csv'}\n", "source.path: its placeholders tell no whole day"),
         ("source: {path: 's/{snapshot_date:%q}.csv'}\n", "source.path: %q is no part of a day"),

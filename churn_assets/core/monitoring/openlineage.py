@@ -16,6 +16,7 @@ EventType = Literal["START", "COMPLETE", "FAIL", "ABORT"]
 PRODUCER = f"urn:churn-assets:{version('churn-assets')}"
 EVENT_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 FACETS = "https://openlineage.io/spec/facets"
+S3 = "s3://"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ def run_event(kind: EventType, run: LineageRun, when: dt.datetime) -> dict[str, 
 
 
 def _dataset(path: str) -> dict[str, Any]:
+    """A data set by its place: the namespace of what lies in an object store is its bucket."""
+    if path.startswith(S3):
+        bucket, _, key = path.removeprefix(S3).partition("/")
+        return {"namespace": f"{S3}{bucket}", "name": key}
     return {"namespace": "file", "name": path}
 
 

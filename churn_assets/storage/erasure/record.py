@@ -14,6 +14,7 @@ from churn_assets.core.errors import RunError
 from churn_assets.core.table_schemas import ERASURES
 from churn_assets.storage.files import fsync_folder
 from churn_assets.storage.layout import ERASURE_KEY, Layout
+from churn_assets.storage.remote import Folder
 from churn_assets.storage.tables.ledger import Ledger, Row
 
 __all__ = ["ErasureRecord"]
@@ -96,24 +97,28 @@ class ErasureRecord:
 
         self._ledger.append(done)
 
+    @property
+    def _key(self) -> Folder:
+        """Where a person finds the secret."""
+        return self._layout.folder.below(ERASURE_KEY)
+
     def _fetched(self) -> Path:
         return self._layout.folder.fetch(ERASURE_KEY)
 
     def _secret(self) -> bytes:
-        path = self._fetched()
         try:
-            return bytes.fromhex(path.read_text().strip())
+            return bytes.fromhex(self._fetched().read_text().strip())
         except (OSError, ValueError) as error:
             raise RunError(
-                f"{path} cannot be read, and without it no erased customer is known again: restore it from a backup, "
-                f"and give uid {os.getuid()} access to it"
+                f"{self._key} cannot be read, and without it no erased customer is known again: restore it from a "
+                f"backup, and give uid {os.getuid()} access to it"
             ) from error
 
     def _make_secret(self) -> None:
         path = self._layout.folder / ERASURE_KEY
         if self._ledger.rows():
             raise RunError(
-                f"{path} is gone, and without it no erased customer is known again: restore it from a backup"
+                f"{self._key} is gone, and without it no erased customer is known again: restore it from a backup"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

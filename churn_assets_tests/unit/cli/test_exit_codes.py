@@ -1,6 +1,7 @@
 """How a command ends: its exit code, and what is printed of it."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,26 @@ def test_an_interrupt_beside_a_command_is_no_fault(
         cli.main()
 
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scores", "export", "s3://bucket/scores.csv"],
+        ["models", "export", "20260101-00000000", "s3://bucket/model"],
+        ["models", "import", "s3://bucket/model.joblib", "--trained-as-of", "2026-01-01", "--reason", "a trial"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_place_in_an_object_store_is_no_file_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
+) -> None:
+    """What commands write for other programs, or read from them, lies here: no folder `s3:` comes about."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path / "data"))
+
+    exit_code = ended(monkeypatch, *words)
+
+    assert exit_code == 2
+    assert "error: s3:// is no folder of this machine" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from dataclasses import replace
 
 from churn_assets.core.monitoring.openlineage import LineageRun, WrittenTable, run_event
 
@@ -43,3 +44,10 @@ def test_every_facet_says_who_made_it_and_by_which_schema() -> None:
     assert facets.keys() == {"errorMessage", "jobType"}
     assert facets["errorMessage"]["message"] == "the disk is full"
     assert all(facet["_producer"] and facet["_schemaURL"].endswith("Facet.json") for facet in facets.values())
+
+
+def test_a_table_in_a_bucket_is_named_by_it() -> None:
+    """As the specification names objects: the bucket is the namespace, the key the name."""
+    event = run_event("START", replace(RUN, outputs=[WrittenTable("s3://our-bucket/churn/tables/customers")]), WHEN)
+
+    assert event["outputs"] == [{"namespace": "s3://our-bucket", "name": "churn/tables/customers"}]
