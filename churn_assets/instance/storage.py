@@ -3,8 +3,10 @@
 So nothing secret stands in `dagster.yaml`, nor in the arguments of the processes that Dagster starts for runs.
 """
 
+import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -80,14 +82,30 @@ class _Runs(SqliteRunStorage):
             yield connection
 
 
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process make the databases: what two make at once cannot be opened any more.
+
+    Where the folder cannot be locked, whoever opens them says what is the matter.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 class SqliteInDataDir(_InDataDir, DagsterSqliteStorage):
     """Runs, events and schedules."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
         history = Path(base_dir) / "history"
-        self._run_storage = _Runs.from_local(str(history))
-        self._event_log_storage = _Events(str(history / "runs"), inst_data=None)
+        with _one_at_a_time(Path(base_dir)):
+            super().__init__(base_dir, inst_data)
+            self._run_storage = _Runs.from_local(str(history))
+            self._event_log_storage = _Events(str(history / "runs"), inst_data=None)
 
 
 class StorageBySettings(SqliteInDataDir):

@@ -1,5 +1,6 @@
 """Dagster's own state below `data_dir`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -7,6 +8,7 @@ import pytest
 
 from churn_assets.instance import announce, open_instance
 from churn_assets.instance.postgres import driver_url
+from churn_assets.instance.storage import SqliteInDataDir
 from churn_assets.settings import Settings, load_settings
 
 
@@ -71,3 +73,14 @@ def test_postgresql_is_asked_by_the_driver_that_dagster_works_with(spelt: str) -
     assert url.drivername == "postgresql+psycopg2"
     assert (url.username, url.password, url.host, url.port, url.database) == ("churn", "a/b@c", "db", 5433, "dagster")
     assert url.query == {"sslmode": "require"}
+
+
+def test_of_many_that_open_a_new_storage_at_once_one_makes_it(tmp_path: Path) -> None:
+    """As workers of a backfill do on a new machine: all work with it, and whoever comes later can open it."""
+    folders = [str(tmp_path / str(number)) for number in range(2)]
+
+    with ThreadPoolExecutor(4) as pool:
+        opened = [list(pool.map(SqliteInDataDir, [folder] * 4)) for folder in folders]
+
+    for each in (*opened, [SqliteInDataDir(folder) for folder in folders]):
+        assert [storage.run_storage.get_runs() for storage in each] == [[]] * len(each)

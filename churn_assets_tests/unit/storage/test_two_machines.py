@@ -136,5 +136,5 @@ def test_what_a_first_night_that_was_killed_left_is_no_table(machines: Machines)
     planned = plan_expiry(here, dt.datetime.now(dt.UTC) + dt.timedelta(days=400))
     publish(here.scores, score_rows(10))
 
-    assert tables == planned == []
+    assert (tables, planned) == ([], [])
     assert [root.name for root in here.layout.tables()] == ["churn_scores"]
