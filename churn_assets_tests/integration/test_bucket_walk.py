@@ -84,7 +84,7 @@ def _lasting(answer: Any) -> Any:
 @pytest.fixture
 def walk(tmp_path: Path) -> Iterator[Walk]:
     """A company's own profile, and a first model with its night, made on the disk and copied to the bucket."""
-    disk = Installation(tmp_path / "installation")
+    disk = Installation(tmp_path / "installation", {"CHURN_CODE_REVISION": "walked"})
     disk.configure(CONFIG)
     shutil.copy(subscription.__file__, disk.root / "walked.py")
     for words in (

@@ -108,7 +108,7 @@ def _facts_of(chain: Chain, scores: ScoreResult) -> NightFacts:
 
 def _facts(chain: Chain, version: PartitionVersion) -> NightFacts:
     """What a published version came to: as it was kept, else counted, without what its audit found."""
-    kept = read_night_facts(chain.scores.folder, version.day, version.version)
+    kept = read_night_facts(chain.scores.folder, version.day, version.version, anew=True)
     if kept is not None:
         return kept
     scored = scoring_commit(chain.scores, version)

@@ -33,9 +33,12 @@ def write_night_report(root: Path | Folder, facts: NightFacts, page: str, pictur
         folder.push([final], replace=True)
 
 
-def read_night_facts(root: Path | Folder, day: dt.date, version: str) -> NightFacts | None:
-    """What a score version came to; None where that was not kept, or cannot be read."""
-    path = as_folder(root).fetch(report_file(day, version, "json"))
+def read_night_facts(root: Path | Folder, day: dt.date, version: str, *, anew: bool = False) -> NightFacts | None:
+    """What a score version came to; None where that was not kept, or cannot be read.
+
+    Its audit is another one after the night was run again: of an object store it is then to be asked for `anew`.
+    """
+    path = as_folder(root).fetch(report_file(day, version, "json"), anew=anew)
     try:
         return NightFacts.model_validate_json(path.read_bytes())
     except FileNotFoundError:  # of a version that an earlier release made

@@ -10,11 +10,12 @@ from churn_assets.core.table_schemas import REASONS
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.erasure import forget_customer
 from churn_assets.pipeline.maintenance.expire import plan_expiry
-from churn_assets.pipeline.monitoring.night_report import retell_night
+from churn_assets.pipeline.monitoring.night_report import NightReport, night_report, retell_night
 from churn_assets.storage.erasure.golden import golden_rows_of
 from churn_assets.storage.layout import Layout, lookup_folder, report_file
 from churn_assets.storage.models.store import ModelStore
 from churn_assets.storage.reasons.published import PublishedReasons
+from churn_assets.storage.scores.night_reports import write_night_report
 from churn_assets.storage.tables.table import Table
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.s3_server import make_bucket, object_store, objects, serving_s3
@@ -54,17 +55,36 @@ def stored(chain: Chain) -> set[str]:
     return set(objects(chain.layout.store))
 
 
+def told(chain: Chain) -> NightReport:
+    """The report of the day, told anew and kept."""
+    report = retell_night(chain, DAY)
+    assert report is not None
+    return report
+
+
 def test_a_report_that_is_told_anew_is_everybodys(machines: Machines) -> None:
     """What the watching adds to a night's report goes to the bucket, and not into one machine's mirror alone."""
     here = machines.machine("here")
     version = publish(here.scores, score_rows(20)).version
 
-    told = retell_night(here, DAY)
+    report = told(here)
 
-    assert told is not None
-    for suffix, text in (("md", told.page), ("svg", told.picture)):
+    for suffix, text in (("md", report.page), ("svg", report.picture)):
         content = here.layout.folder.read(f"tables/churn_scores/{report_file(DAY, version, suffix)}")
         assert content == text.encode()
+
+
+def test_the_audit_of_a_night_that_was_run_again_is_told_everywhere(machines: Machines) -> None:
+    """The scores are the same, and so is their version; a machine that has read the facts of before hears the new."""
+    here, there = (machines.machine(name) for name in ("here", "there"))
+    publish(here.scores, score_rows(20))
+    facts = told(here).facts
+    before = told(there).facts
+
+    write_night_report(here.scores.folder, facts.model_copy(update={"beyond": ("spend moved",)}), "# A night\n", "")
+
+    assert before == facts
+    assert night_report(there, DAY).facts.beyond == ("spend moved",)
 
 
 def test_a_mirrored_card_is_not_believed_once_it_was_changed(machines: Machines) -> None:
