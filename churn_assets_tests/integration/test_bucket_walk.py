@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,9 @@ class Walk:
 
     def machine(self, name: str) -> Installation:
         """Another machine that works on the bucket, and has fetched nothing yet."""
+        (self.folder / name).mkdir(exist_ok=True)
+        if not (self.folder / name / "source").is_symlink():  # every machine mounts the exports
+            (self.folder / name / "source").symlink_to(self.disk.data / "source")
         return self.bucket.having(CHURN_WORK_DIR=str(self.folder / name))
 
     def both(self, *words: str, **environment: str) -> Any:
@@ -99,10 +102,8 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
         for each in ("tables", "models"):
             target = f"{name}/production/{each}"
             copy_files(str(disk.data / each), target, source_filesystem=LocalFileSystem(), destination_filesystem=there)
-        (tmp_path / "machine").mkdir()
-        (tmp_path / "machine" / "source").symlink_to(disk.data / "source")
-        bucket = disk.having(CHURN_DATA_DIR=f"s3://{name}/production", CHURN_WORK_DIR=str(tmp_path / "machine"))
-        yield Walk(disk, bucket, tmp_path)
+        shared = Walk(disk, disk.having(CHURN_DATA_DIR=f"s3://{name}/production"), tmp_path)
+        yield replace(shared, bucket=shared.machine("machine"))
 
 
 def test_everything_that_befalls_an_installation_befalls_one_in_a_bucket(walk: Walk) -> None:
@@ -225,6 +226,7 @@ def _service_and_erasure(walk: Walk) -> None:
     day = str(NIGHTS[12])
     customer, gone = _customers(walk)
     with _served(walk.machine("service")) as address:
+        _wait(lambda: "snapshot_date" in _answer(address, customer), lambda: str(_answer(address, customer)))
         before = _answer(address, customer)
         first = walk.both("run", "--date", day, "--json")[0]["score_version"]
         seen = [_until(address, customer, first)]
