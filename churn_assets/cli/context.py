@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dagster import AssetCheckResult
+
     from churn_assets.launch.launcher import Launcher
     from churn_assets.settings import Settings
     from churn_assets.storage.models.registry import Registry
@@ -96,15 +100,20 @@ def announce_champion(settings: "Settings", registry: "Registry") -> None:
 
 
 def announce(
-    settings: "Settings", asset: str, partition: str | None, metadata: dict[str, Any], repeats: str = ""
+    settings: "Settings",
+    asset: str,
+    partition: str | None,
+    metadata: dict[str, Any],
+    repeats: str = "",
+    checks: "Sequence[AssetCheckResult]" = (),
 ) -> None:
     """Report a change that was made without Dagster to it; a warning where it cannot be reached.
 
-    It `repeats` what was shown of that version, where one is named.
+    It `repeats` what was shown of that version, where one is named; the results of `checks` follow.
     """
     from churn_assets import instance
 
-    if fault := instance.announce(settings, asset, partition, metadata, repeats):
+    if fault := instance.announce(settings, asset, partition, metadata, repeats, checks):
         output.print_note(
             f"warning: done, but Dagster's storage could not be reached ({fault}): its UI does not show it"
         )

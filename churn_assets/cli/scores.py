@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,18 +131,7 @@ def rollback(
 
     def report(each: dict[str, Any]) -> None:
         moved.append(each)
-        rows, model = each["rows"], each["model_version"]
-        told = f"rolled back by {current_user()} ({reason}); {rows:,} customers scored by {model}"
-        metadata = {
-            "summary": told,
-            "kind": "rollback",
-            "version": each["to"],
-            "previous_version": each["from"],
-            "reason": reason,
-        }
-        metadata |= {"actor": current_user(), "model_version": model, "changed": True}
-        metadata |= {"dagster/partition_row_count": rows}
-        announce(settings, "churn_scores", each["snapshot_date"].isoformat(), metadata, each["to"])
+        _announce_rollback(settings, table, each, reason)
 
     try:
         table.rollback(days, to, current_user(), required_reason(reason), report)
@@ -154,6 +144,32 @@ def rollback(
     _watch_again(settings, days, reason)
     if settings.sink.is_configured:
         _take_back_in_sink(settings, table, days)
+
+
+def _announce_rollback(settings: "Settings", table: "PublishedScores", moved: dict[str, Any], reason: str) -> None:
+    """Tell Dagster of a day that was taken back, and whether the newest scores are fresh: no run asks for that now."""
+    from churn_assets.assets.monitoring.freshness import fresh_result
+    from churn_assets.storage.scores.night_reports import read_night_facts
+
+    day, rows, model = moved["snapshot_date"], moved["rows"], moved["model_version"]
+    high = ""
+    with suppress(ChurnError):  # a figure that cannot be read now holds up no rollback
+        night = read_night_facts(table.table.folder, day, moved["to"])
+        high = f", {night.tiers.get('high', 0):,} at high risk" if night else ""
+    metadata = {
+        "summary": f"rolled back by {current_user()} ({reason}); {rows:,} customers scored by {model}{high}",
+        "kind": "rollback",
+        "version": moved["to"],
+        "previous_version": moved["from"],
+        "reason": reason,
+        "actor": current_user(),
+        "model_version": model,
+        "changed": True,
+        "dagster/partition_row_count": rows,
+    }
+    now, by = dt.datetime.now(dt.UTC), settings.monitoring.fresh_by
+    fresh = fresh_result(table.table.days(), now, by, settings.timezone)
+    announce(settings, "churn_scores", day.isoformat(), metadata, moved["to"], [fresh])
 
 
 def _watch_again(settings: "Settings", days: list[dt.date], reason: str) -> None:

@@ -3,7 +3,8 @@
 `dagster.yaml` names the classes. Nothing of the chain is loaded here: a rollback is announced at once.
 """
 
-from churn_assets.instance.opening import announce, open_instance
+from churn_assets.instance.announcing import announce
+from churn_assets.instance.opening import open_instance
 from churn_assets.instance.storage import ArtifactsInDataDir, ComputeLogsInDataDir, SqliteInDataDir, StorageBySettings
 
 __all__ = [

@@ -1,15 +1,20 @@
 """Dagster's own state below `data_dir`."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from churn_assets.assets.checks import check_spec
 from churn_assets.instance import announce, open_instance
 from churn_assets.instance.postgres import driver_url
 from churn_assets.instance.storage import SqliteInDataDir
 from churn_assets.settings import Settings, load_settings
+
+DAYS = dg.DailyPartitionsDefinition("2026-01-01")
 
 
 @pytest.fixture
@@ -32,6 +37,38 @@ def test_what_one_process_announces_another_one_sees(settings: Settings) -> None
 
     assert faults == [None, None, None]
     assert _scores(settings) == ["2026-01-03", "2026-01-02", "2026-01-01"]
+
+
+def test_checks_of_a_version_that_is_brought_back_are_told_again(settings: Settings) -> None:
+    """Those of the run that made it, and what nobody's run has found, count as of the newest event; of others none."""
+    spec = check_spec("no_shift", "churn_scores", "", DAYS)
+
+    @dg.asset(partitions_def=DAYS, check_specs=[spec])
+    def churn_scores() -> Iterator[Any]:
+        yield dg.MaterializeResult(metadata={"version": "v1"})
+        yield dg.AssetCheckResult(check_name="no_shift", passed=True, metadata={"psi": 0.1}, description="fine")
+
+    fresh = dg.AssetCheckResult(asset_key="churn_scores", check_name="is_fresh", passed=False)
+    with open_instance(settings) as instance:
+        dg.materialize([churn_scores], partition_key="2026-01-01", instance=instance)
+    faults = [announce(settings, "churn_scores", "2026-01-01", {"version": "v2"})]
+    faults += [announce(settings, "churn_scores", "2026-01-01", {"version": "v1"}, "v1", [fresh])]
+
+    with open_instance(settings) as instance:
+        [newest] = instance.fetch_materializations(dg.AssetKey("churn_scores"), limit=1).records
+        keys = [dg.AssetCheckKey(dg.AssetKey("churn_scores"), name) for name in ("no_shift", "is_fresh")]
+        found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    faults += [announce(settings, "churn_scores", "2026-01-01", {"version": "v1"}, "v1", [fresh])]
+
+    no_shift, is_fresh = (found[key].evaluation for key in keys)
+    assert no_shift is not None
+    assert is_fresh is not None
+    assert faults == [None, None, None]  # the last one of a day that was brought back before
+    assert (no_shift.passed, no_shift.partition, no_shift.metadata["psi"].value) == (True, "2026-01-01", 0.1)
+    assert (is_fresh.passed, is_fresh.partition) == (False, None)
+    for told in (no_shift, is_fresh):
+        assert told.target_materialization_data is not None
+        assert told.target_materialization_data.storage_id == newest.storage_id
 
 
 def test_the_instance_is_the_one_that_is_named(

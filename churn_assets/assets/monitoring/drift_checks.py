@@ -88,11 +88,12 @@ def _result(
     advice = ADVICE[name]
     passed = severity == "ok"
     told = words or f"not compared: {'; '.join(notes) or 'there is nothing to compare'}"
+    todo = {} if passed else {"what_to_do": advice.what_to_do}
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if severity == "error" else dg.AssetCheckSeverity.WARN,
         description=told if passed else f"{told}. {advice.what_to_do}",
-        metadata={**numbers, "finding": told, "what_to_do": advice.what_to_do, "runbook": advice.runbook},
+        metadata={**numbers, "finding": told, **todo, "runbook": advice.runbook},
     )
