@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from churn_assets.app.scores.current import CurrentScores
 from churn_assets.app.scores.monitoring import MonitoringTables
 from churn_assets.app.scores.reasons import CurrentReasons
+from churn_assets.app.scores.standing import JudgedBy
 from churn_assets.app.telemetry import logs
 from churn_assets.app.telemetry.metrics import Metrics
 from churn_assets.app.telemetry.middleware import ObservabilityMiddleware
@@ -33,7 +34,11 @@ def _now() -> dt.datetime:
 
 
 def build_app(
-    layout: Layout, options: AppOptions, timezone: str = "UTC", clock: Callable[[], dt.datetime] = _now
+    layout: Layout,
+    options: AppOptions,
+    timezone: str = "UTC",
+    clock: Callable[[], dt.datetime] = _now,
+    bounds: JudgedBy | None = None,
 ) -> FastAPI:
     """The score service over the tables below `layout`.
 
@@ -42,8 +47,10 @@ def build_app(
         options: keys, freshness, how often to look for new scores.
         timezone: in which a snapshot day ends.
         clock: the time now, in UTC.
+        bounds: what figures are judged by; the defaults where none are given.
     """
-    current = CurrentScores(layout, options, timezone, clock)
+    judged_by = bounds or JudgedBy()
+    current = CurrentScores(layout, options, timezone, clock, judged_by.monitoring.fresh_by)
     metrics = Metrics(current)
     app = FastAPI(
         title="Churn scores",
@@ -57,7 +64,7 @@ def build_app(
     )
     install_handlers(app)
     fast_route = add_endpoints(app, current, CurrentReasons(layout), metrics)
-    add_monitoring(app, current, MonitoringTables(layout))
+    add_monitoring(app, current, MonitoringTables(layout), judged_by)
     add_pages(app)
     app.add_middleware(RequestGuard, keys=options.keys, fast_route=fast_route)
     app.add_middleware(ObservabilityMiddleware, metrics=metrics, log=logs.write_line)

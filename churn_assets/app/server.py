@@ -3,11 +3,13 @@
 import ipaddress
 import logging
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
 from churn_assets.app.factory import build_app
 from churn_assets.app.protocol import server_config
+from churn_assets.app.scores.standing import JudgedBy
 from churn_assets.app.telemetry import logs
 from churn_assets.core.errors import InputError
 from churn_assets.settings import Settings
@@ -19,8 +21,8 @@ BACKLOG = 2048
 logger = logging.getLogger("churn_assets.app")
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
-    """Answer until the process is told to end.
+def serve(settings: Settings, host: str, port: int, tell: Callable[[str], None]) -> None:
+    """Answer until the process is told to end; `tell` takes the address once it can be asked.
 
     Raises:
         InputError: the address cannot be used, or would let everybody in.
@@ -30,7 +32,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
             f"--host {host} can be reached from elsewhere and app.keys is empty: add a key as docs/serving.md says, "
             "or serve on 127.0.0.1"
         )
-    app = build_app(Layout.of(settings.data_dir), settings.app, settings.timezone)
+    bounds = JudgedBy(settings.monitoring, settings.retraining, settings.validation)
+    app = build_app(Layout.of(settings.data_dir), settings.app, settings.timezone, bounds=bounds)
     with _listen(host, port) as listening:
         logs.configure()
         if not settings.app.keys:
@@ -38,6 +41,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
         bound = listening.getsockname()
         fields = {"host": bound[0], "port": bound[1], "data_dir": settings.data_dir, "keys": sorted(settings.app.keys)}
         logger.info("listening", extra={"fields": fields})
+        name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        tell(f"http://{name}:{bound[1]}")
         uvicorn.Server(server_config(app)).run(sockets=[listening])
 
 

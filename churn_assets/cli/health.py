@@ -170,15 +170,22 @@ def _lines(found: "Status") -> list[tuple[str, str]]:
         ("last night", night),
         ("score version", scores.version if scores else "none"),
         ("audit", _audit(found)),
-        ("fresh", "yes" if found.fresh else "no"),
+        ("fresh", _freshness(found)),
         ("champion", f"{found.champion or 'none'}{age}"),
         ("canary", f"{canary.model_version} for {canary.share:.1%} of the customers" if canary else "none"),
         ("challenger", found.challenger or "none"),
         ("drift", _with_not_run(found, found.drift or "not looked at")),
-        ("still good", _performance(found)),
+        ("still good", found.verdict.sentence),
         ("alerts", f"{len(found.alerts)} hold now, {found.undelivered} wait for a channel"),
         ("failed runs", "not known" if failed is None else f"{len(failed)} in seven days"),
     ]
+
+
+def _freshness(found: "Status") -> str:
+    if found.fresh_until is None:
+        return "no"
+    until = f"{found.fresh_until:%Y-%m-%d %H:%M %Z}"
+    return f"yes, until {until}" if found.fresh else f"no, they were until {until}"
 
 
 def _audit(found: "Status") -> str:
@@ -191,15 +198,3 @@ def _audit(found: "Status") -> str:
 def _with_not_run(found: "Status", told: str) -> str:
     """What checks said of the newest scores, and that a later night's were not run, where one failed."""
     return f"{told}; {found.not_run}" if found.not_run else told
-
-
-def _performance(found: "Status") -> str:
-    known = found.performance
-    if known is None or known["roc_auc"] is None:
-        return "no outcomes are known yet; `churn-assets performance` tells what the scores promise"
-    interval = f"{known['roc_auc_low']:.3f} to {known['roc_auc_high']:.3f}"
-    of = f"of model {known['model_version']} on {known['snapshot_date']}, by what became of {known['rows']:,} customers"
-    wanted = found.wanted_roc_auc
-    verdict = "" if wanted is None else f"{'yes' if known['roc_auc'] >= wanted else 'no'}, {wanted:g} is wanted: "
-    own = "" if known["model_version"] == found.champion else "; the champion's own outcomes are not known yet"
-    return f"{verdict}ROC-AUC {known['roc_auc']:.3f} ({interval}) {of}{own}"

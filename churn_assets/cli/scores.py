@@ -295,4 +295,7 @@ def serve(
     """Let the app read scores: an HTTP service that loads no model, and follows every publish and rollback."""
     from churn_assets.app.server import serve as run
 
-    run(load_settings(), host, port)
+    def tell(url: str) -> None:
+        output.print_text(f"{url} has the scores, {url}/monitoring the nights and the model; Ctrl+C ends it")
+
+    run(load_settings(), host, port, tell)

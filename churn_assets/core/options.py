@@ -68,11 +68,12 @@ class _Options(BaseModel):
 class AppOptions(_Options):
     """How the score service answers: to whom, what it calls too old, how often it looks for new scores.
 
-    `keys` maps a name to the SHA-256 of an API key, in hexadecimal.
+    `keys` maps a name to the SHA-256 of an API key, in hexadecimal. Scores are too old once those of the next day are
+    wanted (`MonitoringBounds.fresh_by`), or `fresh_hours` after the end of their day where that is given.
     """
 
     keys: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
-    fresh_hours: Annotated[float, Field(gt=0, le=87_600)] = 36.0
+    fresh_hours: Annotated[float, Field(gt=0, le=87_600)] | None = None
     refuse_stale: bool = False
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.1
 

@@ -2,18 +2,27 @@
 
 import datetime as dt
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from churn_assets.assets.automation.failures import PARTITION_TAG, failed_runs
 from churn_assets.composition import build_chain
 from churn_assets.core.alerting.alerts import Alert, FailedRun, night_alerts, standing_alerts, worst_severity
 from churn_assets.core.errors import ChurnError
+from churn_assets.core.monitoring.freshness import fresh_until
 from churn_assets.core.monitoring.night_facts import NightFacts
+from churn_assets.core.monitoring.performance.verdict import Verdict, verdict_on
 from churn_assets.instance import open_instance
 from churn_assets.launch.processes import dead_runs
 from churn_assets.pipeline.alerting.alert_record import AlertRecord
-from churn_assets.pipeline.alerting.facts import drift_rows, newest_performance, night_facts, standing_facts
+from churn_assets.pipeline.alerting.facts import (
+    drift_rows,
+    newest_performance,
+    night_facts,
+    performance_until,
+    standing_facts,
+)
 from churn_assets.pipeline.chain import Chain
 from churn_assets.pipeline.monitoring.night_report import night_report
 from churn_assets.settings import Settings
@@ -35,8 +44,9 @@ class Status:
         scores: the newest day's publish or rollback.
         night: what they came to; None where it cannot be read.
         performance: what came true of the newest scores that outcomes are known of.
-        wanted_roc_auc: what that must reach, None for no bound.
+        verdict: whether the champion is still good.
         fresh: whether an app may still rely on its scores.
+        fresh_until: when those of the next day are wanted, in the configured time zone.
         champion: the model in force.
         champion_age_days: from its training day to the newest scored day.
         canary: who scores a share of the customers.
@@ -50,8 +60,9 @@ class Status:
     scores: Event | None
     night: NightFacts | None
     performance: dict[str, Any] | None
-    wanted_roc_auc: float | None
+    verdict: Verdict
     fresh: bool
+    fresh_until: dt.datetime | None
     champion: str | None
     champion_age_days: int | None
     canary: Canary | None
@@ -79,12 +90,14 @@ class Status:
             "excluded": self.night and self.night.excluded,
             "beyond_audit": self.night and list(self.night.beyond),
             "fresh": self.fresh,
+            "fresh_until": self.fresh_until,
             "champion": self.champion,
             "champion_age_days": self.champion_age_days,
             "canary": canary and {"model_version": canary.model_version, "share": canary.share},
             "challenger": self.challenger,
             "drift": self.drift,
             "performance": self.performance and {name: self.performance[name] for name in PERFORMANCE},
+            "verdict": asdict(self.verdict),
             "alerts": [
                 {
                     "condition": each.condition,
@@ -112,12 +125,14 @@ def status_of(settings: Settings, now: dt.datetime) -> Status:
     standing = standing_facts(chain, now, failed or ())
     day = standing.scored
     drift = drift_rows(chain, day) if day else []
+    known = performance_until(chain, day) if day else []
     return Status(
         scores=next(chain.scores.backwards(day), None) if day else None,
         night=_night(chain, day) if day else None,
         performance=newest_performance(chain),
-        wanted_roc_auc=chain.retraining.min_roc_auc,
+        verdict=verdict_on(standing.champion, known, chain.retraining.min_roc_auc),
         fresh=standing.fresh,
+        fresh_until=_fresh_until(chain, day) if day else None,
         champion=standing.champion,
         champion_age_days=standing.champion_age_days,
         canary=chain.registry.canary(),
@@ -127,6 +142,10 @@ def status_of(settings: Settings, now: dt.datetime) -> Status:
         undelivered=len(AlertRecord(chain.layout).undelivered()),
         failed_runs=failed,
     )
+
+
+def _fresh_until(chain: Chain, day: dt.date) -> dt.datetime:
+    return fresh_until(day, chain.bounds.fresh_by, chain.timezone).astimezone(ZoneInfo(chain.timezone))
 
 
 def _night(chain: Chain, day: dt.date) -> NightFacts | None:

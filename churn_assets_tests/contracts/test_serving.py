@@ -158,7 +158,9 @@ def serve(data_dir: Path, *options: str, **environment: str) -> subprocess.Popen
     """`churn-assets serve` as its user starts it."""
     program = Path(sys.executable).with_name("churn-assets")
     command = [str(program), "serve", *options]
-    return subprocess.Popen(command, env=variables(data_dir, **environment), stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, env=variables(data_dir, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.integration
@@ -172,10 +174,11 @@ def test_the_command_serves_until_it_is_told_to_end(data_dir: Path) -> None:
         wait_for(lambda: httpx.get(f"{address}/v1/scores/klara", timeout=20).status_code == 200)
     finally:
         process.terminate()
-    _, rest = process.communicate(timeout=20)
+    told, rest = process.communicate(timeout=20)
 
     assert "NO KEYS ARE SET" in lines[0]["event"]
     assert lines[1]["event"] == "listening"
+    assert told.startswith(f"{address} has the scores, {address}/monitoring ")
     assert process.returncode in {0, -15}
     assert [json.loads(line) for line in rest.splitlines()]
     assert "klara" not in rest

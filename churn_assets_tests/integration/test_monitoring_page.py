@@ -110,3 +110,26 @@ def test_it_can_be_printed(url: str, browser: Any) -> None:
 
     assert printed == [True, True, False, False]
     assert cut_off == 0
+
+
+def test_it_answers_whether_the_model_is_still_good_and_of_which_day_it_speaks(url: str, browser: Any) -> None:
+    """The verdict names the model, charts draw bounds, times name their zone; an earlier day says what is as of now."""
+    page = browser.new_page()
+    page.add_init_script(f"sessionStorage.setItem('key', '{KEY}')")
+    page.goto(f"{url}/monitoring?feature=spend")
+    page.locator("#feature [role=img]").wait_for()
+    verdict, tiles, figures = (page.inner_text(each) for each in ("#verdict", "#tiles", "#feature"))
+    of_now = page.is_visible("#as-of")
+
+    page.goto(f"{url}/monitoring?day={LAST}")
+    page.locator("#as-of").wait_for()
+    as_of = page.inner_text("#as-of")
+    page.close()
+
+    assert "not known yet of the champion " in verdict
+    assert "hold now" in tiles
+    assert "08:00 UTC" in tiles
+    assert "error above 0.200" in figures
+    assert not of_now
+    assert as_of.startswith(f"Of {LAST} and the days before it")
+    assert f"The newest scores, of {SHIFTED}," in as_of

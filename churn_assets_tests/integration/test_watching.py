@@ -11,6 +11,7 @@ from churn_assets.definitions import build_definitions
 from churn_assets.settings import load_settings
 from churn_assets_tests.integration.installation import CHAIN, NIGHTS, Installation
 from churn_assets_tests.lineage_server import lineage_server
+from churn_assets_tests.serving import asking, make_app
 
 pytestmark = pytest.mark.integration
 
@@ -160,3 +161,15 @@ def test_no_check_has_a_bound_that_would_be_plotted(installed: Installation) -> 
                 bounded |= {found.check_name} if "bounds" in found.metadata else set()
 
     assert bounded >= {"no_shift", "quarantined_share", "psi", "reference", "calibration_in_the_large", "min_roc_auc"}
+
+
+def test_the_status_and_the_monitoring_page_agree(installed: Installation) -> None:
+    """One verdict on the model, one deadline of freshness, and the same alerts hold."""
+    told = installed.run("status", "--json").json
+    with asking(make_app(installed.data, now=dt.datetime.now(dt.UTC))) as client:
+        page = client.get("/v1/monitoring").json()
+
+    assert page["verdict"] == told["verdict"]
+    assert dt.datetime.fromisoformat(page["fresh_until"]) == dt.datetime.fromisoformat(told["fresh_until"])
+    assert page["alerts_in_force"] == told["alerts"]
+    assert told["alerts"]

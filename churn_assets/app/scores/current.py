@@ -13,7 +13,8 @@ from churn_assets.app.scores.snapshot import ScoreSnapshot
 from churn_assets.app.web.problems import Refusal
 from churn_assets.core.days import end_of_day
 from churn_assets.core.errors import LookupFault
-from churn_assets.core.options import AppOptions
+from churn_assets.core.monitoring.freshness import fresh_until
+from churn_assets.core.options import AppOptions, MonitoringBounds
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.lookup.cache import LookupCache
 from churn_assets.storage.tables.delta_log import Catalog, DeltaLog, PublishedDay
@@ -38,8 +39,15 @@ class ServedState:
 class CurrentScores:
     """Hands out snapshots; one thread follows the table while others read."""
 
-    def __init__(self, layout: Layout, options: AppOptions, timezone: str, clock: Callable[[], dt.datetime]) -> None:
-        """Scores below `layout`; days end in `timezone`; `clock` tells the time in UTC."""
+    def __init__(
+        self,
+        layout: Layout,
+        options: AppOptions,
+        timezone: str,
+        clock: Callable[[], dt.datetime],
+        fresh_by: str = MonitoringBounds().fresh_by,
+    ) -> None:
+        """Scores below `layout`; days end, and are wanted by `fresh_by`, in `timezone`; `clock` tells the UTC time."""
         self.options = options
         self.clock = clock
         self.served = ServedState()
@@ -48,7 +56,8 @@ class CurrentScores:
         self.has_read = False
         self.last_read_at = clock()  # when the table was last read
         self.last_error = ""
-        self._timezone = timezone
+        self.timezone = timezone
+        self._fresh_by = fresh_by
         root = layout.table("churn_scores")
         self._log = DeltaLog(root)
         self._newest_lookups = LookupCache(root, keep=2)
@@ -178,8 +187,12 @@ class CurrentScores:
         return snapshot
 
     def _snapshot(self, published: PublishedDay, lookups: LookupCache) -> ScoreSnapshot:
-        ended = end_of_day(published.scores.day, self._timezone)
-        return ScoreSnapshot(published, lookups.get(published.scores), ended, self.options.fresh_hours)
+        day, hours = published.scores.day, self.options.fresh_hours
+        ended = end_of_day(day, self.timezone)
+        until = fresh_until(day, self._fresh_by, self.timezone)
+        if hours is not None:
+            until = ended + dt.timedelta(hours=hours)
+        return ScoreSnapshot(published, lookups.get(published.scores), ended, until)
 
     def _no_scores(self) -> Refusal:
         if self.has_read and not self.last_error:

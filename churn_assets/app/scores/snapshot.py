@@ -14,13 +14,13 @@ __all__ = ["ScoreSnapshot"]
 class ScoreSnapshot:
     """One version of a day's scores; never changed."""
 
-    def __init__(self, published: PublishedDay, lookup: Lookup, ended: dt.datetime, fresh_hours: float) -> None:
+    def __init__(self, published: PublishedDay, lookup: Lookup, ended: dt.datetime, fresh_until: dt.datetime) -> None:
         self.published = published
         self.lookup = lookup
         self.day = published.scores.day
         self.version = published.scores.version
         self.ended = ended
-        self.fresh_until = ended + dt.timedelta(hours=fresh_hours)
+        self.fresh_until = fresh_until
         self._middle = f',"snapshot_date":"{self.day}","churn_probability":'.encode()
         self._ends = {stale: [self._end(*kind, stale) for kind in lookup.kinds] for stale in (False, True)}
         self._etags = {stale: f'"{self.day}.{self.version}.{int(stale)}"'.encode() for stale in (False, True)}

@@ -8,7 +8,10 @@ from fastapi import FastAPI, Query, Response
 
 from churn_assets.app.scores.current import CurrentScores
 from churn_assets.app.scores.monitoring import MonitoringRecord, MonitoringTables, Window
+from churn_assets.app.scores.standing import JudgedBy, alerts_in_force, trained_as_of, verdict_of
 from churn_assets.app.web.monitoring_schemas import (
+    AlertInForce,
+    Bounds,
     EstimatedDay,
     FeatureDay,
     ModelInForce,
@@ -21,20 +24,24 @@ from churn_assets.app.web.monitoring_schemas import (
     RaisedAlert,
     RealizedDay,
     ScoreDriftDay,
+    VerdictOnModel,
 )
 from churn_assets.app.web.schemas import Day, Problem
+from churn_assets.core.alerting.alerts import Alert
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.core.monitoring.performance.calibration import calibration_by_month
+from churn_assets.core.monitoring.performance.verdict import PERFORMANCE_DAYS
+from churn_assets.core.options import MonitoringBounds
 from churn_assets.storage.tables.commits import Event
 from churn_assets.storage.tables.ledger import Row
 
 __all__ = ["add_monitoring"]
 
 DAYS, MOST_DAYS = 30, 92
-PERFORMANCE_DAYS = 92  # some three months: outcomes come a horizon late
+ALERT = ("condition", "severity", "sentence", "runbook")
 
 
-def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTables) -> None:
+def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTables, bounds: JudgedBy) -> None:
     """The endpoint that the monitoring page is drawn from."""
 
     @app.get(
@@ -44,7 +51,7 @@ def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTable
             422: {"model": Problem, "description": "The request is not valid; `errors` names the fields"},
             503: {"model": Problem, "description": "There are no scores"},
         },
-        summary="Drift, performance, calibration, quarantine, alerts, and who published what",
+        summary="Is the model still good: drift, performance, calibration, quarantine, alerts, and who published what",
     )
     async def monitoring(
         days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days, the last one included")] = DAYS,
@@ -56,16 +63,23 @@ def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTable
         if newest is None:
             newest, _ = current.newest()  # it says why there is none
         last = until or newest.day
-        window = Window(_back(last, days - 1), last, _back(last, PERFORMANCE_DAYS - 1))
+        window = _window(last, days)
         record = await asyncio.to_thread(tables.read, window)
+        present = record if last == newest.day else await asyncio.to_thread(tables.read, _window(newest.day, 1))
+        verdict = verdict_of(record, last, is_newest=last == newest.day, wanted=bounds.retraining.min_roc_auc)
+        in_force = alerts_in_force(present, newest.day, current.clock(), current.timezone, bounds)
         answer = Monitoring(
             **window._asdict(),
             newest=newest.day,
             published_at=newest.published.published_at,
             fresh_until=newest.fresh_until,
             stale=current.is_stale(newest),
-            **_told(record),
+            timezone=current.timezone,
+            verdict=VerdictOnModel.model_validate(verdict, from_attributes=True),
+            bounds=_bounds(bounds),
+            **_told(record, bounds.monitoring),
             alerts=_alerts(record.alerts, window.since, until),
+            alerts_in_force=[_in_force(each) for each in in_force],
         )
         return Response(answer.model_dump_json(), 200, {"Cache-Control": "no-store"}, "application/json")
 
@@ -74,7 +88,20 @@ def _back(day: dt.date, days: int) -> dt.date:
     return dt.date.fromordinal(max(1, day.toordinal() - days))
 
 
-def _told(record: MonitoringRecord) -> dict[str, Any]:
+def _window(last: dt.date, days: int) -> Window:
+    return Window(_back(last, days - 1), last, _back(last, PERFORMANCE_DAYS - 1))
+
+
+def _bounds(bounds: JudgedBy) -> Bounds:
+    names = Bounds.model_fields.keys() - {"min_roc_auc"}
+    return Bounds(**bounds.monitoring.model_dump(include=names), min_roc_auc=bounds.retraining.min_roc_auc)
+
+
+def _in_force(alert: Alert) -> AlertInForce:
+    return AlertInForce(snapshot_date=alert.day, **{name: getattr(alert, name) for name in ALERT})
+
+
+def _told(record: MonitoringRecord, bounds: MonitoringBounds) -> dict[str, Any]:
     realized = record.tables["realized_performance"]
     return {
         "model": _model(record.promotions),
@@ -84,7 +111,8 @@ def _told(record: MonitoringRecord) -> dict[str, Any]:
         "realized_performance": [RealizedDay.model_validate(row) for row in realized],
         "estimated_performance": [EstimatedDay.model_validate(row) for row in record.tables["estimated_performance"]],
         "calibration": [
-            MonthOfCalibration.model_validate(month, from_attributes=True) for month in calibration_by_month(realized)
+            MonthOfCalibration(**vars(month), gap=month.gap, severity=month.severity(bounds))
+            for month in calibration_by_month(realized)
         ],
         "quarantine": [
             Quarantine.model_validate(night, from_attributes=True) for _, night in sorted(record.nights.items())
@@ -101,17 +129,9 @@ def _model(promotions: list[Row]) -> ModelInForce | None:
     return ModelInForce(
         model_version=newest["to_version"],
         since=newest["promoted_at"],
-        trained_as_of=_trained_as_of(newest["to_version"]),
+        trained_as_of=trained_as_of(newest["to_version"]),
         **{name: newest[name] for name in ("actor", "reason", "forced")},
     )
-
-
-def _trained_as_of(version: str) -> dt.date | None:
-    """The day that a model's name begins with: its card is not opened here."""
-    try:
-        return dt.date.fromisoformat(version.partition("-")[0])
-    except ValueError:
-        return None
 
 
 def _publication(event: Event, night: NightFacts | None) -> Publication:

@@ -8,6 +8,8 @@ from pydantic import Field
 from churn_assets.app.web.schemas import Answer, Count, Probability
 
 __all__ = [
+    "AlertInForce",
+    "Bounds",
     "EstimatedDay",
     "FeatureDay",
     "ModelInForce",
@@ -20,6 +22,7 @@ __all__ = [
     "RaisedAlert",
     "RealizedDay",
     "ScoreDriftDay",
+    "VerdictOnModel",
 ]
 
 Severity = Literal["ok", "warning", "error"]
@@ -34,6 +37,26 @@ class ModelInForce(Answer):
     actor: str
     reason: str
     forced: bool
+
+
+class VerdictOnModel(Answer):
+    """Whether a model is still good by the outcomes of its own scores; `sentence` says it with figures and bound."""
+
+    answer: Literal["yes", "no", "not known yet", "no bound"]
+    model_version: str | None
+    wanted_roc_auc: float | None
+    sentence: str
+
+
+class Bounds(Answer):
+    """The configured bounds beyond which a figure is a warning or an error; `min_roc_auc` is null where none is set."""
+
+    psi_warning: float
+    psi_error: float
+    ks_warning: float
+    calibration_gap_warning: float
+    calibration_gap_error: float
+    min_roc_auc: float | None
 
 
 class Publication(Answer):
@@ -111,7 +134,10 @@ class EstimatedDay(Answer):
 
 
 class MonthOfCalibration(Answer):
-    """A month's mean probability beside its churn rate with the interval of that; `gap` is a share of the rate."""
+    """A month's mean probability beside its churn rate with the interval of that; `gap` is a share of the rate.
+
+    `severity` is that of the check on it, `models` are those whose scores they were.
+    """
 
     month: dt.date
     days: Count
@@ -122,6 +148,8 @@ class MonthOfCalibration(Answer):
     high: Probability
     gap: float
     calibration_error: float
+    severity: Severity
+    models: list[str]
 
 
 class Quarantine(Answer):
@@ -145,6 +173,16 @@ class RaisedAlert(Answer):
     delivered: list[str]
 
 
+class AlertInForce(Answer):
+    """A condition that is worth an alert now."""
+
+    snapshot_date: dt.date
+    condition: str
+    severity: str
+    sentence: str
+    runbook: str
+
+
 class Promotion(Answer):
     """Who made which model champion, when and why; the newest first."""
 
@@ -166,7 +204,9 @@ class Note(Answer):
 class Monitoring(Answer):
     """What is known of the last days up to `until`, both included; performance reaches back to `performance_since`.
 
-    `model`, `newest` and what is said of freshness are as of now, whatever `until` is.
+    `model`, `newest`, `alerts_in_force` and what is said of freshness are as of now, whatever `until` is. `verdict` is
+    on the model in force, and of an earlier `until` on the model of that night, by what is known by now of the
+    days up to it. Days end in `timezone`.
     """
 
     since: dt.date
@@ -176,7 +216,10 @@ class Monitoring(Answer):
     published_at: dt.datetime
     fresh_until: dt.datetime
     stale: bool
+    timezone: str
     model: ModelInForce | None
+    verdict: VerdictOnModel
+    bounds: Bounds
     publications: Annotated[list[Publication], Field(description="The newest day first")]
     feature_drift: list[FeatureDay]
     score_drift: list[ScoreDriftDay]
@@ -185,5 +228,6 @@ class Monitoring(Answer):
     calibration: list[MonthOfCalibration]
     quarantine: list[Quarantine]
     alerts: Annotated[list[RaisedAlert], Field(description="The newest first")]
+    alerts_in_force: list[AlertInForce]
     promotions: list[Promotion]
     notes: list[Note]

@@ -142,7 +142,7 @@ def _performance_metadata(
     shown["performance"] = rows_shown(figures, "", ("snapshot_date", *IN_WORDS))
     shown["snapshot_dates"] = [each.day.isoformat() for each in judged]
     if months:
-        shown["calibration_by_month"] = rows_shown([asdict(month) for month in months], "")
+        shown["calibration_by_month"] = rows_shown([month.row() for month in months], "")
     effects = [effect for each in judged for effect in offer_effects(each.figures).values()]
     if effects:
         shown["offers"] = rows_shown([asdict(effect) for effect in effects], "")
@@ -174,8 +174,7 @@ def calibration_result(
     if months:
         month = months[-1]
         severity = month.severity(bounds)
-        metadata |= {name: value for name, value in asdict(month).items() if name != "month"}
-        metadata |= {"month": f"{month.month:%Y-%m}", "gap": month.gap, "finding": month.words}
+        metadata |= month.row() | {"finding": month.words}
     if judged:
         prior = max(judged, key=lambda each: each.day).prior
         metadata["prior"] = str(prior.get("kind", "none"))

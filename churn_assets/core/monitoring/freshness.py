@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-__all__ = ["Freshness", "freshness"]
+__all__ = ["Freshness", "fresh_until", "freshness"]
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,9 @@ def freshness(days: Sequence[dt.date], now: dt.datetime, fresh_by: str, timezone
     here = now.astimezone(ZoneInfo(timezone))
     back = 1 if here.time() >= dt.time.fromisoformat(fresh_by) else 2
     return Freshness(max(days, default=None), here.date() - dt.timedelta(days=back))
+
+
+def fresh_until(day: dt.date, fresh_by: str, timezone: str) -> dt.datetime:
+    """The moment, in UTC, from which scores of the day after `day` are wanted: until then those of `day` are fresh."""
+    wanted = dt.datetime.combine(day + dt.timedelta(days=2), dt.time.fromisoformat(fresh_by), ZoneInfo(timezone))
+    return wanted.astimezone(dt.UTC)

@@ -8,11 +8,19 @@ from churn_assets.core.alerting.alerts import FailedRun, NightFacts, StandingFac
 from churn_assets.core.alerting.retraining import RetrainingFacts
 from churn_assets.core.monitoring.freshness import freshness
 from churn_assets.core.monitoring.performance.calibration import MonthCalibration, calibration_by_month
+from churn_assets.core.monitoring.performance.verdict import PERFORMANCE_DAYS
 from churn_assets.pipeline.chain import Chain
 from churn_assets.storage.tables.reading import rows_between
 from churn_assets.storage.tables.table import Table
 
-__all__ = ["drift_rows", "newest_performance", "night_facts", "retraining_facts", "standing_facts"]
+__all__ = [
+    "drift_rows",
+    "newest_performance",
+    "night_facts",
+    "performance_until",
+    "retraining_facts",
+    "standing_facts",
+]
 
 Row = dict[str, Any]
 DRIFT_TABLES = ("feature_drift", "score_drift")
@@ -76,6 +84,13 @@ def retraining_facts(chain: Chain) -> RetrainingFacts | None:
         drift=[drift_rows(chain, each) for each in reversed(days[-(chain.retraining.drift_days or 1) :])],
         performance=_everybodys(chain, known[0], champion) if known else [],
     )
+
+
+def performance_until(chain: Chain, day: dt.date, days: int = PERFORMANCE_DAYS) -> list[Row]:
+    """What came true of the last scored `days` whose outcomes were known at the end of `day`."""
+    table, label = chain.table("realized_performance"), chain.profile.label
+    known = [each for each in table.days() if label.is_dated and each + label.horizon <= day][-days:]
+    return rows_between(table, known[0], known[-1]) if known else []
 
 
 def newest_performance(chain: Chain) -> Row | None:

@@ -4,9 +4,10 @@
 
 const CHART = { width: 720, height: 230, left: 78, right: 708, top: 14, base: 190 };
 const TICKS = 4;
+const MOMENT = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const LONG = 30; // letters of a cell that may take several lines
 const number = (value, digits = 3) => (value === null || value === undefined ? "" : value.toFixed(digits));
-const moment = (text) => new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const moment = (text) => new Intl.DateTimeFormat("en-GB", { ...MOMENT, timeZone: state.timezone }).format(new Date(text));
 const shortDay = (day) => new Date(`${day}T00:00:00`).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 const dayNumber = (day) => Date.parse(day) / 86400000;
 const severityTag = (severity) => make("span", { class: `tag ${{ ok: "low", warning: "medium", error: "high" }[severity] ?? ""}` }, severity);
@@ -26,7 +27,7 @@ function folded(title, ...children) {
 
 function scaleOf(series, bounds) {
   const days = series.flatMap((each) => each.points.map((point) => dayNumber(point.day)));
-  const values = series.flatMap((each) => each.points.flatMap((point) => [point.value, point.low ?? point.value, point.high ?? point.value]));
+  const values = [...bounds.limits.map((each) => each.value), ...series.flatMap((each) => each.points.flatMap((point) => [point.value, point.low ?? point.value, point.high ?? point.value]))];
   const [first, last] = [Math.min(...days), Math.max(...days)];
   const pad = Math.max((Math.max(...values) - Math.min(...values)) * 0.08, 0.002);
   const low = bounds.fromZero ? 0 : Math.max(0, Math.min(...values) - pad);
@@ -54,15 +55,20 @@ function drawSeries(drawing, { name, kind, points }, { x, y }, format) {
 }
 
 // Lines over days. A series is a name, a kind (its look) and points: day, value, and low and high where there is an interval.
-function lineChart(title, series, format, { fromZero = false, marks = [] } = {}) {
+function lineChart(title, series, format, { fromZero = false, marks = [], limits = [] } = {}) {
   const drawn = series.filter((each) => each.points.length);
-  const scale = scaleOf(drawn, { fromZero });
-  const told = drawn.map((each) => `${each.name}: ${each.points.map((point) => `${point.day} ${format(point.value)}`).join(", ")}`).join("; ");
+  const scale = scaleOf(drawn, { fromZero, limits });
+  const told = [...drawn.map((each) => `${each.name}: ${each.points.map((point) => `${point.day} ${format(point.value)}`).join(", ")}`), ...limits.map(({ severity, value }) => `${severity} above ${format(value)}`)].join("; ");
   const drawing = make("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img", "aria-label": `${title}. ${told}` });
   for (let tick = 0; tick <= TICKS; tick += 1) {
     const value = scale.low + ((scale.high - scale.low) * tick) / TICKS;
     drawing.append(make("line", { class: "axis", x1: CHART.left, x2: CHART.right, y1: scale.y(value), y2: scale.y(value) }));
     if (tick % 2 === 0) drawing.append(make("text", { x: CHART.left - 8, y: scale.y(value) + 4, "text-anchor": "end" }, format(value)));
+  }
+  for (const { severity, value } of limits) {
+    const line = make("line", { class: `bound ${severity}`, x1: CHART.left, x2: CHART.right, y1: scale.y(value), y2: scale.y(value) });
+    line.append(make("title", {}, `${severity} above ${format(value)}`));
+    drawing.append(line);
   }
   for (const day of marks) {
     const line = make("line", { class: "change", x1: scale.x(day), x2: scale.x(day), y1: CHART.top, y2: CHART.base });
@@ -75,6 +81,7 @@ function lineChart(title, series, format, { fromZero = false, marks = [] } = {})
     drawing.append(make("text", { x: scale.x(day), y: CHART.height - 12, "text-anchor": anchor }, day));
   }
   const items = drawn.map((each) => make("li", {}, keyOf(each.kind), each.name));
+  items.push(...limits.map(({ severity, value }) => make("li", {}, keyOf(`bound ${severity}`), `${severity} above ${format(value)}`)));
   if (marks.length) items.push(make("li", {}, keyOf("change"), "another model"));
   return make("div", { class: "chart" }, drawing, make("ul", { class: "legend" }, ...items));
 }

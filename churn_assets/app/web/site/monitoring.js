@@ -39,6 +39,7 @@ function fill(id, name, parts) {
 
 function draw() {
   const { answer, feature } = shown;
+  drawVerdict(answer);
   drawTiles(answer);
   fill("drift", "feature_drift", drawDrift(answer, feature, featureLink));
   at("feature-card").hidden = !feature;
@@ -54,6 +55,14 @@ function draw() {
   document.title = ["Monitoring of churn scores", answer.until, feature].filter(Boolean).join(", ");
   at("when").textContent = `${answer.since} to ${answer.until}`;
   at("version").textContent = answer.model ? `Model ${answer.model.model_version}` : "";
+}
+
+function drawVerdict(answer) {
+  const { answer: word, sentence } = answer.verdict;
+  const look = { yes: "low", no: "high" }[word] ?? "medium";
+  at("verdict").replaceChildren(make("strong", {}, "Is the model still good? "), make("span", { class: `tag ${look}` }, word), sentence.slice(word.length).replaceAll("`", ""));
+  at("as-of").hidden = answer.until === answer.newest;
+  at("as-of").textContent = `Of ${answer.until} and the days before it; what came true of them as far as it is known by now. The newest scores, of ${answer.newest}, the model in force and the alerts that hold are as of now.`;
 }
 
 function drawTiles(answer) {
@@ -74,10 +83,15 @@ function drawTiles(answer) {
     tile(`Night of ${answer.until}`, nightWord(published), nightWords(published)),
     tile("ROC-AUC, realized", realized ? number(realized.roc_auc) : "not known", realized ? `of ${realized.snapshot_date}, by ${realized.model_version}: ${number(realized.roc_auc_low)} to ${number(realized.roc_auc_high)}` : "no outcome is known"),
     tile("ROC-AUC, estimated", promised ? number(promised.roc_auc) : "not known", promised ? `what ${promised.snapshot_date} promises` : "nothing was estimated"),
-    tile("Calibration", month ? signed(month.gap) : "not known", month ? `of the churn rate, in ${month.month.slice(0, 7)}: mean probability ${percent(month.mean_probability)}, ${percent(month.churn_rate)} left` : "no outcome is known"),
+    tile("Calibration", month ? make("span", {}, `${signed(month.gap)} `, severityTag(month.severity)) : "not known", month ? `of the churn rate, in ${month.month.slice(0, 7)}, by ${month.models.join(" and ")}: mean probability ${percent(month.mean_probability)}, ${percent(month.churn_rate)} left` : "no outcome is known"),
     tile(`Quarantined on ${answer.until}`, kept ? whole.format(kept.quarantined) : "not known", kept ? `beside ${whole.format(kept.customers)} customers who were scored` : "nothing was kept"),
-    tile("Alerts", whole.format(answer.alerts.length), `raised in ${DAYS} days`),
+    tile("Alerts", `${whole.format(answer.alerts_in_force.length)} hold now`, `${holding(answer)}${whole.format(answer.alerts.length)} raised in the ${DAYS} days to ${answer.until}`),
   );
+}
+
+function holding(answer) {
+  const names = answer.alerts_in_force.map((row) => row.condition).join(", ");
+  return names ? `${names}; ` : "";
 }
 
 function nightWord(published) {
@@ -130,10 +144,10 @@ function drawCalibration(answer) {
     { name: "mean probability", kind: "first", points: days.map((row) => ({ day: row.snapshot_date, value: row.mean_probability })) },
     { name: "share who left", kind: "second", points: days.map((row) => ({ day: row.snapshot_date, value: row.churners / row.rows })) },
   ];
-  const headings = ["Month", "Days", "Mean probability", "Left", "Interval", "Gap", "Calibration error"];
+  const headings = ["Month", "Model", "Days", "Mean probability", "Left", "Interval", "Gap", "", "Calibration error"];
   const lines = answer.calibration.map((row) => [
-    row.month.slice(0, 7), row.days, percent(row.mean_probability), percent(row.churn_rate), `${percent(row.low)} to ${percent(row.high)}`,
-    signed(row.gap), number(row.calibration_error, 4),
+    row.month.slice(0, 7), row.models.join(", "), row.days, percent(row.mean_probability), percent(row.churn_rate), `${percent(row.low)} to ${percent(row.high)}`,
+    signed(row.gap), severityTag(row.severity), number(row.calibration_error, 4),
   ]);
   return [lineChart("Mean probability and churn rate", series, percent, { fromZero: true }), table("Calibration by month", headings, lines)];
 }
@@ -196,6 +210,7 @@ async function load() {
     const [answer, snapshots] = await Promise.all([ask("/v1/monitoring", { days: DAYS, until: shown.day }), ask("/v1/snapshots")]);
     if (turn !== state.turn) return;
     shown.answer = answer;
+    state.timezone = answer.timezone;
     const days = snapshots.snapshots.map((each) => each.snapshot_date);
     if (!days.includes(answer.until)) days.unshift(answer.until);
     at("day").replaceChildren(...days.map((day) => make("option", { value: day === answer.newest ? "" : day }, day)));

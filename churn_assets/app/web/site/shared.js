@@ -4,7 +4,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
-const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0 };
+const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0, timezone: "UTC" };
 const whole = new Intl.NumberFormat("en");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ class MonthCalibration:
         low: the lower end of the rate's 95 % interval, by the customers of one day.
         high: the upper end of it.
         calibration_error: mean over the days.
+        models: whose scores they were, in the order of their days.
     """
 
     month: dt.date
@@ -35,6 +36,7 @@ class MonthCalibration:
     low: float
     high: float
     calibration_error: float
+    models: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -45,10 +47,15 @@ class MonthCalibration:
     def words(self) -> str:
         """The month in a sentence."""
         way = "high" if self.gap > 0 else "low"
+        whose = f" of {' and '.join(self.models)}" if self.models else ""
         return (
             f"{self.month:%Y-%m}: mean probability {self.mean_probability:.4f}, churn rate {self.churn_rate:.4f} "
-            f"[{self.low:.4f}, {self.high:.4f}]: predictions run {way} by {abs(self.gap):.1%} of the rate"
+            f"[{self.low:.4f}, {self.high:.4f}]: predictions{whose} run {way} by {abs(self.gap):.1%} of the rate"
         )
+
+    def row(self) -> dict[str, Any]:
+        """The figures as they are shown: the month by year and number, the models in one text."""
+        return asdict(self) | {"month": f"{self.month:%Y-%m}", "models": ", ".join(self.models), "gap": self.gap}
 
     def severity(self, bounds: MonitoringBounds) -> Literal["ok", "warning", "error"]:
         """Whether the gap is beyond chance and beyond a bound."""
@@ -78,6 +85,7 @@ def _of_month(month: dt.date, days: list[Mapping[str, Any]]) -> MonthCalibration
     def mean(name: str) -> float:
         return float(sum(day[name] * day["rows"] for day in days) / rows)
 
+    models = tuple(dict.fromkeys(day["model_version"] for day in days))
     return MonthCalibration(
-        month, count, rows / count, mean("mean_probability"), rate, low, high, mean("calibration_error")
+        month, count, rows / count, mean("mean_probability"), rate, low, high, mean("calibration_error"), models
     )

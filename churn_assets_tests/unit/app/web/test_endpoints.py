@@ -172,7 +172,7 @@ def test_a_summary_tells_the_day(client: httpx.Client) -> None:
 
     assert (summary["rows"], summary["tiers"]["high"], summary["models"]) == (len(PEOPLE), 1, {"m1": len(PEOPLE)})
     assert sum(summary["histogram"]) == len(PEOPLE)
-    assert summary["fresh_until"] == "2026-11-02T12:00:00+00:00"
+    assert summary["fresh_until"] == "2026-11-02T08:00:00+00:00"
 
 
 def test_a_history_tells_one_customer_over_the_days(client: httpx.Client) -> None:

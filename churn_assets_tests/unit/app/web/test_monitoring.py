@@ -22,7 +22,7 @@ from churn_assets.storage.layout import Layout
 from churn_assets.storage.scores.night_reports import write_night_report
 from churn_assets.storage.tables.ledger import Ledger
 from churn_assets.storage.tables.table import Table
-from churn_assets_tests.serving import DAY, KEY, asking, digest, make_app, publish_scores, rows_of
+from churn_assets_tests.serving import DAY, KEY, NOW, asking, digest, make_app, publish_scores, rows_of
 from churn_assets_tests.storage_factories import record, recording
 
 ONE_DAY = dt.timedelta(days=1)
@@ -109,6 +109,11 @@ def test_one_answer_tells_how_things_stand(client: httpx.Client) -> None:
     assert before["high_share"] is None
     assert (newest["audited"], newest["beyond"], before["audited"]) == (None, [], None)
     assert [(row["to_version"], row["reason"]) for row in told["promotions"]] == [(MODEL, "because")]
+    assert told["verdict"]["sentence"].startswith(f"yes, the champion {MODEL}: ROC-AUC 0.800 (0.700 to 0.900) on ")
+    assert (month["severity"], month["models"], told["timezone"]) == ("ok", [MODEL], "UTC")
+    assert (told["bounds"]["psi_warning"], told["bounds"]["min_roc_auc"]) == (0.1, 0.6)
+    assert [row["condition"] for row in told["alerts_in_force"]] == ["feature_drift", "quarantine_near_bound"]
+    assert told["fresh_until"] == "2026-11-02T08:00:00Z"
     assert {note["table"] for note in told["notes"]} == {"estimated_performance"}
     assert not any(name in answer.text for name in ("klara", "otto"))
 
@@ -126,6 +131,38 @@ def test_a_window_is_told_by_its_last_day_and_its_length(client: httpx.Client) -
     assert len(short["realized_performance"]) == 1  # performance reaches further back
     assert dawn["publications"] == []
     assert "No day from 0001-01-01 to 0001-01-01 has scores." in [note["sentence"] for note in dawn["notes"]]
+
+
+def test_what_holds_now_is_apart_from_what_was_raised(tmp_path: Path) -> None:
+    """A retired model's outcomes are no verdict on the champion; they are one on the night that it scored."""
+    champion, eve, scored = "20261030-bbbbbbbb", DAY - ONE_DAY, DAY - 30 * ONE_DAY
+    publish_scores(tmp_path, rows_of({"klara": 0.2}), eve, MODEL)
+    publish_scores(tmp_path, rows_of({"klara": 0.2}), DAY, champion)
+    for day in (scored - ONE_DAY, scored):
+        put(
+            tmp_path,
+            "realized_performance",
+            table_schemas.REALIZED_PERFORMANCE,
+            [judged(day, mean_probability=0.3)],
+            day,
+        )
+    promotions = Ledger(Layout(tmp_path).table("promotions"), PROMOTIONS)
+    for version in (MODEL, champion):
+        promotions.append(recording(record(version)))
+    for raised in (ALERT, Alert("run_failed", "error", DAY + ONE_DAY, "the nightly run failed")):
+        AlertRecord(Layout(tmp_path)).record_raised(raised, [])
+
+    with asking(make_app(tmp_path, now=NOW + 3 * ONE_DAY)) as client:
+        now, then = (client.get("/v1/monitoring", params=day).json() for day in ({}, {"until": str(eve)}))
+
+    holding = {row["condition"]: row for row in now["alerts_in_force"]}
+    assert holding.keys() == {"calibration", "stale_scores", "run_failed"}
+    assert f"predictions of {MODEL} run high by 200.0%" in holding["calibration"]["sentence"]
+    assert {row["condition"] for row in now["alerts"]} == {"feature_drift", "run_failed"}
+    assert [month["severity"] for month in now["calibration"]] == ["error", "error"]
+    assert (now["verdict"]["answer"], now["verdict"]["model_version"]) == ("not known yet", champion)
+    assert (then["verdict"]["answer"], then["verdict"]["model_version"]) == ("yes", MODEL)
+    assert then["alerts_in_force"] == now["alerts_in_force"]
 
 
 def test_without_a_key_or_with_another_question_nothing_is_told(client: httpx.Client) -> None:

@@ -194,7 +194,7 @@ def test_stale_scores_are_served_as_such(data_dir: Path) -> None:
 
     assert [each["stale"] for each in answers_late] == [True, True, True]
     assert etags[0] != etags[1]
-    assert "fresh until 2026-11-02 12:00 UTC" in problem_of(ready, 503, "stale-scores").detail
+    assert "fresh until 2026-11-02 08:00 UTC" in problem_of(ready, 503, "stale-scores").detail
 
 
 def test_stale_scores_are_refused_where_the_settings_say_so(data_dir: Path) -> None:

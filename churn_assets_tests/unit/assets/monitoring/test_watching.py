@@ -111,6 +111,7 @@ def test_a_day_that_is_scored_after_its_outcomes_are_known_is_judged_that_night(
 def test_the_further_off_the_graver(mean: float, severity: dg.AssetCheckSeverity | None) -> None:
     """Within the bounds the check passes; beyond them it warns, and fails."""
     row = {"snapshot_date": DAY, "arm": "champion", "slice_column": "", "rows": 1_000, "churners": 200}
+    row["model_version"] = "20261001-aaaaaaaa"
     months = calibration_by_month([row | {"mean_probability": mean, "calibration_error": 0.0}])
 
     result = calibration_result(months, [], BOUNDS)

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from churn_assets.core.monitoring.freshness import freshness
+from churn_assets.core.monitoring.freshness import fresh_until, freshness
 
 NOON = dt.datetime(2026, 11, 3, 12, tzinfo=dt.UTC)
 DAY = dt.date(2026, 11, 2)
@@ -37,3 +37,14 @@ def test_no_scores_at_all_are_not_fresh() -> None:
 
     assert not found.is_fresh
     assert found.newest is None
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("day", [DAY, dt.date(2026, 3, 27), dt.date(2026, 10, 23)], ids=["plain", "23 h", "25 h"])
+def test_scores_are_fresh_until_those_of_the_next_day_are_wanted(day: dt.date, timezone: str) -> None:
+    """The moment the service tells is the one from which the check fails, also where a clock is put forward or back."""
+    until = fresh_until(day, "08:00", timezone)
+
+    before, then = (freshness([day], now, "08:00", timezone) for now in (until - dt.timedelta(seconds=1), until))
+
+    assert (before.days_late, then.days_late) == (0, 1)

@@ -14,7 +14,7 @@ JUNE = dt.date(2026, 6, 29)
 def _row(day: dt.date, mean: float | None, **changes: Any) -> dict[str, Any]:
     """A day of a thousand customers of whom two hundred left."""
     row = {"snapshot_date": day, "arm": "champion", "slice_column": "", "rows": 1_000, "churners": 200}
-    return row | {"mean_probability": mean, "calibration_error": 0.01} | changes
+    return row | {"model_version": "m1", "mean_probability": mean, "calibration_error": 0.01} | changes
 
 
 def test_days_of_a_month_are_weighed_by_their_customers() -> None:
@@ -22,7 +22,7 @@ def test_days_of_a_month_are_weighed_by_their_customers() -> None:
     rows = [
         _row(dt.date(2026, 7, 1), 0.3),
         _row(JUNE, 0.2),
-        _row(JUNE + dt.timedelta(1), 0.4, rows=3_000, churners=900, calibration_error=0.05),
+        _row(JUNE + dt.timedelta(1), 0.4, rows=3_000, churners=900, calibration_error=0.05, model_version="m2"),
         _row(JUNE, 0.9, arm="challenger"),
         _row(JUNE, 0.9, slice_column="plan"),
         _row(JUNE, None),
@@ -36,6 +36,8 @@ def test_days_of_a_month_are_weighed_by_their_customers() -> None:
     assert june.calibration_error == pytest.approx(0.04)
     assert june.gap == pytest.approx(0.075 / 0.275)
     assert [july.days, july.gap] == pytest.approx([1, 0.5])
+    assert (june.models, july.models) == (("m1", "m2"), ("m1",))
+    assert "predictions of m1 and m2 run high by 27.3% of the rate" in june.words
 
 
 @pytest.mark.parametrize(
