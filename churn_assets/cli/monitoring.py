@@ -19,11 +19,8 @@ __all__ = ["commands"]
 
 DRIFT = ("feature_drift", "score_drift")
 PERFORMANCE = ("realized_performance", "estimated_performance")
-REALIZED = (
-    *("snapshot_date", "arm", "model_version", "rows", "churners", "roc_auc", "roc_auc_low", "roc_auc_high"),
-    *("average_precision", "brier", "calibration_error", "mean_probability", "lift_top_decile"),
-)
-ESTIMATED = ("snapshot_date", "model_version", "rows", "roc_auc", "brier")
+NUMBERS = {"rows": "rows", "left": "churners", "AUC": "roc_auc", "Brier": "brier", "lift": "lift_top_decile"}
+ARMS = ("champion", "canary", "challenger")
 commands = typer.Typer()
 
 
@@ -77,10 +74,12 @@ def performance(
         return
     realized, estimated = (rows[name] for name in PERFORMANCE)
     everybody = [row for row in realized if not row["slice_column"]]
-    _print("Realized, everybody (--json lists the groups)", REALIZED, everybody)
-    _print_months(realized)
-    _print_offers(realized)
-    _print("Estimated, before outcomes are known", ESTIMATED, estimated)
+    for arm in ARMS:
+        title = f"Realized by the {arm}, everybody (--json lists groups and more figures)"
+        _print(title, [_realized(row) for row in everybody if row["arm"] == arm])
+    _print("Calibration by month", _months(realized))
+    _print("Offers beside those held out", _offers(realized))
+    _print("Estimated, before outcomes are known", [_whose(row) | _figures(row) for row in estimated])
 
 
 def _rows(settings: "Settings", name: str, first: dt.date | None, last: dt.date | None) -> list[dict[str, Any]]:
@@ -91,33 +90,69 @@ def _rows(settings: "Settings", name: str, first: dt.date | None, last: dt.date 
     return rows_between(Table(Layout.of(settings.data_dir).table(name)), first, last)
 
 
-def _print(title: str, names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+def _print(title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
-        output.print_table(title, names, [[row[name] for name in names] for row in rows])
+        output.print_table(title, list(rows[0]), [list(row.values()) for row in rows])
 
 
-def _print_months(realized: list[dict[str, Any]]) -> None:
+def _whose(row: dict[str, Any]) -> dict[str, Any]:
+    return {"day": row["snapshot_date"], "model": row["model_version"]}
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    return {heading: row[name] for heading, name in NUMBERS.items() if name in row}
+
+
+def _realized(row: dict[str, Any]) -> dict[str, Any]:
+    low, high = row["roc_auc_low"], row["roc_auc_high"]
+    interval = "" if low is None or high is None else f"{low:.3f}-{high:.3f}"
+    figures = _figures(row)
+    return (
+        _whose(row) | {name: figures.pop(name) for name in ("rows", "left", "AUC")} | {"interval": interval} | figures
+    )
+
+
+def _months(realized: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A line a month: the mean probability beside the share that left, and what the check says of the gap."""
     from churn_assets.core.monitoring.performance.calibration import calibration_by_month
 
-    months = [
-        asdict(month) | {"month": f"{month.month:%Y-%m}", "gap": month.gap} for month in calibration_by_month(realized)
+    bounds = load_settings().monitoring
+    return [
+        {
+            "month": f"{month.month:%Y-%m}",
+            "model": " ".join(month.models),
+            "days": month.days,
+            "rows": round(month.rows),
+            "mean": month.mean_probability,
+            "left": month.churn_rate,
+            "gap": f"{month.gap:+.1%}",
+            "check": month.severity(bounds),
+        }
+        for month in calibration_by_month(realized)
     ]
-    if months:
-        output.print_table("Calibration by month", list(months[0]), [list(month.values()) for month in months])
 
 
-def _print_offers(realized: list[dict[str, Any]]) -> None:
+def _offers(realized: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The days on which some were held out: with an offer, without, and the nights until two points could be seen."""
     from churn_assets.core.monitoring.performance.groups import offer_effects
 
     days = dict.fromkeys(row["snapshot_date"] for row in realized)
-    told = [
-        {"snapshot_date": day, "model_version": model} | asdict(effect)
+    return [
+        {
+            "day": day,
+            "model": model,
+            "offered": effect.offered,
+            "left": effect.offered_rate,
+            "held": effect.held_out,
+            "left-held": effect.held_out_rate,
+            "effect": effect.difference,
+            "low": effect.low,
+            "high": effect.high,
+            "nights": effect.nights,
+        }
         for day in days
         for model, effect in offer_effects(row for row in realized if row["snapshot_date"] == day).items()
     ]
-    if told:
-        output.print_table("Offers beside those held out", list(told[0]), [list(row.values()) for row in told])
 
 
 @commands.command()
@@ -125,12 +160,20 @@ def report(date: Date = None, json: Json = False) -> None:
     """Tell a night as a person reads it, in Markdown; the newest scored day where none is named."""
     from churn_assets.composition import build_chain
     from churn_assets.pipeline.monitoring.night_report import night_report
+    from churn_assets.storage.scores.night_reports import night_picture_file
 
     settings = load_settings()
-    day = open_scores(settings).day(as_date(date)).day
+    scores = open_scores(settings)
+    day = scores.day(as_date(date)).day
     told = night_report(build_chain(settings), day)
     if json:
         drift = told.drift.model_dump(mode="json") if told.drift else None
-        output.print_json(told.facts.model_dump(mode="json") | {"drift": drift})
-    else:
-        output.print_text(told.page.rstrip("\n"))
+        told_more = {"drift": drift, "verdict": asdict(told.verdict)}
+        output.print_json(told.facts.model_dump(mode="json") | told_more)
+        return
+    file = night_picture_file(scores.table.folder, told.facts)
+    lines = [
+        (f"Picture: {file}" if file else "") if line.endswith(f"]({told.picture_name})") else line
+        for line in told.page.rstrip("\n").split("\n")
+    ]  # the page has no folder beside it here that its picture could be taken from
+    output.print_text("\n".join(lines))

@@ -62,12 +62,19 @@ def print_json(value: Any) -> None:
 
 def print_text(text: str) -> None:
     """Text as it stands, on standard output."""
-    print(text)  # noqa: T201  # plain, whatever the terminal
+    print(text, flush=True)  # noqa: T201  # plain, whatever the terminal; a service goes on after it
 
 
 def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table with numbers to the right."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(headings))
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_header=any(headings),
+    )
     body = [list(row) for row in rows]
     for at, heading in enumerate(headings):
         numbers = all(isinstance(row[at], int | float | None) for row in body)

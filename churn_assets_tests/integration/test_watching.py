@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -142,7 +143,13 @@ def test_the_report_is_told_again_with_drift(installed: Installation) -> None:
         [record] = instance.fetch_observations(query, limit=1).records
 
     assert "- **Drift**: " in kept
-    assert kept.strip() == page.stdout.strip()
+    file = Path(page.stdout.partition("Picture: ")[2].partition("\n")[0])
+    assert file.suffix == ".svg"
+    assert file.is_file()
+    rest = [
+        [line for line in text.splitlines() if file.name not in line] for text in (kept.strip(), page.stdout.strip())
+    ]
+    assert rest[0] == rest[1]
     assert record.asset_observation is not None
     assert "- **Drift**: " in str(record.asset_observation.metadata["report"].value)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from churn_assets.core.models.card_markdown import markdown_table
 from churn_assets.core.monitoring.night_facts import Drift, NightFacts
+from churn_assets.core.monitoring.performance.verdict import Verdict
 
 __all__ = ["TREND_DAYS", "headline", "night_page"]
 
@@ -19,6 +20,7 @@ def night_page(
     before: NightFacts | None,
     trend: Mapping[dt.date, float],
     drift: Drift | None,
+    verdict: Verdict,
     *,
     picture: str,
 ) -> str:
@@ -29,6 +31,7 @@ def night_page(
         before: likewise the last scored day, None where there is none.
         trend: the share at high risk of the last days, the night's own among them, in order.
         drift: what the watching says, None where it has not looked.
+        verdict: whether its model is still good.
         picture: the name of the picture that lies beside the text.
     """
     lines = [
@@ -36,7 +39,7 @@ def night_page(
         f"**{headline(night, before)}.**",
         _table(night, before),
         f"![{_alt_text(night, before)}]({picture})",
-        "\n".join(f"- **{name}**: {words}" for name, words in _points(night, trend, drift)),
+        "\n".join(f"- **{name}**: {words}" for name, words in _points(night, trend, drift, verdict)),
         _versions(night),
     ]
     return "\n\n".join(lines) + "\n"
@@ -70,7 +73,9 @@ def _table(night: NightFacts, before: NightFacts | None) -> str:
     return markdown_table(headings, [*rows, mean])
 
 
-def _points(night: NightFacts, trend: Mapping[dt.date, float], drift: Drift | None) -> list[tuple[str, str]]:
+def _points(
+    night: NightFacts, trend: Mapping[dt.date, float], drift: Drift | None, verdict: Verdict
+) -> list[tuple[str, str]]:
     actions = ", ".join(f"{rows:,} {name}" for name, rows in night.actions.items())
     points = [("Actions", actions), ("Quarantined", _quarantined(night)), ("Model", _model(night))]
     if night.excluded is not None:
@@ -80,6 +85,7 @@ def _points(night: NightFacts, trend: Mapping[dt.date, float], drift: Drift | No
     if drift is not None:
         features = f", most in {_listed(drift.features)}" if drift.features else ""
         points.append(("Drift", f"{drift.severity}{features}"))
+    points.append(("Still good", verdict.sentence))
     if len(trend) > 1:
         points.append((f"High risk, last {TREND_DAYS} days", _trend(list(trend.values()))))
     return points

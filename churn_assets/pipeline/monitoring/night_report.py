@@ -8,9 +8,11 @@ from typing import Any
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.monitoring.night_facts import Drift, NightFacts, count_faults
 from churn_assets.core.monitoring.night_report import TREND_DAYS, headline, night_page
+from churn_assets.core.monitoring.performance.verdict import Verdict, verdict_on
 from churn_assets.core.monitoring.pictures.night import night_picture
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import FAULTS
+from churn_assets.pipeline.alerting.facts import performance_until
 from churn_assets.pipeline.chain import Chain, logger
 from churn_assets.pipeline.scoring.score import ScoreResult
 from churn_assets.pipeline.scoring.scored_days import count_published, scoring_commit
@@ -32,6 +34,7 @@ class NightReport:
     page: str
     picture: str
     drift: Drift | None
+    verdict: Verdict
 
     @property
     def picture_name(self) -> str:
@@ -87,8 +90,10 @@ def _compose(chain: Chain, facts: NightFacts, drift: Drift | None) -> NightRepor
         except ChurnError as error:  # that day's files take nothing from this one
             logger.warning("%s is not told beside the last scored day: %s", day, error)
     trend = _trend(chain, versions, facts)
-    page = night_page(facts, before, trend, drift, picture=f"{facts.score_version}.svg")
-    return NightReport(facts, headline(facts, before), page, night_picture(facts, before, trend), drift)
+    known = performance_until(chain, day, days=1)  # a night has no time for months of them
+    verdict = verdict_on(facts.model_version or None, known, chain.retraining.min_roc_auc, "the model")
+    page = night_page(facts, before, trend, drift, verdict, picture=f"{facts.score_version}.svg")
+    return NightReport(facts, headline(facts, before), page, night_picture(facts, before, trend), drift, verdict)
 
 
 def _facts_of(chain: Chain, scores: ScoreResult) -> NightFacts:

@@ -14,7 +14,7 @@ from churn_assets.storage.digests import note_digests
 from churn_assets.storage.layout import report_file
 from churn_assets.storage.remote import Folder, as_folder
 
-__all__ = ["read_night_facts", "write_night_report"]
+__all__ = ["night_picture_file", "read_night_facts", "write_night_report"]
 
 logger = logging.getLogger("churn_assets")
 
@@ -46,3 +46,9 @@ def read_night_facts(root: Path | Folder, day: dt.date, version: str, *, anew: b
     except (OSError, ValidationError) as error:
         logger.warning("%s is passed over, it cannot be read: %s", path, str(error).splitlines()[0])
         return None
+
+
+def night_picture_file(root: Path | Folder, facts: NightFacts) -> Path | None:
+    """Where the picture of a score version's report lies on this machine; None where none was kept."""
+    path = as_folder(root).fetch(report_file(facts.snapshot_date, facts.score_version, "svg"))
+    return path if path.is_file() else None

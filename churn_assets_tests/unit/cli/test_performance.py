@@ -1,14 +1,16 @@
 """What `churn-assets performance` prints."""
 
 import datetime as dt
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from churn_assets.cli import app
+from churn_assets.cli import app, output
 from churn_assets.core.errors import InputError, UnknownVersion
 from churn_assets.core.monitoring.performance.ranking import FIGURES
 from churn_assets.core.monitoring.table_schemas import ESTIMATED_PERFORMANCE, REALIZED_PERFORMANCE
@@ -25,7 +27,7 @@ def _realized(day: dt.date, column: str = "", value: str = "", rows: int = 1_000
     """A group of whom a fifth left."""
     about = {"known_on": day + dt.timedelta(days=30), "model_version": "20261001-aaaaaaaa", "arm": "champion"}
     counts = {"slice_column": column, "slice_value": value, "rows": rows, "churners": rows // 5}
-    return about | counts | dict.fromkeys(FIGURES, 0.25)
+    return about | counts | dict.fromkeys(FIGURES, 0.25) | {"lift_top_decile": 2.5}
 
 
 @pytest.fixture
@@ -64,6 +66,22 @@ def test_rows_of_both_tables_are_printed_with_their_table_and_day(data: Path) ->
     assert "Offers beside those held out" in shown
     assert "0.8125" in shown
     assert "basic" not in shown
+
+
+def test_it_fits_a_narrow_terminal(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At eighty columns each heading stands in one line over its figures, and customers are whole."""
+    del data
+    screen = io.StringIO()
+    console = Console(file=screen, width=80, color_system=None)
+    monkeypatch.setattr(output, "_stdout", lambda: console)
+
+    CliRunner().invoke(app, ["performance", "--to", str(DAY)])
+
+    lines = [" ".join(line.split()) for line in screen.getvalue().splitlines()]
+    assert "day model rows left AUC interval Brier lift" in lines
+    assert f"{DAY} 20261001-aaaaaaaa 1,000 200 0.2500 0.250-0.250 0.2500 2.5" in lines
+    assert "month model days rows mean left gap check" in lines
+    assert f"{DAY:%Y-%m} 20261001-aaaaaaaa 1 1,000 0.2500 0.2000 +25.0% warning" in lines
 
 
 def test_days_without_figures_and_a_range_the_wrong_way_round_are_refused(data: Path) -> None:

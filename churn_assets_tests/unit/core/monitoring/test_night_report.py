@@ -9,6 +9,7 @@ import pytest
 
 from churn_assets.core.monitoring.night_facts import Drift, NightFacts, count_faults
 from churn_assets.core.monitoring.night_report import headline, night_page
+from churn_assets.core.monitoring.performance.verdict import verdict_on
 from churn_assets.core.monitoring.pictures.night import night_picture
 from churn_assets.core.table_schemas import FAULT_TYPE
 
@@ -39,7 +40,8 @@ def _night(**changes: Any) -> NightFacts:
 
 def _page(night: NightFacts, before: NightFacts | None = None, drift: Drift | None = None, **trend: float) -> list[str]:
     shares = {dt.date(2026, 11, int(day[1:])): share for day, share in trend.items()}
-    return night_page(night, before, shares, drift, picture="p.svg").splitlines()
+    verdict = verdict_on(night.model_version, [], 0.6, "the model")
+    return night_page(night, before, shares, drift, verdict, picture="p.svg").splitlines()
 
 
 def _point(page: list[str], name: str) -> str:
@@ -58,6 +60,7 @@ def test_a_first_night_tells_what_there_is() -> None:
     assert _point(page, "Quarantined") == "none of 1,000 rows"
     assert _point(page, "Model") == "20261001-3f9a1c2b, trained as of 2026-10-01, 32 days before"
     assert _point(page, "Audit") == "in order, all 12 figures lie within their bounds"
+    assert _point(page, "Still good").startswith("not known yet of the model 20261001-3f9a1c2b")
     assert page[-1] == "Scores `5c0e5c0e5c0e5c0e`, of customers `c057c057c057c057`."
     assert not [line for line in page if "Drift" in line or "Change" in line or "last 30 days**" in line]
 
