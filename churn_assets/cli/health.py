@@ -54,7 +54,10 @@ def doctor(json: Json = False) -> None:
         output.print_json(rows)
     else:
         shown = [["passed" if each.passed else "TO DO", each.point, each.finding, each.advice] for each in points]
-        output.print_table("Fit for production?", ["", "point", "finding", "advice"], shown)
+        passed = sum(each.passed for each in points)
+        answer = "yes" if passed == len(points) else "no"
+        title = f"Fit for production? {answer}, {passed} of {len(points)} points pass"
+        output.print_table(title, ["", "point", "finding", "advice"], shown)
     if not all(each.passed for each in points):
         raise typer.Exit(1)
 

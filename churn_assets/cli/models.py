@@ -20,10 +20,23 @@ from churn_assets.cli.options import Json, Reason, as_date, day_option, local_pa
 from churn_assets.core.errors import ChurnError, InputError, ModelFault, UnknownVersion
 
 if TYPE_CHECKING:
+    from churn_assets.pipeline.training.train import TrainResult
     from churn_assets.storage.models.registry import Registry
 
 __all__ = ["commands"]
 
+SHOWN = {
+    "model": "model_version",
+    "trained": "trained_as_of",
+    "judged": "backtest_date",
+    "status": "status",
+    "share": "canary_share",
+    "rows": "train_rows",
+    "tested": "holdout_rows",
+    "AUC": "roc_auc",
+    "AP": "average_precision",
+    "Brier": "brier",
+}
 NO_MODEL = "no model yet; `churn-assets run` trains the first one"
 commands = typer.Typer()
 listed = typer.Typer(invoke_without_command=True)
@@ -62,6 +75,7 @@ def train(
         output.print_note("it was there already: the same data, code and settings give the same version")
     if published := trained.published_roc_auc:
         output.print_note(f"the scores that were published on {card.backtest_date} reach ROC-AUC {published:.4f} there")
+    output.print_note(_next_step(trained, row["status"]))
 
 
 @listed.callback()
@@ -239,10 +253,28 @@ def sign(version: str) -> None:
     output.print_note(f"{version}, trained as of {card.trained_as_of}, is signed: you vouch for what its folder holds")
 
 
+def _next_step(trained: "TrainResult", status: str) -> str:
+    """What the gates said, and what makes the model serve."""
+    version, missed, asked = trained.card.model_version, len(trained.missed), len(trained.gates)
+    if missed:
+        return (
+            f"{missed} of {asked} gates were missed, so that it scores nobody: `churn-assets models --card {version}` "
+            f"says more, `churn-assets promote {version} --force --reason TEXT` promotes it all the same"
+        )
+    if status == "champion":
+        return f"all {asked} gates were passed: it is the champion already"
+    return (
+        f"all {asked} gates were passed; `churn-assets promote {version} --reason TEXT` makes it champion, "
+        f"`churn-assets canary {version} --share 0.05 --reason TEXT` lets it score a share of the customers first"
+    )
+
+
 def _show_models(rows: list[dict[str, Any]]) -> None:
     """The lines of model versions, and the gates that they missed."""
-    shown = [{name: value for name, value in row.items() if name != "missed"} for row in rows]
-    output.print_table("Models", list(shown[0]), [list(row.values()) for row in shown])
+    names = {
+        heading: name for heading, name in SHOWN.items() if name != "canary_share" or any(row[name] for row in rows)
+    }
+    output.print_table("Models", list(names), [[row[name] for name in names.values()] for row in rows])
     for row in rows:
         for finding in row.get("missed", []):
             output.print_note(f"{row['model_version']} missed: {finding}")

@@ -126,6 +126,8 @@ def _run_night(launcher: "Launcher", day: dt.date, accept_shift: str = "", *, pu
     done = "scored" if publish else "scored and audited, not published,"
     listed = "" if night["excluded"] is None else f", {night['excluded']:,} on the do-not-score list"
     output.print_note(f"{day}: {night['scored']:,} customers {done}{listed} in {night['seconds']:.1f} s")
+    if publish and not night["changed"]:
+        output.print_note(f"{day}: nothing new was published, these scores were in force already")
     return night
 
 

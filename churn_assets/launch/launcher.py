@@ -39,7 +39,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Night:
-    """What one run of the nightly chain did."""
+    """What one run of the nightly chain did; `changed` is whether readers meet other scores than before."""
 
     snapshot_date: dt.date
     raw: int
@@ -53,6 +53,7 @@ class Night:
     models: dict[str, int]
     score_version: str
     published: bool
+    changed: bool
     accepted_shift: list[str]
     seconds: float
 
@@ -198,6 +199,7 @@ class Launcher:
             models=scores.audit.models,
             score_version=scores.published.version,
             published=scores.is_published,
+            changed=scores.is_published and scores.published.changed,
             accepted_shift=scores.accepted_shift,
             seconds=round((dt.datetime.now(dt.UTC) - started).total_seconds(), 3),
         )

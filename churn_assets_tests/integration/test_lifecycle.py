@@ -311,6 +311,9 @@ def test_day_whose_shift_was_accepted_can_be_run_again(challenged: Installation)
     again = challenged.run("run", "--date", str(day), "--json")
 
     assert again.exit_code == 0, again.stderr
+    assert (accepted.json[0]["changed"], again.json[0]["changed"]) == (True, False)
+    assert f"{day}: nothing new was published" in again.stderr
+    assert "nothing new was published" not in accepted.stderr
     assert again.json[0]["accepted_shift"] == accepted.json[0]["accepted_shift"]
     assert challenged.published("churn_scores") == before
 

@@ -49,6 +49,7 @@ class Registered:
         return {
             "model_version": self.card.model_version,
             "trained_as_of": self.card.trained_as_of,
+            "backtest_date": self.card.backtest_date,
             "status": self.status,
             "canary_share": self.canary_share,
             "estimator": self.card.chosen.estimator,

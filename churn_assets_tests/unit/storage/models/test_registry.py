@@ -143,6 +143,7 @@ def test_a_line_of_the_list_holds_what_programs_read(registry: Registry) -> None
     assert row == {
         "model_version": OLD,
         "trained_as_of": dt.date(2026, 9, 1),
+        "backtest_date": dt.date(2026, 8, 2),
         "status": "challenger",
         "estimator": "hist_gradient_boosting",
         "train_rows": 1000,
