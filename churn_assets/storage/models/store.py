@@ -333,7 +333,7 @@ class ModelStore:
         read once for its digest.
         """
         try:
-            card, content = self._card(version)
+            card, content = self._card(version, anew=True)
         except ChurnError as error:
             yield self.root / version / CARD, error
             return
