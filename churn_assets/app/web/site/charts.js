@@ -4,10 +4,8 @@
 
 const CHART = { width: 720, height: 230, left: 78, right: 708, top: 14, base: 190 };
 const TICKS = 4;
-const MOMENT = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const LONG = 30; // letters of a cell that may take several lines
 const number = (value, digits = 3) => (value === null || value === undefined ? "" : value.toFixed(digits));
-const moment = (text) => new Intl.DateTimeFormat("en-GB", { ...MOMENT, timeZone: state.timezone }).format(new Date(text));
 const shortDay = (day) => new Date(`${day}T00:00:00`).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 const dayNumber = (day) => Date.parse(day) / 86400000;
 const severityTag = (severity) => make("span", { class: `tag ${{ ok: "low", warning: "medium", error: "high" }[severity] ?? ""}` }, severity);

@@ -20,9 +20,9 @@ function showSummary(summary) {
   );
   const day = new Date(`${summary.snapshot_date}T00:00:00`).toLocaleDateString("en-GB", { dateStyle: "full" });
   at("when").textContent = `As of the end of ${day}`;
-  showNotice(summary.stale ? `These scores are out of date: they were fresh until ${new Date(summary.fresh_until).toLocaleString("en-GB")}.` : "");
+  showNotice(summary.stale ? `These scores are out of date: they were fresh until ${moment(summary.fresh_until)}.` : "");
   const models = Object.keys(summary.models).join(", ") || summary.model_version;
-  at("version").textContent = `Model ${models} · scores ${summary.score_version} · published ${new Date(summary.published_at).toLocaleString("en-GB")}`;
+  at("version").textContent = `Model ${models} · scores ${summary.score_version} · published ${moment(summary.published_at)}`;
   drawHistogram(summary);
 }
 

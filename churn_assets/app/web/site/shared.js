@@ -6,6 +6,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const state = { key: sessionStorage.getItem("key"), day: "", next: null, turn: 0, timezone: "UTC" };
 const whole = new Intl.NumberFormat("en");
+const MOMENT = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const moment = (text) => new Intl.DateTimeFormat("en-GB", { ...MOMENT, timeZone: state.timezone }).format(new Date(text));
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 class Problem extends Error {
