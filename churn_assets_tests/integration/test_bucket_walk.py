@@ -42,7 +42,17 @@ training: {window_days: 14, parameters: {max_iter: 25}}
 gates: {min_roc_auc: 0.5, brier_below_base_rate: false}
 audit: {max_tier_change: null, max_mean_change: null, max_reference_psi: null, max_feature_psi: null}
 """
-VOLATILE = {"seconds", "published_at", "promoted_at", "set_at", "run_id", "customer_hash", "bytes", "code_revision"}
+VOLATILE = {
+    "seconds",
+    "published_at",
+    "promoted_at",
+    "set_at",
+    "run_id",
+    "customer_hash",
+    "bytes",
+    "code_revision",
+    "expired",
+}
 OTHER_TIERS = {"CHURN_DECISIONS__MEDIUM_ABOVE": "0.05"}
 
 
@@ -377,7 +387,9 @@ def _same_bytes(walk: Walk) -> None:
 
 def _is_content(name: str) -> bool:
     """Whether a file holds no clock and no id of its own: versions and what lies beside them, and models."""
-    return name.startswith("models/") or ("snapshot_date=" in name and "_delta_log" not in name)
+    return name.startswith("models/") or (
+        "snapshot_date=" in name and not {"_delta_log", "_sha256"} & set(Path(name).parts)
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -114,7 +114,7 @@ class ModelStore:
         self.folder.push([self.root / version / SIGNATURE], replace=True)
         return card
 
-    def _card(self, version: str, *, anew: bool) -> tuple[ModelCard, bytes]:
+    def _card(self, version: str, *, anew: bool = False) -> tuple[ModelCard, bytes]:
         """A card that names what it was made with, whoever signed it, and its bytes."""
         path = self.root / version / CARD
         try:
