@@ -150,9 +150,9 @@ class StoredTable:
                 self.table.folder.push([final], replace=True)
 
     def _remove(self, day: dt.date, version: str) -> None:
-        for name in (lookup_folder(day, version), version_folder(day, version)):
-            self._remove_folder(name)
+        self._remove_folder(lookup_folder(day, version))
         self.table.folder.delete(_beside(day, version))
+        self._remove_folder(version_folder(day, version))  # last: by it the next attempt finds what a killed one left
         fsync_folder((self.table.root / version_folder(day, version)).parent)
 
     def _remove_folder(self, name: str) -> None:

@@ -25,7 +25,7 @@ from churn_assets.pipeline.readiness.databases import sink_point
 from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
 from churn_assets.pipeline.scoring.sink import sink_scores
 from churn_assets.pipeline.training.train import train_model
-from churn_assets.storage.layout import ERASURE_KEY, feature_counts_file
+from churn_assets.storage.layout import ERASURE_KEY, feature_counts_file, version_folder
 from churn_assets.storage.models.opening import open_proven
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.scores.sink import ScoreSink
@@ -299,6 +299,28 @@ def test_a_killed_erasure_is_finished_by_the_next(kills: int, scored_once: Chain
 
     assert steps > 50
     assert not tally.faults
+
+
+def test_a_version_goes_last_of_all_that_is_its(scored: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is stopped as the versions themselves are to go left nothing beside them that no attempt would find."""
+    old = [event.version for event in scored.scores.history(AS_OF)]
+    beside = [scored.scores.root / feature_counts_file(AS_OF, version) for version in old]
+    there = [path.is_file() for path in beside]
+
+    def refused(path: Path) -> None:
+        if path.name in old and path.parent.parent == scored.scores.root:
+            raise KeyboardInterrupt
+        rmtree(path)
+
+    rmtree = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with pytest.raises(KeyboardInterrupt):
+        forget_customer(scored, ERASED, RUN)
+
+    stopped_at = [path for path in beside if (scored.scores.root / version_folder(AS_OF, path.stem)).is_dir()]
+    assert there == [True] * len(old)
+    assert [path.is_file() for path in beside].count(False) == 1
+    assert len(stopped_at) == len(old)
 
 
 def kill_at(chain: Chain, step: int, counted: Path) -> int:
