@@ -27,6 +27,7 @@ from churn_assets.pipeline.customers.land import LandedCustomers
 from churn_assets.pipeline.customers.validate import QuarantinedCustomers, ValidCustomers
 from churn_assets.pipeline.scoring.score import ScoreResult
 from churn_assets.settings import Settings
+from churn_assets.storage.layout import Layout
 from churn_assets.storage.source.files import UNDATED
 
 if TYPE_CHECKING:
@@ -245,12 +246,18 @@ class Launcher:
             if fault is None:
                 raise
             raise RunError(
-                f"Dagster's storage failed during the run ({str(fault).splitlines()[0]}): see that it answers, has "
-                f"room and may be written by uid {os.getuid()}, and run the day again{self._in_force()}"
+                f"Dagster's storage, {self._storage_place()}, failed during the run ({str(fault).splitlines()[0]}): "
+                f"see that it answers, has room and may be written by uid {os.getuid()}, and run the day again"
+                f"{self._in_force()}"
             ) from error
         if not result.success:
             raise RunError(f"{_failure(result)} (Dagster run {result.run_id}){self._in_force()}")
         return self._results
+
+    def _storage_place(self) -> str:
+        if self._settings.dagster_pg_url.get_secret_value():
+            return "the database of CHURN_DAGSTER_PG_URL"
+        return str(Layout.of(self._settings.data_dir).dagster)
 
     def _tell_of_start(self, job: str, run_id: str, partition: str | None, assets: list[str] | None) -> None:
         if self.chain.openlineage.url:

@@ -142,7 +142,7 @@ def test_a_run_whose_server_stays_away_ends_with_a_sentence(
         words="Traceback" in output or server.password in output or "error: " not in output.splitlines()[-1],
     )
     assert process.returncode == 1, output
-    assert "Dagster's storage failed" in output.splitlines()[-1], output
+    assert "Dagster's storage, the database of CHURN_DAGSTER_PG_URL, failed" in output.splitlines()[-1], output
     assert not tally.faults, (output, again.stderr)
     assert statuses == ["SUCCESS", "FAILURE"]
 
