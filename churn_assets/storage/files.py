@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-__all__ = ["fsync_file", "fsync_folder", "sha256_of"]
+__all__ = ["fsync_file", "fsync_folder", "replace_text", "sha256_of"]
 
 
 def fsync_folder(folder: Path) -> None:
@@ -20,6 +20,22 @@ def fsync_file(path: Path) -> None:
     """Make the content of a file survive a crash."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def replace_text(path: Path, content: str) -> None:
+    """Let `path` hold this text: a reader meets the old or the new one, whole.
+
+    Raises:
+        OSError: it could not be written, and left nothing behind.
+    """
+    written = path.with_name(f".{path.name}")
+    try:
+        written.write_text(content, encoding="utf-8")
+        fsync_file(written)
+        written.replace(path)
+    except OSError:
+        written.unlink(missing_ok=True)
+        raise
 
 
 def sha256_of(path: Path) -> bytes:

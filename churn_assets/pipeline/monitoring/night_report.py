@@ -90,7 +90,8 @@ def _compose(chain: Chain, facts: NightFacts, drift: Drift | None) -> NightRepor
         except ChurnError as error:  # that day's files take nothing from this one
             logger.warning("%s is not told beside the last scored day: %s", day, error)
     trend = _trend(chain, versions, facts)
-    known = performance_until(chain, day, days=1)  # a night has no time for months of them
+    # known before the night, so that one that is run again tells the same; and no night has time for months of them
+    known = performance_until(chain, day - dt.timedelta(days=1), days=1)
     verdict = verdict_on(facts.model_version or None, known, chain.retraining.min_roc_auc, "the model")
     page = night_page(facts, before, trend, drift, verdict, picture=f"{facts.score_version}.svg")
     return NightReport(facts, headline(facts, before), page, night_picture(facts, before, trend), drift, verdict)

@@ -19,7 +19,7 @@ from churn_assets.core.arrow.batches import ordered_map
 from churn_assets.core.errors import DamagedVersion
 from churn_assets.storage.digests import note_digests
 from churn_assets.storage.erasure.rewritten import Rewritten, RewrittenVersions
-from churn_assets.storage.files import fsync_file, fsync_folder
+from churn_assets.storage.files import fsync_file, fsync_folder, replace_text
 from churn_assets.storage.layout import (
     EXPIRED,
     STAGING,
@@ -142,10 +142,7 @@ class StoredTable:
         for path, target in zip(_beside(day, old), _beside(day, new), strict=True):
             source, final = self.table.folder.fetch(path), self.table.root / target
             if source.exists():
-                written = final.with_name(f".{final.name}")
-                written.write_text(self.names.renamed_text(source.read_text("utf-8")), "utf-8")
-                fsync_file(written)
-                written.replace(final)
+                replace_text(final, self.names.renamed_text(source.read_text("utf-8")))
                 note_digests(self.table.folder, [final])
                 self.table.folder.push([final], replace=True)
 

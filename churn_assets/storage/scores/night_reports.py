@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.storage.digests import note_digests
+from churn_assets.storage.files import replace_text
 from churn_assets.storage.layout import report_file
 from churn_assets.storage.remote import Folder, as_folder
 
@@ -26,9 +27,7 @@ def write_night_report(root: Path | Folder, facts: NightFacts, page: str, pictur
     for suffix, content in contents.items():
         final = folder / report_file(facts.snapshot_date, facts.score_version, suffix)
         final.parent.mkdir(parents=True, exist_ok=True)
-        written = final.with_name(f".{final.name}")
-        written.write_text(content, encoding="utf-8")
-        written.replace(final)
+        replace_text(final, content)
         note_digests(folder, [final])
         folder.push([final], replace=True)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT
+from churn_assets.core.monitoring.table_schemas import FEATURE_DRIFT, REALIZED_PERFORMANCE
 from churn_assets.core.scoring.shift import Finding
 from churn_assets.core.table_schemas import SCORES
 from churn_assets.pipeline.chain import Chain, RunContext
@@ -127,6 +127,24 @@ def test_drift_is_told_once_it_was_looked_for(chain: Chain) -> None:
     assert [path.name for path in kept.parent.iterdir() if path.name.startswith(".")] == []
     assert "- **Drift**: error, most in plan, age, visits" in told.page
     assert again == first
+
+
+def test_a_report_speaks_of_what_was_known_before_its_night(chain: Chain) -> None:
+    """Outcomes that the night itself tells are not in it: a night that is run again tells the same."""
+    scored(chain, DAY)
+    row = dict.fromkeys(REALIZED_PERFORMANCE.names) | {"model_version": "m0", "arm": "champion", "slice_column": ""}
+    known = {"roc_auc": 0.8, "rows": 5, "churners": 2, "slice_value": ""}
+    told = []
+
+    for day in (BEFORE, DAY):
+        rows = [row | known | {"known_on": day}]
+        publish_rows(
+            chain.table("realized_performance"), day - chain.profile.label.horizon, REALIZED_PERFORMANCE, rows, WORK
+        )
+        told.append(night_report(chain, DAY).verdict.sentence)
+
+    assert f"ROC-AUC 0.800 on {BEFORE - chain.profile.label.horizon}" in told[0]
+    assert told[0] == told[1]
 
 
 def test_a_report_that_cannot_be_kept_takes_nothing_from_the_night(
