@@ -21,9 +21,8 @@ __all__ = ["check_file", "head_of", "is_csv", "is_parquet", "read_file"]
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 26
-SWOLLEN = 200  # times smaller in the file: a column says the same over and over, without a dictionary
-SWOLLEN_BYTES = 1 << 24  # of one column in a row group: a million numbers, all the same and plain, are half of it
-MOST_SWOLLEN_BYTES = 1 << 29  # of all such columns of a row group together
+SWOLLEN = 200  # times smaller in the file: it says the same over and over, without a dictionary
+MOST_SWOLLEN_BYTES = 1 << 29  # of a row group
 CSV = re.compile(r"\.(csv|tsv|txt)(\.(?P<compression>gz|bz2|zst))?$", re.IGNORECASE)
 COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
 UTF8 = {"utf-8", "utf8", "utf_8", "utf-8-sig", "ascii"}
@@ -69,15 +68,15 @@ def check_file(path: Path, size: int) -> None:
         )
     if is_parquet(path):
         try:
-            swollen = _swollen_bytes(pq.read_metadata(path))
+            unpacked = _largest_row_group(pq.read_metadata(path))
         except UNREADABLE as error:
             message = f"{path} cannot be read ({_reason(error)}); export it again"
             raise SourceFault(message) from None  # what Arrow says may quote a row
-        if swollen > MOST_SWOLLEN_BYTES:
+        if unpacked > max(MOST_SWOLLEN_BYTES, SWOLLEN * size):
             raise SourceFault(
-                f"{path} has {size:,} bytes, and columns of a row group would unpack to {swollen >> 20:,} MB, each to "
-                f"more than {SWOLLEN} times what it takes in the file; none of it was read: look where it comes from, "
-                "or export it again with dictionaries or smaller row groups"
+                f"{path} has {size:,} bytes, and a row group of it would unpack to {unpacked >> 20:,} MB, more than "
+                f"{SWOLLEN} times as much; none of it was read: look where it comes from, or export it again with "
+                "dictionaries or smaller row groups"
             )
 
 
@@ -99,15 +98,12 @@ def read_file(path: Path, dialect: CsvDialect, categories: Collection[str] = ())
         raise SourceFault(message) from None  # as above
 
 
-def _swollen_bytes(footer: pq.FileMetaData) -> int:
-    """What the large columns of a row group that are far smaller in the file unpack to, of the row group with most."""
-    most = 0
-    for number in range(footer.num_row_groups):
-        group = footer.row_group(number)
-        columns = (group.column(at) for at in range(group.num_columns))
-        sizes = ((each.total_uncompressed_size, each.total_compressed_size) for each in columns)
-        most = max(most, sum(size for size, stored in sizes if size > max(SWOLLEN_BYTES, SWOLLEN * stored)))
-    return most
+def _largest_row_group(footer: pq.FileMetaData) -> int:
+    """What its largest row group unpacks to, in bytes.
+
+    Its columns say it more exactly, but of a damaged one Arrow ends the process instead of raising.
+    """
+    return max((footer.row_group(each).total_byte_size for each in range(footer.num_row_groups)), default=0)
 
 
 def head_of(path: Path) -> bytes:

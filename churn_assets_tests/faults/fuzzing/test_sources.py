@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import io
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers.land import land_customers
 from churn_assets.pipeline.customers.validate import validate_customers
 from churn_assets.storage.source.files import FileSource
+from churn_assets.storage.source.reading import check_file
 from churn_assets_tests.chains import chain_over
 from churn_assets_tests.factories import member_columns
 from churn_assets_tests.fault_tally import Tally
@@ -178,12 +180,26 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path, tally
     pq.write_table(pa.table({f"c{at}": text for at in range(33)}), path, compression="zstd", use_dictionary=False)
     chain = chain_over(tmp_path, source=FileSource("source/{snapshot_date}.parquet", tmp_path))
 
-    with pytest.raises(SourceFault, match=r"has [\d,]+ bytes, and columns of a row group would unpack to 528 MB"):
+    with pytest.raises(SourceFault, match=r"has [\d,]+ bytes, and a row group of it would unpack to 528 MB"):
         land_customers(chain, DAY, WORK)
 
     tally.tried()
     assert path.stat().st_size < 100_000
     assert chain.raw.days() == []
+
+
+def test_a_damaged_column_of_a_footer_ends_no_process(tmp_path: Path) -> None:
+    """Arrow aborts where somebody looks at its figures: nobody does before the rows are read, which it refuses."""
+    random, path = np.random.default_rng(260), tmp_path / f"source/{DAY}.parquet"
+    sound = written("checked")
+    path.parent.mkdir()
+
+    for _ in range(2):  # the second one told of a histogram of other levels than the column has
+        path.write_bytes(mutated(sound, random))
+        with suppress(SourceFault):
+            check_file(path, path.stat().st_size)
+
+    assert path.is_file()
 
 
 @pytest.mark.campaign
