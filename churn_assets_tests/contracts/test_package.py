@@ -76,36 +76,30 @@ def test_the_chain_is_composed_without_scikit_learn() -> None:
     assert found == {"dagster", "pandas", "pandera", "scipy"}
 
 
+POOL = "import churn_assets, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+BLAS = (
+    "import churn_assets, numpy, scipy.linalg, threadpoolctl\n"
+    "print(*{each['num_threads'] for each in threadpoolctl.threadpool_info() if each['user_api'] == 'blas'})"
+)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="Arrow's packages for other systems may lack the pool")
-@pytest.mark.parametrize(("asked", "got"), [(None, "jemalloc"), ("system", "system")])
-def test_arrow_gives_back_what_batches_no_longer_need(asked: str | None, got: str) -> None:
-    """The package chooses Arrow's pool before Arrow is loaded, unless whoever starts the process has chosen one."""
-    given = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
-    code = "import churn_assets, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+@pytest.mark.parametrize(
+    ("variable", "code", "asked", "got"),
+    [
+        ("ARROW_DEFAULT_MEMORY_POOL", POOL, None, "jemalloc"),
+        ("ARROW_DEFAULT_MEMORY_POOL", POOL, "system", "system"),
+        ("OPENBLAS_NUM_THREADS", BLAS, None, "1"),
+        ("OPENBLAS_NUM_THREADS", BLAS, "2", "2"),
+    ],
+)
+def test_libraries_are_told_what_they_read_once(variable: str, code: str, asked: str | None, got: str) -> None:
+    """A pool that gives memory back, no thread that spins: unless whoever starts the process has chosen otherwise."""
+    given = {name: value for name, value in os.environ.items() if name != variable}
 
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=given | ({"ARROW_DEFAULT_MEMORY_POOL": asked} if asked else {}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.strip() == got
-
-
-@pytest.mark.parametrize(("asked", "got"), [(None, "1"), ("2", "2")])
-def test_no_thread_spins_for_products_of_matrices(asked: str | None, got: str) -> None:
-    """OpenBLAS, NumPy's and SciPy's, takes one thread, unless whoever starts the process has asked for more."""
-    given = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
-    code = (
-        "import churn_assets, numpy, scipy.linalg, threadpoolctl\n"
-        "print(*{each['num_threads'] for each in threadpoolctl.threadpool_info() if each['user_api'] == 'blas'})"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=given | ({"OPENBLAS_NUM_THREADS": asked} if asked else {}),
+        env=given | ({variable: asked} if asked else {}),
         capture_output=True,
         text=True,
         check=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from churn_assets_tests.faults.nights.night_state import NightState, state_of
+from churn_assets_tests.faults.nights.night_state import Files, NightState, digests, state_of
 from churn_assets_tests.faults.nights.warm import Warm, warm_process
 from churn_assets_tests.integration.installation import LAST_DAY, NIGHTS, BuildOnce, Installation
 
@@ -18,17 +18,32 @@ training: {window_days: 14, parameters: {max_iter: 10}}
 gates: {min_roc_auc: 0.5, brier_below_base_rate: false}
 """
 KNOWN_THEN = LAST_DAY - dt.timedelta(days=30)  # whose outcomes the night of the last day tells
+# the command line that keeps the reports as they are before they are told again
+KEEPING_REPORTS = """
+import shutil
+from churn_assets.assets.monitoring import drift
+
+def retell(chain, day, tell=drift.retell_night):
+    shutil.copytree(chain.scores.root / "_report", {folder!r} + "/_report")
+    return tell(chain, day)
+
+drift.retell_night = retell
+"""
 BROKEN_ROWS = 13  # of some 300: enough for an alert, and too few to stop the night
 
 
 @dataclass(frozen=True)
 class Night:
-    """A night that may be disturbed: where, of which day, the data before it and after it if nobody does."""
+    """A night that may be disturbed: where, of which day, the data before it and after it if nobody does.
+
+    `told_first` are the digests of its report before it is told again with drift.
+    """
 
     installation: Installation
     day: dt.date
     before: NightState
     after: NightState
+    told_first: Files
     seconds: float
 
     @property
@@ -82,7 +97,10 @@ def night(request: pytest.FixtureRequest) -> Night:
 
 def _undisturbed(warm: Warm, installation: Installation, day: dt.date, folder: Path) -> Night:
     calm = installation.copy_to(folder / "installation")
+    first = folder / "told-first"
     started = time.monotonic()
-    code, said = warm.run(calm, "run", "--date", str(day))
+    code, said = warm.run(calm, "run", "--date", str(day), before=KEEPING_REPORTS.format(folder=str(first)))
     assert code == 0, said
-    return Night(installation, day, state_of(installation), state_of(calm), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    told_first = dict(digests(first, "_report"))
+    return Night(installation, day, state_of(installation), state_of(calm), told_first, seconds)

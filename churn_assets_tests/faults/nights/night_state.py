@@ -15,7 +15,7 @@ from churn_assets.launch.processes import UNFINISHED
 from churn_assets_tests.fault_tally import Tally
 from churn_assets_tests.integration.installation import Installation
 
-__all__ = ["NightState", "audit_disturbed", "audit_recovered", "state_of", "unfinished_runs"]
+__all__ = ["Files", "NightState", "audit_disturbed", "audit_recovered", "digests", "state_of", "unfinished_runs"]
 
 BESIDE = ("_lookup", "_feature_counts", "_report")  # of score versions
 Files = Mapping[str, str]
@@ -55,14 +55,19 @@ def state_of(installation: Installation) -> NightState:
             current[root.name, path.relative_to(root).parts[0]][str(path.relative_to(tables))] = _digest(path)
     return NightState(
         dict(current),
-        dict(_digests(tables / "churn_scores", *BESIDE)),
-        dict(_digests(installation.data / "models", "*-*")),
+        dict(digests(tables / "churn_scores", *BESIDE)),
+        dict(digests(installation.data / "models", "*-*")),
         records,
     )
 
 
-def audit_disturbed(installation: Installation, before: NightState, after: NightState, tally: Tally) -> NightState:
-    """Count what is neither as before a night nor as after it; the state that was found."""
+def audit_disturbed(
+    installation: Installation, before: NightState, after: NightState, told_first: Files, tally: Tally
+) -> NightState:
+    """Count what is neither as before a night nor as after it; the state that was found.
+
+    Between the two a report is as it was `told_first`, before drift was looked at.
+    """
     found = state_of(installation)
     for key in found.current.keys() | before.current.keys() | after.current.keys():
         here = found.current.get(key, {})
@@ -76,24 +81,10 @@ def audit_disturbed(installation: Installation, before: NightState, after: Night
             needed = {path for path in after.beside if path.startswith("_lookup") and version in path}
             tally.found(lost=len(needed - found.beside.keys()))
     for known, here in ((after.beside, found.beside), (after.models, found.models)):
-        tally.found(wrong=sum(digest != known.get(path) for path, digest in here.items() if not _is_report(path)))
-    tally.found(wrong=sum(not _is_whole(installation, path) for path in found.beside if _is_report(path)))
+        tally.found(wrong=sum(digest not in (known.get(path), told_first.get(path)) for path, digest in here.items()))
     for name, rows in found.records.items():
         _audit_records(rows, before.records.get(name, []), after.records.get(name, []), tally)
     return found
-
-
-def _is_report(path: str) -> bool:
-    """Whether this lies among the reports: each is told as its scores are published, and again with drift."""
-    return path.startswith("_report")
-
-
-def _is_whole(installation: Installation, path: str) -> bool:
-    """Whether a report's file is there to its end, whichever of the two tellings it is."""
-    text = (installation.data / "tables" / "churn_scores" / path).read_text().rstrip()
-    if path.endswith(".json"):
-        return text.endswith("}")
-    return text.endswith("</svg>") if path.endswith(".svg") else text.startswith("# ")
 
 
 def audit_recovered(installation: Installation, after: NightState, tally: Tally) -> None:
@@ -136,7 +127,8 @@ def _records(table: DeltaTable) -> list[dict[str, Any]]:
     return records
 
 
-def _digests(root: Path, *below: str) -> Iterator[tuple[str, str]]:
+def digests(root: Path, *below: str) -> Iterator[tuple[str, str]]:
+    """Each file below folders of `root`, from there, and its SHA-256."""
     for pattern in below:
         for path in sorted(root.glob(f"{pattern}/**/*")):
             if path.is_file():

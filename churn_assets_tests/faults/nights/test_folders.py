@@ -81,7 +81,7 @@ def test_a_folder_that_is_refused_is_named(
             named = "error: " not in said or refused.name in said or str(installation.data) in said
             unclear = code != 0 and (said.count("error: ") != 1 or not named)
             tally.found(words=unclear or "Traceback" in said or "errors." in said)
-            audit_disturbed(installation, night.before, night.after, tally)
+            audit_disturbed(installation, night.before, night.after, night.told_first, tally)
             again, _ = warm.run(installation, *night.words, before=PLAIN_USER)
             tally.found(not_recovered=again != 0)
             audit_recovered(installation, night.after, tally)

@@ -96,7 +96,7 @@ def test_a_full_disk_leaves_what_was_there(
         ballast.unlink()
         tally.tried()
         tally.found(words="Traceback" in said or (code != 0 and said.count("error: ") != 1))
-        audit_disturbed(installation, night.before, night.after, tally)
+        audit_disturbed(installation, night.before, night.after, night.told_first, tally)
         again, _ = warm.run(installation, *night.words)
         tally.found(not_recovered=again != 0)
         audit_recovered(installation, night.after, tally)

@@ -45,7 +45,8 @@ def test_a_killed_night_is_whole_after_a_plain_run(
         night.kill()
         killed = night.wait() != 0
         tally.tried()
-        found = audit_disturbed(installation, watched_night.before, watched_night.after, tally)
+        before, after = watched_night.before, watched_night.after
+        found = audit_disturbed(installation, before, after, watched_night.told_first, tally)
         reached.append(len(found.current) - len(watched_night.before.current))
         if at % STATUS_EVERY == 0:
             audit_words(warm, installation, killed=killed, tally=tally)

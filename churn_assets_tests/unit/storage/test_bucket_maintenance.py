@@ -62,6 +62,11 @@ def moved(aged: Chain, endpoint: str, tmp_path: Path) -> Chain:
     return chain_over(store.mirror, layout=Layout.of(store))
 
 
+def mirrored(store: ObjectStore, mirror: Path) -> Layout:
+    """The same bucket as another machine sees it, which mirrors it elsewhere."""
+    return Layout.of(replace(store, mirror=mirror))
+
+
 def store_of(chain: Chain) -> ObjectStore:
     """The bucket of a chain."""
     assert chain.layout.store is not None
@@ -153,7 +158,7 @@ def test_the_same_expires_in_a_bucket_as_on_a_disk_also_after_a_killed_expiry(
     A machine that mirrors a version that went cannot make it current, be it that the expiry is still at work.
     """
     disk, store = copied(aged, tmp_path / "disk"), store_of(moved)
-    there = chain_over(tmp_path / "there", layout=Layout.of(replace(store, mirror=tmp_path / "there")))
+    there = chain_over(tmp_path / "there", layout=mirrored(store, tmp_path / "there"))
     [old, current] = [event.version for event in there.scores.history(DAY)]
     there.scores.version(DAY, old)
     before = objects(store)
@@ -192,8 +197,7 @@ def test_of_a_rollback_and_an_expiry_one_comes_first(
     moved: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """A machine that mirrors a version, and looked before the record, wins or is refused: what is current is whole."""
-    mirror = tmp_path / "there"
-    there = chain_over(mirror, layout=Layout.of(replace(store_of(moved), mirror=mirror)))
+    there = chain_over(tmp_path / "there", layout=mirrored(store_of(moved), tmp_path / "there"))
     [old, current] = [event.version for event in there.scores.history(DAY)]
     there.scores.version(DAY, old)
     release, refuse = Table.release, Table._refuse_expired
@@ -217,8 +221,7 @@ def test_of_a_rollback_and_an_expiry_one_comes_first(
     monkeypatch.setattr(Table, "release", with_a_rollback)
     expire(moved, "tester", late())
 
-    fresh = tmp_path / "fresh"
-    seen = chain_over(fresh, layout=Layout.of(replace(store_of(moved), mirror=fresh))).scores
+    seen = chain_over(tmp_path / "fresh", layout=mirrored(store_of(moved), tmp_path / "fresh")).scores
     assert told == ["met"]
     assert seen.version(DAY).verified().version == (old if moment == "before the log decides" else current)
     assert found(moved.layout) == []
@@ -230,8 +233,7 @@ def test_of_a_promotion_and_an_expiry_of_its_model_one_comes_first(
     moved: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     """A machine that mirrors the model, and looked before the expiry: the model stays, or is not promoted."""
-    mirror = tmp_path / "there"
-    there = Registry(Layout.of(replace(store_of(moved), mirror=mirror)), GateBounds())
+    there = Registry(mirrored(store_of(moved), tmp_path / "there"), GateBounds())
 
     def act() -> object:
         return there.promote(REJECTED, actor="tester", reason="better")
