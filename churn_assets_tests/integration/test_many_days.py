@@ -165,7 +165,7 @@ def started_runs(installation: Installation) -> int:
         return instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
 
 
-@pytest.mark.parametrize("at_work", [False, True], ids=["loading", "at work"])
+@pytest.mark.parametrize("at_work", [pytest.param(False, marks=pytest.mark.campaign), True], ids=["loading", "at work"])
 def test_days_under_way_end_after_an_interrupt(installation: Installation, *, at_work: bool) -> None:
     """Both are published and reported, also where their workers have only just begun to load; the rest is not done."""
     days, words = range_of(NIGHTS[-1] + ONE_DAY, 5)
