@@ -1,6 +1,7 @@
 """Scores, tables, cards and racing processes, for tests of the storage layer only."""
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ __all__ = [
     "stage_and_discard",
     "together",
     "version_rows",
+    "without_words",
 ]
 
 DAY = dt.date(2026, 10, 31)
@@ -65,6 +67,14 @@ PATIENCE = 60
 
 _processes = get_context("forkserver")
 _processes.set_forkserver_preload(["__main__", __name__])
+
+
+def without_words(parquet_file: bytes, words: int) -> bytes:
+    """The file with a dictionary of so many words whose page says that it has none."""
+    header = rb"([<L]\x15)" + re.escape(bytes([2 * words])) + rb"(?=\x15)"  # Thrift's, after a checksum or none
+    changed, times = re.subn(header, rb"\1\0", parquet_file)
+    assert times == 1
+    return changed
 
 
 def score_rows(count: int, model: str = "20261001-aaaaaaaa") -> pa.Table:

@@ -128,10 +128,11 @@ def rollback(
     days = days_to_roll_back(table, as_date(date), as_date(first), as_date(last))
 
     moved: list[dict[str, Any]] = []
+    scored = table.table.days()  # the same ones after it
 
     def report(each: dict[str, Any]) -> None:
         moved.append(each)
-        _announce_rollback(settings, table, each, reason)
+        _announce_rollback(settings, table, each, reason, scored)
 
     try:
         table.rollback(days, to, current_user(), required_reason(reason), report)
@@ -146,8 +147,10 @@ def rollback(
         _take_back_in_sink(settings, table, days)
 
 
-def _announce_rollback(settings: "Settings", table: "PublishedScores", moved: dict[str, Any], reason: str) -> None:
-    """Tell Dagster of a day that was taken back, and whether the newest scores are fresh: no run asks for that now."""
+def _announce_rollback(
+    settings: "Settings", table: "PublishedScores", moved: dict[str, Any], reason: str, scored: list[dt.date]
+) -> None:
+    """Tell Dagster of a day that was taken back, and whether the newest `scored` one is fresh: no run asks for it."""
     from churn_assets.assets.monitoring.freshness import fresh_result
     from churn_assets.storage.scores.night_reports import read_night_facts
 
@@ -168,7 +171,7 @@ def _announce_rollback(settings: "Settings", table: "PublishedScores", moved: di
         "dagster/partition_row_count": rows,
     }
     now, by = dt.datetime.now(dt.UTC), settings.monitoring.fresh_by
-    fresh = fresh_result(table.table.days(), now, by, settings.timezone)
+    fresh = fresh_result(scored, now, by, settings.timezone)
     announce(settings, "churn_scores", day.isoformat(), metadata, moved["to"], [fresh])
 
 

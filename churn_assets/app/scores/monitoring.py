@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.monitoring.night_facts import NightFacts
+from churn_assets.core.monitoring.performance.verdict import PERFORMANCE_DAYS
 from churn_assets.core.table_schemas import ALERTS, PROMOTIONS
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.scores.night_reports import read_night_facts
@@ -20,7 +21,7 @@ from churn_assets.storage.tables.table import Table
 
 __all__ = ["MonitoringRecord", "MonitoringTables", "Window"]
 
-Rows = TypeVar("Rows", list[Row], list[Event])
+Rows = TypeVar("Rows", list[Row], list[Event], list[dt.date])
 DRIFT = ("feature_drift", "score_drift")
 PERFORMANCE = ("realized_performance", "estimated_performance")
 NEVER = {
@@ -37,11 +38,15 @@ logger = logging.getLogger("churn_assets.app")
 
 
 class Window(NamedTuple):
-    """The days that are asked for, both ends included; performance is told from an earlier day on."""
+    """The days that are asked for, both ends included."""
 
     since: dt.date
     until: dt.date
-    performance_since: dt.date
+
+    @classmethod
+    def ending(cls, last: dt.date, days: int) -> Self:
+        """So many days, `last` included."""
+        return cls(dt.date.fromordinal(max(1, last.toordinal() - days + 1)), last)
 
 
 @dataclass
@@ -49,6 +54,7 @@ class MonitoringRecord:
     """What was read.
 
     Attributes:
+        performance_since: from when on performance is told: that is a horizon late, and reaches further back.
         tables: the rows of each table of days, by day; of everybody, and no group.
         publications: the commit of each day's current scores, the newest day first.
         nights: what these scores came to, of the days where that was kept.
@@ -57,6 +63,7 @@ class MonitoringRecord:
         notes: by table, why it tells nothing.
     """
 
+    performance_since: dt.date
     tables: dict[str, list[Row]] = field(default_factory=dict)
     publications: list[Event] = field(default_factory=list)
     nights: dict[dt.date, NightFacts] = field(default_factory=dict)
@@ -77,11 +84,14 @@ class MonitoringTables:
 
     def read(self, window: Window) -> MonitoringRecord:
         """What there is of the days of `window`, and all that the ledgers hold."""
-        record = MonitoringRecord()
+        record = MonitoringRecord(window.since)
         notes = record.notes
         with self._lock:
+            record.performance_since = self._performance_since(window.until, notes)
             for name in self._tables:
-                record.tables[name] = _read_or_note(name, notes, partial(self._rows, name, window, notes))
+                first = record.performance_since if name in PERFORMANCE else window.since
+                read = partial(self._rows, name, first, window.until, notes)
+                record.tables[name] = _read_or_note(name, notes, read)
             record.publications = _read_or_note("churn_scores", notes, partial(self._published, window))
             record.alerts = _read_or_note("alerts", notes, self._alerts.rows)
             record.promotions = _read_or_note("promotions", notes, self._promotions.rows)
@@ -94,13 +104,18 @@ class MonitoringTables:
             notes.setdefault(name, NEVER[name])
         return record
 
-    def _rows(self, name: str, window: Window, notes: dict[str, str]) -> list[Row]:
+    def _performance_since(self, until: dt.date, notes: dict[str, str]) -> dt.date:
+        """The first of the last scored days whose outcomes are known, however long their horizon and their gaps are."""
+        days = _read_or_note("realized_performance", notes, self._tables["realized_performance"].days)
+        judged = [day for day in days if day <= until][-PERFORMANCE_DAYS:]
+        return min([*judged[:1], Window.ending(until, PERFORMANCE_DAYS).since])
+
+    def _rows(self, name: str, first: dt.date, last: dt.date, notes: dict[str, str]) -> list[Row]:
         table = self._tables[name]
-        first = window.performance_since if name in PERFORMANCE else window.since
-        rows = [row for row in rows_between(table, first, window.until) if not row.get("slice_column")]
+        rows = [row for row in rows_between(table, first, last) if not row.get("slice_column")]
         if not rows:
             days = table.days()
-            span = f"Nothing of {first} to {window.until}; there is of {{0}} to {{1}}."
+            span = f"Nothing of {first} to {last}; there is of {{0}} to {{1}}."
             notes[name] = span.format(days[0], days[-1]) if days else NEVER[name]
         return rows
 

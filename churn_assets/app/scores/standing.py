@@ -1,6 +1,7 @@
 """What holds now, by the tables: conditions and verdict of `churn-assets status`, without a chain or Dagster."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from churn_assets.app.scores.monitoring import MonitoringRecord
@@ -12,9 +13,9 @@ from churn_assets.core.monitoring.performance.verdict import Verdict, verdict_on
 from churn_assets.core.options import MonitoringBounds, Validation
 from churn_assets.storage.tables.ledger import Row
 
-__all__ = ["JudgedBy", "alerts_in_force", "champion_of", "trained_as_of", "verdict_of"]
+__all__ = ["HOLDING_DAYS", "JudgedBy", "alerts_in_force", "champion_of", "trained_as_of", "verdict_of"]
 
-RECORDED = ("challenger_trouble", "run_failed", "maintenance_failed")  # what the tables here cannot tell anew
+HOLDING_DAYS = 7  # a run that failed is in force for as long, as `churn-assets status` has it
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,17 @@ class JudgedBy:
 def alerts_in_force(
     record: MonitoringRecord, day: dt.date, now: dt.datetime, timezone: str, bounds: JudgedBy
 ) -> list[Alert]:
-    """What is worth an alert now, by a record that ends with `day`, the newest scored one.
+    """What is worth an alert now, by a record of the last `HOLDING_DAYS` up to `day`, the newest scored one.
 
-    Of failed runs, and of a challenger that did not score, it is what was raised of that day or later ones.
+    Of runs that failed, and of a challenger that did not score, it is what was raised: the tables cannot tell it anew.
     """
     found = night_alerts(_night_facts(record, day, bounds))
     found += standing_alerts(_standing_facts(record, day, now, timezone, bounds))
+    published = {each.day: each.published_at for each in record.publications}
     return found + [
         Alert(row["condition"], row["severity"], row["snapshot_date"], row["sentence"])
         for row in record.alerts
-        if row["event"] == "raised" and row["condition"] in RECORDED and row["snapshot_date"] >= day
+        if row["event"] == "raised" and _holds(row, day, now, published)
     ]
 
 
@@ -65,6 +67,18 @@ def trained_as_of(version: str) -> dt.date | None:
         return dt.date.fromisoformat(version.partition("-")[0])
     except ValueError:
         return None
+
+
+def _holds(raised: Row, day: dt.date, now: dt.datetime, published: Mapping[dt.date, dt.datetime]) -> bool:
+    """Whether what only the record tells is so still: the day's scores came since, or it is long ago."""
+    if raised["condition"] == "challenger_trouble":
+        return bool(raised["snapshot_date"] == day)
+    if now - raised["recorded_at"] > dt.timedelta(days=HOLDING_DAYS):
+        return False
+    if raised["condition"] == "run_failed":
+        made_good = published.get(raised["snapshot_date"])
+        return made_good is None or made_good < raised["recorded_at"]
+    return bool(raised["condition"] == "maintenance_failed")
 
 
 def _night_facts(record: MonitoringRecord, day: dt.date, bounds: JudgedBy) -> NightFacts:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Query, Response
 
 from churn_assets.app.scores.current import CurrentScores
 from churn_assets.app.scores.monitoring import MonitoringRecord, MonitoringTables, Window
-from churn_assets.app.scores.standing import JudgedBy, alerts_in_force, trained_as_of, verdict_of
+from churn_assets.app.scores.standing import HOLDING_DAYS, JudgedBy, alerts_in_force, trained_as_of, verdict_of
 from churn_assets.app.web.monitoring_schemas import (
     AlertInForce,
     Bounds,
@@ -30,7 +30,6 @@ from churn_assets.app.web.schemas import Day, Problem
 from churn_assets.core.alerting.alerts import Alert
 from churn_assets.core.monitoring.night_facts import NightFacts
 from churn_assets.core.monitoring.performance.calibration import calibration_by_month
-from churn_assets.core.monitoring.performance.verdict import PERFORMANCE_DAYS
 from churn_assets.core.options import MonitoringBounds
 from churn_assets.storage.tables.commits import Event
 from churn_assets.storage.tables.ledger import Row
@@ -63,13 +62,16 @@ def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTable
         if newest is None:
             newest, _ = current.newest()  # it says why there is none
         last = until or newest.day
-        window = _window(last, days)
+        window = Window.ending(last, days)
         record = await asyncio.to_thread(tables.read, window)
-        present = record if last == newest.day else await asyncio.to_thread(tables.read, _window(newest.day, 1))
+        present = record
+        if last != newest.day or days < HOLDING_DAYS:
+            present = await asyncio.to_thread(tables.read, Window.ending(newest.day, HOLDING_DAYS))
         verdict = verdict_of(record, last, is_newest=last == newest.day, wanted=bounds.retraining.min_roc_auc)
         in_force = alerts_in_force(present, newest.day, current.clock(), current.timezone, bounds)
         answer = Monitoring(
             **window._asdict(),
+            performance_since=record.performance_since,
             newest=newest.day,
             published_at=newest.published.published_at,
             fresh_until=newest.fresh_until,
@@ -82,14 +84,6 @@ def add_monitoring(app: FastAPI, current: CurrentScores, tables: MonitoringTable
             alerts_in_force=[_in_force(each) for each in in_force],
         )
         return Response(answer.model_dump_json(), 200, {"Cache-Control": "no-store"}, "application/json")
-
-
-def _back(day: dt.date, days: int) -> dt.date:
-    return dt.date.fromordinal(max(1, day.toordinal() - days))
-
-
-def _window(last: dt.date, days: int) -> Window:
-    return Window(_back(last, days - 1), last, _back(last, PERFORMANCE_DAYS - 1))
 
 
 def _bounds(bounds: JudgedBy) -> Bounds:

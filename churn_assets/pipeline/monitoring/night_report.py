@@ -8,7 +8,7 @@ from typing import Any
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.monitoring.night_facts import Drift, NightFacts, count_faults
 from churn_assets.core.monitoring.night_report import TREND_DAYS, headline, night_page
-from churn_assets.core.monitoring.performance.verdict import Verdict, verdict_on
+from churn_assets.core.monitoring.performance.verdict import PERFORMANCE_DAYS, Verdict, verdict_on
 from churn_assets.core.monitoring.pictures.night import night_picture
 from churn_assets.core.scoring.partition_audit import ScoreAudit
 from churn_assets.core.table_schemas import FAULTS
@@ -23,6 +23,7 @@ from churn_assets.storage.tables.versions import PartitionVersion
 __all__ = ["NightReport", "night_report", "report_scores", "retell_night"]
 
 SEVERITIES = ("ok", "warning", "error")
+KEPT_DAYS = 1  # that are judged in a kept report: no night has time for months of them
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def report_scores(chain: Chain, scores: ScoreResult) -> NightReport | None:
     None, with a warning, where it cannot be told or kept: it takes nothing from the night.
     """
     try:
-        report = _compose(chain, _facts_of(chain, scores), None)  # what was watched is of the version before
+        facts = _facts_of(chain, scores)
+        report = _compose(chain, facts, None, KEPT_DAYS)  # no drift: what was watched is of the version before
         if scores.is_published:
             write_night_report(chain.scores.folder, report.facts, report.page, report.picture)
     except (ChurnError, OSError) as error:
@@ -63,7 +65,7 @@ def retell_night(chain: Chain, day: dt.date) -> NightReport | None:
     None, with a warning, where it cannot be told or kept.
     """
     try:
-        report = night_report(chain, day)
+        report = night_report(chain, day, KEPT_DAYS)
         write_night_report(chain.scores.folder, report.facts, report.page, report.picture)
     except (ChurnError, OSError) as error:
         logger.warning("%s: the night's report could not be told anew: %s", day, error)
@@ -71,16 +73,18 @@ def retell_night(chain: Chain, day: dt.date) -> NightReport | None:
     return report
 
 
-def night_report(chain: Chain, day: dt.date) -> NightReport:
+def night_report(chain: Chain, day: dt.date, judged_days: int = PERFORMANCE_DAYS) -> NightReport:
     """The report of a day's current scores, with all that is known of it by now.
+
+    Its verdict looks for outcomes of the day's model in so many scored days whose outcomes were known before the night.
 
     Raises:
         PartitionMissing, UnknownVersion, DamagedVersion: the day has no scores, or they cannot be read.
     """
-    return _compose(chain, _facts(chain, chain.scores.version(day)), _drift(chain, day))
+    return _compose(chain, _facts(chain, chain.scores.version(day)), _drift(chain, day), judged_days)
 
 
-def _compose(chain: Chain, facts: NightFacts, drift: Drift | None) -> NightReport:
+def _compose(chain: Chain, facts: NightFacts, drift: Drift | None, judged_days: int) -> NightReport:
     day = facts.snapshot_date
     versions = {each: version for each, version in chain.scores.versions().items() if each < day}
     before = None
@@ -90,8 +94,8 @@ def _compose(chain: Chain, facts: NightFacts, drift: Drift | None) -> NightRepor
         except ChurnError as error:  # that day's files take nothing from this one
             logger.warning("%s is not told beside the last scored day: %s", day, error)
     trend = _trend(chain, versions, facts)
-    # known before the night, so that one that is run again tells the same; and no night has time for months of them
-    known = performance_until(chain, day - dt.timedelta(days=1), days=1)
+    # known before the night, so that one that is run again tells the same
+    known = performance_until(chain, day - dt.timedelta(days=1), judged_days)
     verdict = verdict_on(facts.model_version or None, known, chain.retraining.min_roc_auc, "the model")
     page = night_page(facts, before, trend, drift, verdict, picture=f"{facts.score_version}.svg")
     return NightReport(facts, headline(facts, before), page, night_picture(facts, before, trend), drift, verdict)

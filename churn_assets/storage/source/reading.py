@@ -12,6 +12,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from churn_assets.core.arrow.batches import BATCH_ROWS
+from churn_assets.core.arrow.dictionaries import check_codes
 from churn_assets.core.customers.dialect import CsvDialect
 from churn_assets.core.errors import SourceFault
 from churn_assets.core.intake.sniffing import HEAD_BYTES, differences
@@ -31,7 +32,7 @@ RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
 NOT_UTF8 = re.compile(r"In CSV column #(\d+): .*invalid UTF8")
 TOO_LONG = "straddling object"
 REASONS = {  # words of Arrow's, and what they mean
-    TOO_LONG: f"a line is longer than {LONGEST_LINE >> 20} MB, or a quote is left open",
+    TOO_LONG: f"a line is longer than {LONGEST_LINE >> 20} MiB, or a quote is left open",
     "Empty CSV": "it has no heading",
     "CRC checksum": "a page is not what its checksum says",
     "magic bytes": "it is no Parquet file, or was cut short",
@@ -74,7 +75,7 @@ def check_file(path: Path, size: int) -> None:
             raise SourceFault(message) from None  # what Arrow says may quote a row
         if unpacked > max(MOST_SWOLLEN_BYTES, SWOLLEN * size):
             raise SourceFault(
-                f"{path} has {size:,} bytes, and a row group of it would unpack to {unpacked >> 20:,} MB, more than "
+                f"{path} has {size:,} bytes, and a row group of it would unpack to {unpacked >> 20:,} MiB, more than "
                 f"{SWOLLEN} times as much; none of it was read: look where it comes from, or export it again with "
                 "dictionaries or smaller row groups"
             )
@@ -148,9 +149,8 @@ def _reason(error: Exception) -> str:  # noqa: PLR0911  # a line for each kind
 def _check_texts(batch: pa.RecordBatch) -> None:
     """Raise Arrow's error where bytes that are called text are none in UTF-8: it reads them, and fails later."""
     for column in batch.columns:
-        texts = column.dictionary if pa.types.is_dictionary(column.type) else column
-        if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
-            texts.validate(full=True)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column.validate(full=True)
 
 
 def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch]:
@@ -169,6 +169,7 @@ def _parquet(path: Path, categories: Collection[str]) -> Iterator[pa.RecordBatch
         for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
             rows += batch.num_rows
             _check_texts(batch)
+            check_codes(batch.columns)
             yield batch
     if rows != footer.num_rows:
         raise SourceFault(f"{path} holds {rows} rows and its footer says {footer.num_rows}; export it again")

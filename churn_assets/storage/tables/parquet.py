@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from churn_assets.core.arrow.batches import BATCH_ROWS, ordered_map, rechunk
 from churn_assets.core.arrow.columns import completed
-from churn_assets.core.arrow.dictionaries import as_coded
+from churn_assets.core.arrow.dictionaries import as_coded, check_codes
 from churn_assets.core.errors import AuditFailed, DamagedVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.files import fsync_file, sha256_of
@@ -166,6 +166,7 @@ def read_batches(
             numbers = range(file.num_row_groups) if groups is None else groups
             for batch in file.iter_batches(rows, row_groups=list(numbers), columns=columns, use_threads=False):
                 seen += batch.num_rows
+                check_codes(batch.columns)
                 yield as_today(pa.Table.from_arrays(batch.columns, names=batch.schema.names), columns, schema)
             expected = sum(file.metadata.row_group(number).num_rows for number in numbers)
             if seen != expected:

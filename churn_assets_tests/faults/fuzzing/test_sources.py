@@ -187,7 +187,7 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path, tally
     pq.write_table(pa.table({f"c{at}": text for at in range(33)}), path, compression="zstd", use_dictionary=False)
     chain = chain_over(tmp_path, source=FileSource("source/{snapshot_date}.parquet", tmp_path))
 
-    with pytest.raises(SourceFault, match=r"has [\d,]+ bytes, and a row group of it would unpack to 528 MB"):
+    with pytest.raises(SourceFault, match=r"has [\d,]+ bytes, and a row group of it would unpack to 528 MiB"):
         land_customers(chain, DAY, WORK)
 
     tally.tried()
@@ -218,7 +218,7 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path, size: int) -> None:
     path.write_bytes(gzip.compress(written("csv") + b"c9999," + b"a" * size, 1))
     chain = chain_over(tmp_path, source=FileSource("source/{snapshot_date}.csv.gz", tmp_path))
 
-    with pytest.raises(SourceFault, match=r"a row has 2 columns|a line is longer than 64 MB"):
+    with pytest.raises(SourceFault, match=r"a row has 2 columns|a line is longer than 64 MiB"):
         land_customers(chain, DAY, WORK)
 
     assert chain.raw.days() == []

@@ -165,6 +165,45 @@ def test_what_holds_now_is_apart_from_what_was_raised(tmp_path: Path) -> None:
     assert then["alerts_in_force"] == now["alerts_in_force"]
 
 
+def test_a_long_horizon_takes_no_verdict_and_no_month(tmp_path: Path) -> None:
+    """Outcomes of a quarter become known a quarter late: those of the last judged days are told, as `status` has it."""
+    publish_scores(tmp_path, rows_of({"klara": 0.2}), DAY, MODEL)
+    for back in (97, 94, 91):
+        scored = DAY - back * ONE_DAY
+        rows = [judged(scored, known_on=scored + 90 * ONE_DAY)]
+        put(tmp_path, "realized_performance", table_schemas.REALIZED_PERFORMANCE, rows, scored)
+    Ledger(Layout(tmp_path).table("promotions"), PROMOTIONS).append(recording(record(MODEL)))
+
+    with asking(make_app(tmp_path)) as client:
+        told, short = (client.get("/v1/monitoring", params={"days": days}).json() for days in (30, 1))
+
+    assert told["performance_since"] == str(DAY - 97 * ONE_DAY)
+    assert (told["verdict"]["answer"], len(told["realized_performance"])) == ("yes", 3)
+    assert sum(month["days"] for month in told["calibration"]) == 3
+    assert short["verdict"] == told["verdict"]
+
+
+def test_a_failed_run_is_in_force_until_it_is_made_good_or_long_ago(tmp_path: Path) -> None:
+    """The scores of its day came after it; maintenance has none, and is told for a week, as is a day without scores."""
+    now = dt.datetime.now(dt.UTC)
+    alerts = AlertRecord(Layout(tmp_path))
+    for day in (DAY - ONE_DAY, DAY + ONE_DAY):
+        alerts.record_raised(Alert("run_failed", "error", day, f"the run of {day} failed"), [])
+    alerts.record_raised(Alert("maintenance_failed", "error", DAY - ONE_DAY, "the maintenance run failed"), [])
+    for day in (DAY - ONE_DAY, DAY):
+        publish_scores(tmp_path, rows_of({"klara": 0.2}), day, MODEL)
+    alerts.record_raised(Alert("run_failed", "error", DAY, f"the run of {DAY} failed"), [])
+
+    def holding(at: dt.datetime) -> set[str]:
+        with asking(make_app(tmp_path, now=at)) as client:
+            rows = client.get("/v1/monitoring").json()["alerts_in_force"]
+        return {row["sentence"] for row in rows if row["condition"].endswith("_failed")}
+
+    failed = {f"the run of {day} failed" for day in (DAY, DAY + ONE_DAY)}
+    assert holding(now) == {*failed, "the maintenance run failed"}
+    assert holding(now + 8 * ONE_DAY) == set()
+
+
 def test_without_a_key_or_with_another_question_nothing_is_told(client: httpx.Client) -> None:
     """The page itself is for everybody, and holds no figure; the figures ask for a key and a question that is valid."""
     page = client.get("/monitoring", headers={"Authorization": ""})

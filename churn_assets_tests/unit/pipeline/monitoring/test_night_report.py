@@ -147,6 +147,24 @@ def test_a_report_speaks_of_what_was_known_before_its_night(chain: Chain) -> Non
     assert told[0] == told[1]
 
 
+def test_a_model_that_came_back_is_judged_by_outcomes_of_before(chain: Chain) -> None:
+    """Its own are older than those of the model between; a kept report looks at the newest day alone."""
+    scored(chain, DAY)
+    model = night_report(chain, DAY).facts.model_version
+    row = dict.fromkeys(REALIZED_PERFORMANCE.names) | {"arm": "champion", "slice_column": "", "slice_value": ""}
+    for back, version in ((2, model), (1, "m0")):
+        rows = [row | {"roc_auc": 0.8, "rows": 5, "churners": 2, "model_version": version}]
+        known_on = DAY - back * dt.timedelta(days=1)
+        day = known_on - chain.profile.label.horizon
+        publish_rows(chain.table("realized_performance"), day, REALIZED_PERFORMANCE, rows, WORK)
+
+    told, kept = night_report(chain, DAY), retell_night(chain, DAY)
+
+    assert told.verdict.sentence.startswith(f"yes, the model {model}: ROC-AUC 0.800")
+    assert kept is not None
+    assert kept.verdict.answer == "not known yet"
+
+
 def test_a_report_that_cannot_be_kept_takes_nothing_from_the_night(
     chain: Chain, caplog: pytest.LogCaptureFixture
 ) -> None:

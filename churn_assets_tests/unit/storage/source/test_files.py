@@ -12,7 +12,7 @@ import pytest
 
 from churn_assets.core.errors import SourceFault, SourceMissing
 from churn_assets.storage.source.files import FileSource, SourceFile, chunks
-from churn_assets_tests.storage_factories import DAY
+from churn_assets_tests.storage_factories import DAY, without_words
 
 CSV = b"customer_id,spend\nc1,10\nc2,20\n"
 HIVE = "source/snapshot_date={snapshot_date}/*"
@@ -416,6 +416,20 @@ def test_categories_come_as_codes_where_a_file_can_give_them(tmp_path: Path) -> 
         "string",
     ]
     assert batch.column("plan").to_pylist() == ["a", "b", "a"]
+
+
+def test_a_file_whose_dictionary_lacks_words_is_refused(tmp_path: Path) -> None:
+    """Arrow takes its codes for good, and would read words where there are none."""
+    path = put(tmp_path, "a.parquet", b"")
+    pq.write_table(pa.table({"plan": ["a", "b", "a"]}), path, compression="none")
+    path.write_bytes(without_words(path.read_bytes(), 2))
+    source = FileSource("a.parquet", tmp_path)
+
+    with pytest.raises(SourceFault, match=r"a\.parquet cannot be read \(its content is damaged"):
+        list(source.batches(source.files(DAY), ["plan"]))
+
+    [codes] = [each.column(0) for each in pq.ParquetFile(path, read_dictionary=["plan"]).iter_batches()]
+    assert (codes.indices.to_pylist(), len(codes.dictionary)) == ([0, 1, 0], 0)  # else this file shows nothing
 
 
 @pytest.mark.parametrize("seed", range(20))

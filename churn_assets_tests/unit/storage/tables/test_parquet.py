@@ -27,7 +27,7 @@ from churn_assets.storage.tables.parquet import (
     write_parts,
 )
 from churn_assets.storage.tables.versions import PartitionVersion
-from churn_assets_tests.storage_factories import DAY, KEY, score_rows
+from churn_assets_tests.storage_factories import DAY, KEY, score_rows, without_words
 
 MANY_ROWS = 600_000
 PART_ROWS = 524_288
@@ -332,6 +332,18 @@ def test_a_dictionary_in_memory_leaves_no_trace(tmp_path: Path) -> None:
     again = write_parts(tmp_path / "other", schema, KEY, [other])
 
     assert digest_files(once) == digest_files(again)
+
+
+def test_a_page_that_lacks_words_is_damage(tmp_path: Path) -> None:
+    """No checksum covers how many words a page says it has; codes that point at none are not read."""
+    folder = tmp_path / f"churn_scores/snapshot_date={DAY}/v"
+    folder.mkdir(parents=True)
+    rows = pa.table({"customer_id": ["a", "b", "c"], "plan": ["x", "y", "x"]})
+    [part] = write_parts(folder, rows.schema, KEY, [rows])
+    part.write_bytes(without_words(part.read_bytes(), 2))
+
+    with pytest.raises(DamagedVersion, match=r"part-0\.parquet of version v is damaged \(.*out of bounds"):
+        list(read_batches([part], categories=["plan"]))
 
 
 def test_the_digest_tells_contents_and_order_apart(tmp_path: Path) -> None:
