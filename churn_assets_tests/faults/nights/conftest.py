@@ -1,11 +1,13 @@
 """A small installation whose next night uses every stage, and a process that has loaded everything."""
 
 import datetime as dt
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -93,6 +95,15 @@ def night(request: pytest.FixtureRequest) -> Night:
     """The one of these two that a test names."""
     named: Night = request.getfixturevalue(request.param)
     return named
+
+
+def spread(part: int, parts: int, count: int) -> Iterator[float]:
+    """Random shares of a whole, one in each of `parts * count` equal pieces; those that are this part's."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")  # noqa: T201  # what a failure is repeated with
+    random = np.random.default_rng(seed)
+    for piece in range(part, parts * count, parts):
+        yield (piece + random.random()) / (parts * count)
 
 
 def _undisturbed(warm: Warm, installation: Installation, day: dt.date, folder: Path) -> Night:

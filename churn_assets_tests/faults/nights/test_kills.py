@@ -1,16 +1,13 @@
 """A night that is killed leaves all or nothing of each table, and the next run of the day makes it whole."""
 
-import secrets
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from churn_assets_tests.fault_tally import Tally
-from churn_assets_tests.faults.nights.conftest import Night
+from churn_assets_tests.faults.nights.conftest import Night, spread
 from churn_assets_tests.faults.nights.night_state import audit_disturbed, audit_recovered, unfinished_runs
 from churn_assets_tests.faults.nights.warm import Warm
 from churn_assets_tests.integration.installation import Installation
@@ -19,15 +16,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.campaign]
 
 SLICES, KILLS_OF_A_SLICE = 8, 25
 STATUS_EVERY = 5  # kills: what `status` says of the run that died
-
-
-def spread(part: int, parts: int, count: int) -> Iterator[float]:
-    """Random shares of a whole, one in each of `parts * count` equal pieces; those that are this part's."""
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201  # what a failure is repeated with
-    random = np.random.default_rng(seed)
-    for piece in range(part, parts * count, parts):
-        yield (piece + random.random()) / (parts * count)
 
 
 @pytest.mark.fault("a night is killed at any instant")
