@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from churn_assets.core.errors import InputError
 
-__all__ = ["Date", "First", "Json", "Reason", "as_date", "day_option", "local_path", "required_reason"]
+__all__ = ["Customer", "Date", "First", "Json", "Reason", "as_date", "day_option", "local_path", "required_reason"]
 
 
 def day_option(*names: str, text: str = "") -> Any:
@@ -18,6 +19,17 @@ def day_option(*names: str, text: str = "") -> Any:
     return typer.Option(*names, formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help=text)
 
 
+def _read_id(given: str) -> str:
+    """The id as given, or the first line of standard input: no list of processes and no shell's history shows it."""
+    if given != "-":
+        return given
+    told = sys.stdin.readline().rstrip("\r\n")
+    if not told:
+        raise InputError("standard input holds no id: write one to it, or name it in place of -")
+    return told
+
+
+Customer = Annotated[str, typer.Argument(help="An id, or - for one on standard input.", callback=_read_id)]
 Date = Annotated[datetime | None, day_option("--date", text="A snapshot date.")]
 First = Annotated[datetime | None, day_option("--from", text="The first of a range of days.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

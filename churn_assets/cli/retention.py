@@ -8,7 +8,7 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import current_user, describe_emptiness, load_settings
-from churn_assets.cli.options import Json, Reason, required_reason
+from churn_assets.cli.options import Customer, Json, Reason, required_reason
 from churn_assets.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SHOWN = ("kind", "table", "count", "bytes", "kept_days")
 
 @commands.command()
 def forget(
-    customer: str,
+    customer: Customer,
     reason: Reason,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell where the customer stands.")] = False,
     json: Json = False,

@@ -11,7 +11,17 @@ import typer
 
 from churn_assets.cli import output
 from churn_assets.cli.context import announce, current_user, load_settings, open_registry, open_scores
-from churn_assets.cli.options import Date, First, Json, Reason, as_date, day_option, local_path, required_reason
+from churn_assets.cli.options import (
+    Customer,
+    Date,
+    First,
+    Json,
+    Reason,
+    as_date,
+    day_option,
+    local_path,
+    required_reason,
+)
 from churn_assets.core.errors import ChurnError, InputError, RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ commands.add_typer(scores, name="scores")
 
 @scores.command("show")
 def show(
-    customer: str,
+    customer: Customer,
     date: Date = None,
     reasons: Annotated[bool, typer.Option("--reasons", help="Tell why, too.")] = False,
     json: Json = False,
@@ -265,7 +275,7 @@ def days_to_roll_back(
 
 @commands.command()
 def trace(
-    customer: str,
+    customer: Customer,
     date: Date = None,
     version: Annotated[str | None, typer.Option("--version", help="A score version; else the current one.")] = None,
     full: Annotated[

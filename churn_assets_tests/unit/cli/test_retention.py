@@ -1,5 +1,6 @@
 """What `churn-assets forget` prints, and how it ends."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -64,3 +65,16 @@ def test_what_is_erased_is_told_first_where_it_stands_then_what_went(
     assert (again[0], "were erased on" in again[1]) == (2, True)
     assert (shown[0], shown[1].out.split()[-3:]) == (0, ["churn_scores", "1", "1"])
     assert "nothing was removed" in shown[1].err
+
+
+def test_an_id_may_come_on_standard_input(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No list of processes shows it then; an empty line is no id, and nobody is erased."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("c1\n"))
+    found = told("-", "--reason", "ticket 12", "--dry-run", "--json")[0], json.loads(capsys.readouterr().out)
+    nobody = told("-", "--reason", "ticket 12")[0], capsys.readouterr().err
+
+    assert (found[0], found[1]["tables"]) == (0, {"churn_scores": 1})
+    assert (nobody[0], "standard input holds no id" in nobody[1]) == (2, True)
+    assert not (data / "tables" / "erasures").exists()
