@@ -15,7 +15,7 @@ from churn_assets.storage.tables.ledger import Row
 
 __all__ = ["HOLDING_DAYS", "JudgedBy", "alerts_in_force", "champion_of", "trained_as_of", "verdict_of"]
 
-HOLDING_DAYS = 7  # a run that failed is in force for as long, as `churn-assets status` has it
+HOLDING_DAYS = 7  # `churn-assets status` looks back as far for runs that failed
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,14 @@ def _holds(raised: Row, day: dt.date, now: dt.datetime, published: Mapping[dt.da
     """Whether what only the record tells is so still: the day's scores came since, or it is long ago."""
     if raised["condition"] == "challenger_trouble":
         return bool(raised["snapshot_date"] == day)
-    if now - raised["recorded_at"] > dt.timedelta(days=HOLDING_DAYS):
+    long = dt.timedelta(days=HOLDING_DAYS)
+    if now - raised["recorded_at"] > long:
         return False
-    if raised["condition"] == "run_failed":
-        made_good = published.get(raised["snapshot_date"])
-        return made_good is None or made_good < raised["recorded_at"]
-    return bool(raised["condition"] == "maintenance_failed")
+    if raised["condition"] != "run_failed":
+        return bool(raised["condition"] == "maintenance_failed")
+    made_good = published.get(raised["snapshot_date"])
+    known = raised["snapshot_date"] > day - long  # of days before these no publication was read
+    return bool(known and (made_good is None or made_good < raised["recorded_at"]))
 
 
 def _night_facts(record: MonitoringRecord, day: dt.date, bounds: JudgedBy) -> NightFacts:

@@ -187,21 +187,21 @@ def test_a_failed_run_is_in_force_until_it_is_made_good_or_long_ago(tmp_path: Pa
     """The scores of its day came after it; maintenance has none, and is told for a week, as is a day without scores."""
     now = dt.datetime.now(dt.UTC)
     alerts = AlertRecord(Layout(tmp_path))
-    for day in (DAY - ONE_DAY, DAY + ONE_DAY):
+    for day in (DAY - 7 * ONE_DAY, DAY - ONE_DAY, DAY + ONE_DAY):
         alerts.record_raised(Alert("run_failed", "error", day, f"the run of {day} failed"), [])
     alerts.record_raised(Alert("maintenance_failed", "error", DAY - ONE_DAY, "the maintenance run failed"), [])
-    for day in (DAY - ONE_DAY, DAY):
+    for day in (DAY - 7 * ONE_DAY, DAY - ONE_DAY, DAY):
         publish_scores(tmp_path, rows_of({"klara": 0.2}), day, MODEL)
     alerts.record_raised(Alert("run_failed", "error", DAY, f"the run of {DAY} failed"), [])
 
-    def holding(at: dt.datetime) -> set[str]:
+    def holding(at: dt.datetime, days: int) -> set[str]:
         with asking(make_app(tmp_path, now=at)) as client:
-            rows = client.get("/v1/monitoring").json()["alerts_in_force"]
+            rows = client.get("/v1/monitoring", params={"days": days}).json()["alerts_in_force"]
         return {row["sentence"] for row in rows if row["condition"].endswith("_failed")}
 
     failed = {f"the run of {day} failed" for day in (DAY, DAY + ONE_DAY)}
-    assert holding(now) == {*failed, "the maintenance run failed"}
-    assert holding(now + 8 * ONE_DAY) == set()
+    assert holding(now, 30) == holding(now, 1) == {*failed, "the maintenance run failed"}
+    assert holding(now + 8 * ONE_DAY, 30) == set()
 
 
 def test_without_a_key_or_with_another_question_nothing_is_told(client: httpx.Client) -> None:
