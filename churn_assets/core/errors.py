@@ -42,8 +42,17 @@ __all__ = [
 ]
 
 
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 class ChurnError(Exception):
-    """A failure whose message tells a person what happened, where, and what to do."""
+    """A failure whose message tells a person what happened, where, and what to do, in one line."""
+
+    def __str__(self) -> str:
+        """The message, with whatever a terminal would obey as its escape: it may name a column of somebody else's."""
+        words = super().__str__()
+        return words if words.isprintable() else "".join(map(_shown, words))
 
 
 class InputError(ChurnError):
