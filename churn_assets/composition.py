@@ -5,7 +5,6 @@ import subprocess
 from typing import get_args
 
 from churn_assets.core.errors import SettingsError
-from churn_assets.core.models.signing import Signing
 from churn_assets.core.options import OF_PROFILE, BuiltIn, Recipe
 from churn_assets.core.profile import Profile
 from churn_assets.pipeline.chain import Chain
@@ -13,7 +12,7 @@ from churn_assets.pipeline.execution.dask_engine import DaskEngine
 from churn_assets.pipeline.execution.engine import Engine, LocalEngine
 from churn_assets.pipeline.libraries import is_source, libraries_of
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, checkout, configuration_folder, secret_of
+from churn_assets.settings import Settings, checkout, configuration_folder, secret_of, signing_of
 from churn_assets.storage.databases.database import Database
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.scores.sink import ScoreSink
@@ -52,7 +51,7 @@ def build_chain(settings: Settings) -> Chain:
         openlineage=settings.openlineage,
         alerts=settings.alerts,
         retraining=settings.retraining,
-        signing=Signing.of(settings.models),
+        signing=signing_of(settings),
         run_history=settings.run_history,
         do_not_score=settings.local_dir / settings.do_not_score.path if settings.do_not_score.path else None,
         sink=build_sink(settings),

@@ -18,6 +18,7 @@ from churn_assets.core.alerting.options import AlertOptions, RetrainingOptions
 from churn_assets.core.errors import SettingsError
 from churn_assets.core.failures import in_one_line
 from churn_assets.core.models.options import ModelOptions
+from churn_assets.core.models.signing import Signing
 from churn_assets.core.object_store import SCHEME, ObjectStore, StorageOptions, parse_object_store
 from churn_assets.core.options import (
     AppOptions,
@@ -47,6 +48,7 @@ __all__ = [
     "describe_origin",
     "load_settings",
     "secret_of",
+    "signing_of",
 ]
 
 PREFIX = "CHURN_"
@@ -125,25 +127,6 @@ def _local(named: Any) -> Any:
     return named
 
 
-def _named_secrets(given: Any) -> Any:
-    """The keys of models, of which `env:NAME` stands for the environment variable NAME."""
-    if not isinstance(given, dict):
-        return given
-    keys = given.get("verify_keys")
-    told = {"verify_keys": [_named_secret(each) for each in keys]} if isinstance(keys, list | tuple) else {}
-    return given | told | ({"signing_key": _named_secret(given["signing_key"])} if "signing_key" in given else {})
-
-
-def _named_secret(given: Any) -> Any:
-    if not isinstance(given, str) or not given.startswith(FROM_VARIABLE):
-        return given
-    name = given.removeprefix(FROM_VARIABLE)
-    if not os.environ.get(name):
-        message = f"the environment variable {name} is not set"
-        raise ValueError(message)
-    return os.environ[name]
-
-
 class ScoringSettings(BaseModel):
     """Who scores: the cores of this machine, or the Dask cluster whose scheduler is named."""
 
@@ -219,7 +202,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     alerts: AlertOptions = AlertOptions()
     retraining: RetrainingOptions = RetrainingOptions()
-    models: Annotated[ModelOptions, BeforeValidator(_named_secrets)] = ModelOptions()
+    models: ModelOptions = ModelOptions()
     app: AppOptions = AppOptions()
     dagster_pg_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = SecretStr("")
     run_history: RunHistory = RunHistory()
@@ -328,6 +311,21 @@ def secret_of(written: SecretStr, key: str) -> str:
     if not (value := os.environ.get(name, "")):
         raise SettingsError(f"{key} is to be read from the environment variable {name}, which is not set: set it")
     return value
+
+
+def signing_of(settings: Settings) -> Signing:
+    """The keys of models in force; that of who makes them may be another machine's alone, and its variable not set.
+
+    Raises:
+        SettingsError: a variable of a key that verifies is not set, or a key is none.
+    """
+    given = settings.models
+    written = given.signing_key.get_secret_value()
+    name = written.removeprefix(FROM_VARIABLE) if written.startswith(FROM_VARIABLE) else ""
+    own = os.environ.get(name, "") if name else written
+    others = [SecretStr(secret_of(each, f"models.verify_keys[{at}]")) for at, each in enumerate(given.verify_keys)]
+    read = given.model_copy(update={"signing_key": SecretStr(own), "verify_keys": tuple(others)})
+    return Signing.of(read, elsewhere="" if own else name)
 
 
 def describe_origin(settings: Settings) -> str:

@@ -75,12 +75,11 @@ def open_launcher(settings: "Settings") -> "Launcher":
 
 def open_registry(settings: "Settings") -> "Registry":
     """The model versions."""
-    from churn_assets.core.models.signing import Signing
+    from churn_assets.settings import signing_of
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.models.registry import Registry
 
-    signing = Signing.of(settings.models)
-    return Registry(Layout.of(settings.data_dir), settings.gates, settings.profile, signing)
+    return Registry(Layout.of(settings.data_dir), settings.gates, settings.profile, signing_of(settings))
 
 
 def open_scores(settings: "Settings") -> "PublishedScores":

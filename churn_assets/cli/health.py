@@ -121,14 +121,14 @@ def prune_history(
 @commands.command()
 def verify(date: Date = None, json: Json = False) -> None:
     """Read everything that is stored against its digest; exit code 1 where something is damaged, with the way back."""
-    from churn_assets.core.models.signing import Signing
+    from churn_assets.settings import signing_of
     from churn_assets.storage.bucket_inventory import inventory_of
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.verification import checks_of, orphans_of
 
     settings = load_settings()
     layout = Layout.of(settings.data_dir)
-    checks = list(checks_of(layout, as_date(date), Signing.of(settings.models)))
+    checks = list(checks_of(layout, as_date(date), signing_of(settings)))
     damaged: list[Damage] = []
     with output.progress_of_bytes(sum(check.bytes for check in checks)) as advance:
         for check in checks:

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import os
 import traceback
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,7 +17,7 @@ from churn_assets.core.errors import SettingsError
 from churn_assets.core.object_store import ObjectStore, StorageOptions
 from churn_assets.core.options import Candidate
 from churn_assets.profiles.loading import load_profile
-from churn_assets.settings import Settings, checkout, dagster_home, describe_origin, load_settings
+from churn_assets.settings import Settings, checkout, dagster_home, describe_origin, load_settings, signing_of
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.yaml"
@@ -714,7 +715,6 @@ def test_the_origin_names_the_variable(here: Path, tmp_path: Path, monkeypatch: 
         {"CHURN_MODELS__VERIFY_KEYS": "MARKER"},
         {"CHURN_MODELS__VERIFY_KEYS": '["MARKER"'},
         {"CHURN_MODELS__VERIFY_KEYS": '{"mine": "MARKER"}'},
-        {"CHURN_MODELS__SIGNING_KEY": "env:NOT_SET", "NOT": "MARKER"},
         {"CHURN_APP__KEYS": '{"shop": "MARKER"}'},
         {"CHURN_APP__KEYS": "MARKER"},
     ],
@@ -760,19 +760,36 @@ def test_a_broken_secret_in_the_file_is_refused_without_a_word_of_it(here: Path,
 
 
 @pytest.mark.parametrize("written", ["signing_key: hmac-sha256:MARKER", "verify_keys: [hmac-sha256:MARKER]"])
-def test_a_secret_key_of_models_does_not_stand_in_the_file(
-    here: Path, monkeypatch: pytest.MonkeyPatch, written: str
-) -> None:
+def test_a_secret_key_of_models_does_not_stand_in_the_file(here: Path, written: str) -> None:
     """It is refused by file and key; the name of a variable may stand there, and so may a public key."""
     write(here, f"models: {{{written}}}\n")
     with pytest.raises(SettingsError, match=r"config\.yaml: models holds a secret key") as refused:
         load_settings()
     write(here, "models: {signing_key: env:MY_KEY, verify_keys: ['ed25519-public:cHVibGlj', env:MY_KEY]}\n")
-    monkeypatch.setenv("MY_KEY", "hmac-sha256:c2VjcmV0")
 
     settings = load_settings()
 
     assert "MARKER" not in str(refused.value)
-    assert settings.models.signing_key.get_secret_value() == "hmac-sha256:c2VjcmV0"
-    assert [key.get_secret_value() for key in settings.models.verify_keys][1] == "hmac-sha256:c2VjcmV0"
-    assert "c2VjcmV0" not in repr(settings)
+    assert settings.models.signing_key.get_secret_value() == "env:MY_KEY"
+
+
+def test_a_key_that_signs_may_be_where_models_are_made_and_nowhere_else(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings load without any variable; who verifies needs those of its keys, and who makes models the other."""
+    keys = [f"hmac-sha256:{b64encode(bytes([each]) * 32).decode()}" for each in (1, 2)]
+    write(here, "models: {require_signature: true, signing_key: env:OURS, verify_keys: [env:THEIRS]}\n")
+    settings = load_settings()
+    with pytest.raises(SettingsError, match=r"models\.verify_keys\[0\] .* variable THEIRS, which is not set"):
+        signing_of(settings)
+
+    monkeypatch.setenv("THEIRS", keys[0])
+    verifying = signing_of(settings)
+    monkeypatch.setenv("OURS", keys[1])
+    making = signing_of(settings)
+
+    with pytest.raises(SettingsError, match=r"models\.signing_key .* variable OURS, which is not set"):
+        verifying.check_signer()
+    making.check_signer()
+    assert (len(verifying.accepted), len(making.accepted)) == (1, 2)
+    assert not [key for key in keys if key in repr((settings, making))]

@@ -52,14 +52,18 @@ class _Key:
 
 @dataclass(frozen=True)
 class Signing:
-    """The keys in force, and whether a model without a signature by one of them is refused."""
+    """The keys in force, and whether a model without a signature by one of them is refused.
+
+    `elsewhere` names the environment variable that holds the signing key where models are made, and is not set here.
+    """
 
     required: bool = False
     signer: _Key | None = None
     accepted: tuple[_Key, ...] = ()
+    elsewhere: str = ""
 
     @classmethod
-    def of(cls, options: ModelOptions) -> "Signing":
+    def of(cls, options: ModelOptions, elsewhere: str = "") -> "Signing":
         """The keys that the settings name.
 
         Raises:
@@ -74,15 +78,20 @@ class Signing:
         ]
         accepted = tuple(each for each in (signer, *others) if each is not None)
         if options.require_signature and not accepted:
-            raise SettingsError(NO_KEY)
-        return cls(options.require_signature, signer, accepted)
+            raise SettingsError(NO_KEY + (f", or {elsewhere}, which models.signing_key names" if elsewhere else ""))
+        return cls(options.require_signature, signer, accepted, elsewhere)
 
     def check_signer(self) -> None:
-        """Refuse to make a model that nobody could open here, before any work is done.
+        """Refuse to make a model that nobody could open here, or that is to be signed, before any work is done.
 
         Raises:
-            SettingsError: a signature is required, and there is no key that signs.
+            SettingsError: a signature is required or a key is named, and there is none here that signs.
         """
+        if self.elsewhere:
+            raise SettingsError(
+                f"models.signing_key is to be read from the environment variable {self.elsewhere}, which is not set: "
+                "set it, or train where it is"
+            )
         if self.required and self.signer is None:
             raise SettingsError(
                 "models.require_signature is true, and no key is here that signs a new model: set "
