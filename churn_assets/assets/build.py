@@ -18,7 +18,7 @@ from churn_assets.assets.monitoring.lineage import lineage_sensors
 from churn_assets.assets.monitoring.night_metrics import metrics_assets
 from churn_assets.assets.monitoring.watching import watching_assets
 from churn_assets.assets.partitions import snapshot_dates
-from churn_assets.assets.results import RunResults
+from churn_assets.assets.results import RunResults, results_of_run
 from churn_assets.assets.score_sink import SCORE_SINK, sink_assets
 from churn_assets.assets.scoring import challenger_assets, reasons_spec, scoring_assets
 from churn_assets.assets.training import promotion_assets, training_assets
@@ -69,7 +69,7 @@ def build(chain: Chain, schedule: Schedule, results: RunResults, first: dt.date 
             freshness_schedule(fresh, chain),
         ],
         sensors=_sensors(chain, nightly, training),
-        resources={"results": results},
+        resources={"results": results_of_run(results, chain.layout.run_locks)},
         executor=dg.in_process_executor,
     )
 

@@ -6,7 +6,8 @@ Belongs here: what every asset does with a result or a failure. What is shown of
 import datetime as dt
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -14,6 +15,7 @@ import dagster as dg
 from churn_assets.core.errors import ChurnError
 from churn_assets.core.failures import refusal_of_disk, without_words
 from churn_assets.pipeline.chain import Chain, RunContext, StageResult
+from churn_assets.storage.run_locks import held_lock
 
 __all__ = [
     "ACTOR_TAG",
@@ -24,6 +26,7 @@ __all__ = [
     "materialization",
     "materialized",
     "record",
+    "results_of_run",
     "run_context",
     "tag_run",
 ]
@@ -56,6 +59,17 @@ class RunResults:
     def last(self, kind: type[Result]) -> Result:
         """The newest result of a kind; that a successful run holds it is its assets' promise."""
         return self.all(kind)[-1]
+
+
+def results_of_run(results: RunResults, locks: Path) -> dg.ResourceDefinition:
+    """`results` as the resource of a run, whose lock is held below `locks` from its first step to its last."""
+
+    @dg.resource(description="What the stages of a run gave")
+    def resource(context: dg.InitResourceContext) -> Iterator[RunResults]:
+        with held_lock(locks, context.run.run_id) if context.run else nullcontext():
+            yield results
+
+    return resource
 
 
 def record(context: dg.AssetExecutionContext, *results: object) -> None:

@@ -12,6 +12,8 @@ from typing import Self
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
+from churn_assets.storage.run_locks import is_abandoned
+
 __all__ = ["RUN_TAG", "UNFINISHED", "ProcessMonitor", "RunProcess", "dead_runs", "end_dead_runs"]
 
 HOST_TAG = "churn_assets/host"
@@ -26,6 +28,10 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 PROC = Path("/proc")
+ABANDONED = (
+    "the process that executed this run is gone: it was killed, or its code server or machine went down; what it had "
+    "published stands, so run the day again if its scores are missing"
+)
 
 
 @dataclass(frozen=True)
@@ -137,9 +143,10 @@ def _sentence(process: RunProcess) -> str:
 
 
 class ProcessMonitor(DefaultRunLauncher):
-    """Dagster's launcher, whose health check also knows the runs of the command line: `dagster.yaml` names it.
+    """Dagster's launcher, whose health check knows of every run whether its process is alive: `dagster.yaml` names it.
 
-    The daemon asks it about each started run; runs that it launched itself count as alive, as they do without it.
+    The daemon asks it about each started run. A run of the command line is told by its process, one that the daemon
+    launched, whose code server may have gone down with it, by its lock; where neither tells, it counts as alive.
     """
 
     @property
@@ -152,4 +159,12 @@ class ProcessMonitor(DefaultRunLauncher):
         process = RunProcess.of(run)
         if process is not None and process.is_dead():
             return CheckRunHealthResult(WorkerStatus.FAILED, _sentence(process))
+        if is_abandoned(self._locks(), run.run_id):
+            return CheckRunHealthResult(WorkerStatus.FAILED, ABANDONED)
         return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    def _locks(self) -> Path:
+        from churn_assets.settings import load_settings  # noqa: PLC0415  # the webservers load this module too, and
+        from churn_assets.storage.layout import Layout  # noqa: PLC0415  # never ask: seventy MiB of each
+
+        return Layout.of(load_settings().data_dir).run_locks

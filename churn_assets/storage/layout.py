@@ -70,6 +70,11 @@ class Layout:
         return self.data_dir / "dagster"
 
     @property
+    def run_locks(self) -> Path:
+        """A lock for each run under way."""
+        return self.dagster / "running"
+
+    @property
     def metrics(self) -> Path:
         """The newest night in figures, as Prometheus's node_exporter reads them."""
         return self.data_dir / "metrics" / "churn_assets.prom"

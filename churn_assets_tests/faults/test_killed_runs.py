@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault("runs are killed and ho
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240
+WORKSPACE = ("-w", str(REPOSITORY / "workspace.yaml"))
 STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 # the command line that waits before its run's first event of a type is stored
@@ -57,12 +59,12 @@ def statuses(installation: Installation) -> dict[dt.date, dg.DagsterRunStatus]:
     return {dt.date.fromisoformat(run.tags["dagster/partition"]): run.status for run in reversed(runs)}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 0.5) -> None:
     """Ask again and again."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.5)
+        time.sleep(seconds)
 
 
 def test_the_next_run_ends_killed_ones_and_spares_living_ones(installation: Installation) -> None:
@@ -118,6 +120,24 @@ def test_a_killed_worker_of_a_backfill_leaves_no_run(installation: Installation)
     assert statuses(installation)[day] == FAILURE
 
 
+def dagster(installation: Installation, *words: str) -> None:
+    """Give Dagster a command."""
+    subprocess.run(
+        [str(BIN / "dagster"), *words, *WORKSPACE],
+        cwd=installation.root,
+        env=installation.variables(),
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+
+
+def daemon(installation: Installation) -> contextlib.AbstractContextManager[object]:
+    """Dagster's daemon with a code server of its own, which has the runs: all are killed at the end."""
+    command = (BIN / "dagster-daemon", "run", *WORKSPACE)
+    return installation.started(*command, output=installation.root / "daemon.log")
+
+
 @pytest.fixture
 def tonight(tmp_path: Path) -> tuple[Installation, dt.date]:
     """An installation with a champion whose schedule ticks each minute, and the day that its next tick asks for."""
@@ -153,18 +173,10 @@ def test_killed_runs_do_not_keep_the_schedule_from_its_night(tonight: tuple[Inst
         for process in (first, second, third):
             process.kill()
             process.wait()
-    workspace = ("-w", str(REPOSITORY / "workspace.yaml"))
-    subprocess.run(
-        [str(BIN / "dagster"), "schedule", "start", "nightly_schedule", *workspace],
-        cwd=installation.root,
-        env=installation.variables(),
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE,
-    )
+    dagster(installation, "schedule", "start", "nightly_schedule")
     before = statuses(installation)
 
-    with installation.started(BIN / "dagster-daemon", "run", *workspace, output=installation.root / "daemon.log"):
+    with daemon(installation):
         ended = (SUCCESS, FAILURE)
         wait_until(lambda: all(statuses(installation).get(each) in ended for each in (early, *middle, day)))
 
@@ -181,3 +193,26 @@ def test_killed_runs_do_not_keep_the_schedule_from_its_night(tonight: tuple[Inst
         day: SUCCESS,
     }
     assert installation.current("churn_scores", day)
+
+
+@pytest.mark.campaign
+def test_a_night_that_goes_down_with_its_code_server_is_run_again(tonight: tuple[Installation, dt.date]) -> None:
+    """Nobody is left who started it: the daemon finds its lock free, ends the run, and starts another of the day."""
+    installation, day = tonight
+    locks = installation.data / "dagster" / "running"
+    dagster(installation, "job", "launch", "-j", "nightly", "--tags", json.dumps({"dagster/partition": str(day)}))
+    with daemon(installation):
+        wait_until(lambda: locks.is_dir() and any(each.suffix != ".new" for each in locks.iterdir()), seconds=0.02)
+    [killed] = [each.name for each in locks.iterdir()]
+    before = statuses(installation)[day]
+
+    with daemon(installation):
+        wait_until(lambda: statuses(installation)[day] == SUCCESS)
+
+    with installation.dagster() as instance:
+        ended, *others = reversed(instance.get_runs(dg.RunsFilter(tags={"dagster/partition": str(day)})))
+        last = instance.all_logs(killed, of_type=dg.DagsterEventType.RUN_FAILURE)[-1]
+    assert before == STARTED
+    assert (ended.run_id, ended.status, len(others)) == (killed, FAILURE, 1)
+    assert "its code server or machine went down" in str(last.dagster_event and last.dagster_event.message)
+    assert len(installation.current("churn_scores", day)) == 1

@@ -183,8 +183,11 @@ def test_a_dead_run_of_ours_is_ended_although_it_names_its_code_location(
     assert status_of(instance, repeated) == STARTED
 
 
-def test_the_daemon_learns_of_dead_runs_alone(instance: dg.DagsterInstance, here: RunProcess) -> None:
+def test_the_daemon_learns_of_dead_runs_alone(
+    instance: dg.DagsterInstance, here: RunProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its health check fails for a dead process, with the sentence; every other run counts as running."""
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path))
     monitor = ProcessMonitor()
     runs = [
         instance.create_run_for_job(nothing, tags=tags, status=STARTED)
@@ -192,8 +195,12 @@ def test_the_daemon_learns_of_dead_runs_alone(instance: dg.DagsterInstance, here
     ]
 
     dead, *others = [monitor.check_run_worker_health(run) for run in runs]
+    (tmp_path / "dagster/running").mkdir(parents=True)
+    (tmp_path / "dagster/running" / runs[-1].run_id).touch()  # of one that Dagster launched: its lock, held by nobody
+    abandoned = monitor.check_run_worker_health(runs[-1])
 
     assert monitor.supports_check_run_worker_health
-    assert dead.status == WorkerStatus.FAILED
+    assert (dead.status, abandoned.status) == (WorkerStatus.FAILED, WorkerStatus.FAILED)
     assert f"process {BEYOND_ANY_PID}" in str(dead.msg)
+    assert "its code server or machine went down" in str(abandoned.msg)
     assert {other.status for other in others} == {WorkerStatus.RUNNING}
