@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from churn_assets.core.evaluation.results import Evidence, Histogram, Metrics, R
 from churn_assets.core.models.card import ModelCard, digest_of_version
 from churn_assets.core.options import GateBounds
 from churn_assets.core.table_schemas import PROMOTIONS, REASONS, SCORES
-from churn_assets.storage.layout import Layout
+from churn_assets.storage.expirations import Expirations, version_name
+from churn_assets.storage.layout import Layout, version_folder
 from churn_assets.storage.models.registry import Registry
 from churn_assets.storage.models.store import ModelFiles
 from churn_assets.storage.tables import parquet
@@ -39,6 +41,7 @@ __all__ = [
     "delta_version",
     "evaluation",
     "keep_model",
+    "let_expire",
     "make_card",
     "make_evidence",
     "make_kept",
@@ -133,6 +136,14 @@ def publish_reasons(
         first[next(iter(families))] = first.get(next(iter(families)), 0) + 1
     details = {"score_version": score_version, "explained": len(contributions), "first_families_of_high": first}
     return publish(table, reason_rows_of(contributions), day, kind="explain", details=details)
+
+
+def let_expire(table: Table, version: str, day: dt.date = DAY) -> None:
+    """Record that a version has expired, and remove its files, as an expiry does."""
+    row = {"expired_at": dt.datetime.now(dt.UTC), "table": table.name, "kind": "version", "actor": "tester"}
+    given = row | {"names": [version_name(day, version)], "bytes": 1, "kept_days": 90}
+    Expirations(table.root.parent).record(given, dt.datetime.now(dt.UTC))
+    shutil.rmtree(table.root / version_folder(day, version))
 
 
 def delta_version(table: Table) -> int:

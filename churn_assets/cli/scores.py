@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["commands", "days_to_roll_back"]
 
+NONE_MADE = "no reasons were made of these scores"
+
 commands = typer.Typer()
 scores = typer.Typer(no_args_is_help=True, help="What the app reads, and every version of it.")
 commands.add_typer(scores, name="scores")
@@ -47,17 +49,20 @@ def show(
     if json:
         output.print_json(row)
         return
-    told = row.pop("reasons", None)
+    told, expired = row.pop("reasons", None), row.pop("reasons_expired", None)
     output.print_table("Score", ["", ""], list(row.items()))
     if told:
         names = ("rank", "family", "contribution", "sentence")
         output.print_table("Reasons, in log-odds", names, [[each[name] for name in names] for each in told])
     elif reasons:
-        output.print_note(
-            "this customer is not explained: reasons.customers says who is"
-            if told is not None
-            else "no reasons were made of these scores"
-        )
+        output.print_note(_absence(told, expired))
+
+
+def _absence(told: list[object] | None, expired: datetime | None) -> str:
+    """Why a score has no reasons."""
+    if told is not None:
+        return "this customer is not explained: reasons.customers says who is"
+    return f"the reasons of these scores expired on {expired:%Y-%m-%d}" if expired else NONE_MADE
 
 
 @scores.command("history")

@@ -6,6 +6,7 @@ ChurnError                  a sentence for a person: what, where, what to do
 │   ├── ProfileError        the module that describes the business
 │   ├── SourceMissing       no source data for a day
 │   └── UnknownVersion      a version, model or customer that is not there
+│       └── ExpiredVersion  a version that was kept as long as it is to be
 └── RunError                work started and could not be done (exit code 1)
     ├── SourceFault         a source file that cannot be read as customers
     ├── SinkFault           a database that did not take published scores
@@ -24,6 +25,7 @@ __all__ = [
     "AuditFailed",
     "ChurnError",
     "DamagedVersion",
+    "ExpiredVersion",
     "InputError",
     "LookupFault",
     "ModelFault",
@@ -73,6 +75,10 @@ class SourceMissing(InputError):
 
 class UnknownVersion(InputError):
     """A partition version, model version or customer that does not exist."""
+
+
+class ExpiredVersion(UnknownVersion):
+    """A partition version whose files were removed because its time was up."""
 
 
 class RunError(ChurnError):

@@ -8,6 +8,7 @@ __all__ = ["story"]
 
 SHOWN = 6  # features of the customer
 LISTED = 3  # reasons, and source files
+NO_REASONS = "no reasons are published for this customer and day"
 
 
 def story(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -33,8 +34,10 @@ def _why(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
     values = origin["features"]["row"] or origin["customer"]["row"]
     strongest = [name for name in origin["model"]["importance"] if name in values][:SHOWN]
     seen = ", ".join(f"{name} {_short(values[name])}" for name in strongest)
+    expired = origin.get("reasons_expired")
+    absence = f"the reasons of this version expired on {expired:%Y-%m-%d}" if expired else NO_REASONS
     return [
-        ("Why", "no reasons are published for this customer and day"),
+        ("Why", absence),
         *([("Leans most on", f"{seen} (with everybody, by what a shuffle of it costs)")] if seen else []),
     ]
 

@@ -13,6 +13,7 @@ from churn_assets.storage.tables.table import Table
 __all__ = ["QUARANTINE", "Cutoffs", "StoredTable", "expired_versions", "models_in_use", "stored_tables"]
 
 QUARANTINE = "quarantined_customers"
+REASONS = "churn_reasons"
 SCORED = frozenset({"churn_scores", "challenger_scores"})
 Version = tuple[dt.date | None, str]
 
@@ -66,12 +67,14 @@ def expired_versions(tables: Mapping[str, StoredTable], cutoffs: Cutoffs) -> dic
     """The versions of each table that may go.
 
     A version stays that is current, was replaced lately, holds the last scores of a day by a model that knew no more
-    than the day (its outcomes judge those), or is what scores that stay were made of: each can be traced.
+    than the day (its outcomes judge those), or is what scores that stay were made of: each can be traced. So do the
+    reasons of scores that stay, which a rollback brings back with them.
     """
     old = {name: set(_old(table, cutoffs)) for name, table in tables.items()}
     for name in SCORED & tables.keys():
         old[name].difference_update(_honest(tables[name]))
     _keep(tables, old, "churn_scores", _made_of)
+    _keep_reasons(tables, old)
     _keep(tables, old, "customers", lambda details: [("raw_customers", str(details.get("raw_version")))])
     return {
         name: [each for each in table.versions if (each.day, each.version) in old[name]]
@@ -102,6 +105,17 @@ def _keep(tables: Mapping[str, StoredTable], old: dict[str, set[Version]], name:
         if event is not None and (stored.day, stored.version) not in old[name]:
             for table, version in made_of(event.commit.details):
                 old.get(table, set()).discard((stored.day, version))
+
+
+def _keep_reasons(tables: Mapping[str, StoredTable], old: dict[str, set[Version]]) -> None:
+    """Take from `old` the newest reasons of each version of scores that stays."""
+    if not {REASONS, "churn_scores"} <= tables.keys():
+        return
+    stay = {(stored.day, stored.version) for stored in tables["churn_scores"].versions} - old["churn_scores"]
+    for day, events in tables[REASONS].events.items():
+        newest = {event.commit.details.get("score_version"): event.version for event in events}
+        kept = {(day, version) for explained, version in newest.items() if (day, explained) in stay}
+        old[REASONS].difference_update(kept)
 
 
 def _made_of(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,13 +8,15 @@ import logging
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from churn_assets.core.errors import ChurnError
+from churn_assets.core.errors import ChurnError, ExpiredVersion
 from churn_assets.core.table_schemas import REASONS
+from churn_assets.storage.expirations import Expirations, version_name
 from churn_assets.storage.layout import Layout
 from churn_assets.storage.tables.commits import Commit, Event
 from churn_assets.storage.tables.parquet import open_part
@@ -71,10 +73,11 @@ class PublishedReasons:
 
     def __init__(self, layout: Layout) -> None:
         self._table = Table(layout.table("churn_reasons"))
+        self._expirations = Expirations(layout.folder.below("tables"))
         self._lock = threading.Lock()
 
     def day(self, day: dt.date, score_version: str) -> DayReasons | None:
-        """The reasons of a version of a day's scores, None where none were published.
+        """The reasons of a version of a day's scores, None where none were published, or they have expired.
 
         Raises:
             RunError, UnknownVersion: the table cannot be read, or files are gone.
@@ -85,7 +88,16 @@ class PublishedReasons:
                 event = _explaining(self._table, day, score_version)
             if event is None or "explained" not in event.commit.details:
                 return None
-            return DayReasons(self._table.version(day, event.version), event.commit.details)
+            with suppress(ExpiredVersion):
+                return DayReasons(self._table.version(day, event.version), event.commit.details)
+            return None
+
+    def expired(self, day: dt.date, score_version: str) -> dt.datetime | None:
+        """When the reasons of a version of a day's scores, of which `day` finds none, expired; None if they did not."""
+        with self._lock:
+            told = (event for event in self._table.backwards(day) if _explains(event, score_version))
+            made = next((event.version for event in told if "explained" in event.commit.details), None)
+        return self._expirations.versions("churn_reasons").get(version_name(day, made)) if made else None
 
 
 def withdraw_reasons(layout: Layout, day: dt.date, commit: Commit) -> None:
@@ -102,24 +114,37 @@ def withdraw_reasons(layout: Layout, day: dt.date, commit: Commit) -> None:
 def follow_scores(layout: Layout, day: dt.date, score_version: str, commit: Commit) -> None:
     """After a rollback of scores: the reasons of the version that is current again are current too.
 
-    The scores are back by now; what is wrong with reasons is warned of.
+    Where it has none, or they have expired, none are. The scores are back by now: trouble with reasons is warned of.
     """
     table = Table(layout.table("churn_reasons"))
     try:
-        event = _explaining(table, day, score_version)
-        if event is None:
+        if not _bring_back(table, day, score_version, commit):
             withdraw_reasons(layout, day, replace(commit, details={"score_version": score_version}))
-        elif event.version != table.current(day):
-            table.rollback(day, event.version, replace(commit, details=event.commit.details))
     except ChurnError as error:
         logger.warning("%s: the scores are rolled back, their reasons are not: %s", day, error)
 
 
+def _bring_back(table: Table, day: dt.date, score_version: str, commit: Commit) -> bool:
+    """Make the reasons of a score version current; False where there are none any more."""
+    event = _explaining(table, day, score_version)
+    if event is None:
+        return False
+    try:
+        if event.version != table.current(day):
+            table.rollback(day, event.version, replace(commit, details=event.commit.details))
+    except ExpiredVersion as error:
+        logger.warning("%s: the scores are rolled back, without reasons: %s", day, error)
+        return False
+    return True
+
+
 def _explaining(table: Table, day: dt.date, score_version: str) -> Event | None:
     """The newest commit that made the reasons of a score version current."""
-    return next(
-        (each for each in table.backwards(day) if each.commit.details.get("score_version") == score_version), None
-    )
+    return next((each for each in table.backwards(day) if _explains(each, score_version)), None)
+
+
+def _explains(event: Event, score_version: str) -> bool:
+    return bool(event.commit.details.get("score_version") == score_version)
 
 
 @lru_cache(maxsize=8)

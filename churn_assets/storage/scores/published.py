@@ -105,9 +105,13 @@ class PublishedScores:
             raise UnknownVersion(f"customer {customer!r} was on the do-not-score list when {scored.day} was scored")
 
     def reasons(self, customer: str, scored: PartitionVersion) -> dict[str, Any]:
-        """What is told of why a customer has their score in a version of scores."""
-        of_day = PublishedReasons(self._layout).day(scored.day, scored.version)
-        return {"reasons": None} if of_day is None else told_reasons(of_day.of([customer]).get(customer, []))
+        """What is told of why a customer has their score in a version of scores, or when that expired."""
+        published = PublishedReasons(self._layout)
+        of_day = published.day(scored.day, scored.version)
+        if of_day is not None:
+            return told_reasons(of_day.of([customer]).get(customer, []))
+        expired = published.expired(scored.day, scored.version)
+        return {"reasons": None} | ({"reasons_expired": expired} if expired else {})
 
     def riskiest(self, day: dt.date) -> str:
         """The customer with the highest probability of a day."""

@@ -19,7 +19,14 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
-from churn_assets.core.errors import PartitionConflict, PartitionMissing, RunError, SchemaChanged, UnknownVersion
+from churn_assets.core.errors import (
+    ExpiredVersion,
+    PartitionConflict,
+    PartitionMissing,
+    RunError,
+    SchemaChanged,
+    UnknownVersion,
+)
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.storage.expirations import REMOVAL, Expirations, version_name
 from churn_assets.storage.files import fsync_folder
@@ -77,7 +84,7 @@ class Table:
 
         Raises:
             PartitionMissing: the day was never published.
-            UnknownVersion: the named version does not exist, or its files are gone.
+            UnknownVersion: the named version does not exist, or its files are gone; `ExpiredVersion` by an expiry.
         """
         log = self._log.refresh()
         chosen = log.resolve(day, version) if version else log.current(day)
@@ -257,7 +264,7 @@ class Table:
             Expirations(Folder(self.root.parent, self.folder.store)).versions(self.name).get(version_name(day, version))
         )
         if expired is not None:
-            return UnknownVersion(
+            return ExpiredVersion(
                 f"{self.name} {day}: version {version} expired on {expired:%Y-%m-%d}, its files are gone: name a newer "
                 f"one (`churn-assets scores history --date {day}`), or restore it from a backup"
             )

@@ -17,12 +17,13 @@ from churn_assets.pipeline.execution.parts import ScoringJob
 from churn_assets.pipeline.features import featurize_customers
 from churn_assets.pipeline.scoring.score import ScoreOptions, score_customers
 from churn_assets.pipeline.training.train import train_model
+from churn_assets.storage.expirations import Expirations
 from churn_assets.storage.models.registry import Canary
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.scores.trace import trace_score
 from churn_assets_tests.chains import AS_OF, HORIZON, chain_over, export
 from churn_assets_tests.factories import MEMBERS
-from churn_assets_tests.storage_factories import evaluation, make_evidence, recording
+from churn_assets_tests.storage_factories import evaluation, let_expire, make_evidence, publish_reasons, recording
 
 RUN = RunContext("tester", run_id="run-1", code_revision="0123abc")
 
@@ -101,6 +102,24 @@ def test_a_version_that_was_rolled_back_can_be_traced(scored: Chain) -> None:
 
     assert trace == before
     assert trace_score(scored.layout, "c00007", AS_OF)["score"]["version"] != withdrawn
+
+
+def test_a_version_whose_reasons_expired_can_be_traced(scored: Chain) -> None:
+    """All else is told, and when the reasons expired."""
+    version = PublishedScores(scored.layout).day(AS_OF).version
+    data_dir = scored.layout.data_dir
+    reasons = publish_reasons(data_dir, version, {"c00007": {"visits": 1.0}}, AS_OF).version
+    publish_reasons(data_dir, "other", {"c00007": {"visits": 2.0}}, AS_OF)
+    whole = trace_score(scored.layout, "c00007", AS_OF, version)
+    let_expire(scored.churn_reasons, reasons, AS_OF)
+
+    trace = trace_score(scored.layout, "c00007", AS_OF, version)
+
+    expired = Expirations(data_dir / "tables").versions("churn_reasons")
+    assert whole["reasons"]
+    assert trace.pop("reasons") is None
+    assert [trace.pop("reasons_expired")] == list(expired.values())
+    assert trace.items() <= whole.items()
 
 
 def test_a_score_of_the_canary_leads_to_the_canary(with_canary: Chain) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from churn_assets.app.client import Reason, ScoreClient
 from churn_assets.app.web import schemas
+from churn_assets.storage.layout import Layout
+from churn_assets.storage.tables.table import Table
 from churn_assets_tests.serving import DAY, KEY, asking, digest, make_app, publish_scores, rows_of
-from churn_assets_tests.storage_factories import publish_reasons
+from churn_assets_tests.storage_factories import let_expire, publish_reasons
 
 PEOPLE = {"c1": 0.9, "c2": 0.7, "c3": 0.1, "a/é": 0.8}
 WHY = {"c1": {"use": 1.5, "price": -0.5}, "c2": {"price": 2.0}, "a/é": {"use": 0.5}}
@@ -125,6 +127,21 @@ def test_why_is_for_whoever_may_read_the_score(data_dir: Path) -> None:
     assert [each.status_code for each in refused] == [401, 401, 401]
     assert not any("use" in each.text for each in refused)
     assert known.json()["reasons"]
+
+
+def test_a_score_whose_reasons_expired_is_told_without(tmp_path: Path) -> None:
+    """Whatever an earlier release left after a rollback, a day whose reasons are gone for good has none."""
+    version = publish_scores(tmp_path, rows_of(PEOPLE)).version
+    reasons = publish_reasons(tmp_path, version, WHY).version
+    publish_reasons(tmp_path, "other", {"c1": {"use": 2.0}})
+    let_expire(Table(Layout(tmp_path).table("churn_reasons")), reasons)
+
+    with asking(make_app(tmp_path)) as client:
+        answers = [client.get("/v1/scores/c1?reasons=true"), client.get("/v1/drivers")]
+
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].json()["reasons"] is None
+    assert answers[1].json()["drivers"] == []
 
 
 def test_reasons_that_cannot_be_read_are_a_failure(data_dir: Path, tmp_path: Path) -> None:

@@ -49,6 +49,13 @@ def test_the_story_of_a_score_fits_on_a_screen() -> None:
     assert ("Source", "and 6 more files") in lines
 
 
+def test_a_score_whose_reasons_expired_says_when() -> None:
+    """It is told apart from one that never had any."""
+    told = dict(story(_origin(reasons=None, reasons_expired=NOW)))
+
+    assert told["Why"] == "the reasons of this version expired on 2026-05-01"
+
+
 def test_a_score_without_reasons_says_so_and_what_its_model_leans_on() -> None:
     """Where a day has no reasons, the customer's own values of the model's strongest features stand in their place."""
     card = made_up_card().model_dump(mode="json") | {"importance": {"visits": 0.2, "spend": 0.1, "gone": 0.05}}

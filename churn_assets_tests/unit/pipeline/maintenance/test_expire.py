@@ -27,7 +27,7 @@ from churn_assets_tests.aged import (
     quarantine_rows,
 )
 from churn_assets_tests.chains import chain_over, copied
-from churn_assets_tests.storage_factories import DAY, make_card
+from churn_assets_tests.storage_factories import DAY, make_card, publish_reasons
 
 
 def planned(chain: Chain, now: dt.datetime, running_since: dt.datetime | None = None) -> dict[tuple[str, str], int]:
@@ -147,6 +147,25 @@ def test_the_last_scores_that_knew_no_more_than_their_day_stay(tmp_path: Path) -
 
     there = {each.version for each in Inventory(chain.layout).versions("churn_scores")}
     assert there == {honest[1], chain.scores.current(DAY)}
+
+
+def test_the_reasons_of_kept_scores_stay(tmp_path: Path) -> None:
+    """Those made last of each, so that a rollback brings them back; those made before, or of other scores, go."""
+    chain = chain_over(tmp_path)
+    reasons = {}
+    for model, families in (("gone", ["a"]), ("honest", ["b", "c"]), ("later", ["d"])):
+        scores = publish_scores(chain.scores, 3, model, hindsight=model == "later")
+        for family in families:
+            reasons[family] = publish_reasons(tmp_path, scores, {"c0000001": {family: 1.0}}).version
+
+    expire(chain, "tester", late())
+    [moved] = PublishedScores(chain.layout).rollback([DAY], None, "tester", "the honest ones")
+
+    told = PublishedScores(chain.layout).show("c0000001", DAY, reasons=True)
+    there = {each.version for each in Inventory(chain.layout).versions("churn_reasons")}
+    assert there == {reasons["c"], reasons["d"]}
+    assert moved["model_version"] == "honest"
+    assert [each["family"] for each in told["reasons"]] == ["c"]
 
 
 def test_what_a_writer_has_under_way_is_left_alone(aged: Chain, tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from churn_assets.storage.reasons.published import PublishedReasons
 from churn_assets.storage.scores.published import PublishedScores
 from churn_assets.storage.tables import parquet
 from churn_assets.storage.tables.table import Table
-from churn_assets_tests.storage_factories import DAY, delta_version, publish, publish_reasons, score_rows
+from churn_assets_tests.storage_factories import (
+    DAY,
+    delta_version,
+    let_expire,
+    publish,
+    publish_reasons,
+    score_rows,
+)
 
 MANY = {f"c{number:05d}": {"use": 1.0 + number, "price": -0.5} for number in range(700)}
 
@@ -92,6 +99,30 @@ def test_scores_go_back_without_reasons_too(tmp_path: Path, caplog: pytest.LogCa
     assert "the scores are rolled back, their reasons are not" in caplog.text
     with pytest.raises(DamagedVersion, match="churn_reasons 2026-10-31"):
         told(tmp_path, first, "c0000001")
+
+
+def test_scores_whose_reasons_expired_go_back_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Their reasons are withdrawn and no reader meets those of others; when they expired is told before and after."""
+    scores, reasons = PublishedScores(Layout(tmp_path)), reasons_table(tmp_path)
+    first = scored(tmp_path, "m1")
+    let_go = publish_reasons(tmp_path, first, {"c0000001": {"use": 1.0}}).version
+    second = scored(tmp_path, "m2")
+    publish_reasons(tmp_path, second, {"c0000001": {"price": 1.0}})
+    never = PublishedReasons(Layout(tmp_path)).expired(DAY, first)
+    let_expire(reasons, let_go)
+
+    before = told(tmp_path, first, "c0000001"), PublishedReasons(Layout(tmp_path)).expired(DAY, first)
+    scores.rollback([DAY], None, "ana", "back")
+    shown = scores.show("c0000001", DAY, reasons=True)
+    withdrawn = reasons.version(DAY).rows
+    scores.rollback([DAY], second, "ana", "forth")
+
+    assert never is None
+    assert before[0] is None
+    assert (shown["score_version"], withdrawn, shown["reasons"]) == (first, 0, None)
+    assert shown["reasons_expired"] == before[1] is not None
+    assert f"without reasons: churn_reasons {DAY}: version {let_go} expired" in caplog.text
+    assert told(tmp_path, second, "c0000001") == ["price"]
 
 
 def test_a_rollback_that_finds_the_same_rows_commits_once(tmp_path: Path) -> None:
