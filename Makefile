@@ -34,6 +34,8 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck --severity=warning .ci/run .ci/image-test
 
 faults: setup  ## every fault test, the long campaigns too, and a table of what they tried
 	$(BIN)/pytest -m "fault or campaign" --fault-table

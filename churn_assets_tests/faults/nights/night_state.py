@@ -81,7 +81,10 @@ def audit_disturbed(
             needed = {path for path in after.beside if path.startswith("_lookup") and version in path}
             tally.found(lost=len(needed - found.beside.keys()))
     for known, here in ((after.beside, found.beside), (after.models, found.models)):
-        tally.found(wrong=sum(digest not in (known.get(path), told_first.get(path)) for path, digest in here.items()))
+        other = [path for path, digest in here.items() if digest not in (known.get(path), told_first.get(path))]
+        read = [path for path in other if not Path(path).name.startswith(".")]  # a text has a dot until it is whole
+        print("other files:", *read)  # noqa: T201  # what a failure is understood with
+        tally.found(wrong=len(read))
     for name, rows in found.records.items():
         _audit_records(rows, before.records.get(name, []), after.records.get(name, []), tally)
     return found
