@@ -77,13 +77,13 @@ def _tell_whereabouts(chain: "Chain", customer: str, *, json: bool) -> None:
     if json:
         named = chain.erasures.hash_of(customer)
         output.print_json({"customer_hash": named, "tables": found.tables, "versions": versions})
-    elif not found.tables:
-        output.print_note("the customer is in no table, lookup or model; the source was not looked at")
-    else:
+    elif found.tables:
         in_versions = Counter(each.table for each in found.standings)
         rows = [[table, count, in_versions.get(table, "")] for table, count in found.tables.items()]
         output.print_table("Where the customer stands", ["table", "rows", "versions"], rows)
         output.print_note("nothing was removed; --json names each version. The source was not looked at, and stays")
+    elif not found.unreadable:
+        output.print_note("the customer is in no table, lookup, model or sink; the source was not looked at")
 
 
 @commands.command()

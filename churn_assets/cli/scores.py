@@ -149,17 +149,22 @@ def rollback(
         moved.append(each)
         _announce_rollback(settings, table, each, reason, scored)
 
-    try:
-        table.rollback(days, to, current_user(), required_reason(reason), report)
-    finally:  # what was moved before a failure stays moved, and is told
+    def follow() -> None:
         if moved and json:
             output.print_json(moved[0] if date else moved)
         elif moved:
             output.print_table("Rolled back", list(moved[0]), [list(each.values()) for each in moved])
-        _warn_of_champion(settings, {each["model_version"] for each in moved})
-    _watch_again(settings, days, reason)
-    if settings.sink.is_configured:
-        _take_back_in_sink(settings, table, days)
+        _let_others_follow(settings, table, moved, reason)
+
+    try:
+        table.rollback(days, to, current_user(), required_reason(reason), report)
+    except BaseException:  # what was moved before it stays moved, and is told and followed; the failure is told last
+        try:
+            follow()
+        except (ChurnError, OSError) as error:
+            output.print_note(f"warning: {error}")
+        raise
+    follow()
 
 
 def _announce_rollback(
@@ -190,19 +195,36 @@ def _announce_rollback(
     announce(settings, "churn_scores", day.isoformat(), metadata, moved["to"], [fresh])
 
 
+def _let_others_follow(
+    settings: "Settings", table: "PublishedScores", moved: list[dict[str, Any]], reason: str
+) -> None:
+    """Let what is told of the days that were `moved`, and the sink, follow; warn of a champion that does not.
+
+    Raises:
+        RunError: the sink does not; the rollback of the tables stands.
+    """
+    if not moved:
+        return
+    days = [each["snapshot_date"] for each in moved]
+    _warn_of_champion(settings, {each["model_version"] for each in moved})
+    _watch_again(settings, days, reason)
+    if settings.sink.is_configured:
+        _take_back_in_sink(settings, table, days)
+
+
 def _watch_again(settings: "Settings", days: list[dt.date], reason: str) -> None:
     """Let what is told of the days' scores be of those that are in force; the rollback stands, whatever comes of it."""
     from churn_assets.storage.layout import Layout
     from churn_assets.storage.tables.table import Table
 
-    drift = Table(Layout.of(settings.data_dir).table("feature_drift")).days()
-    if not (watched := [day for day in days if day in drift]):
-        return
-    from churn_assets.composition import build_chain
-    from churn_assets.pipeline.chain import RunContext
-    from churn_assets.pipeline.monitoring.after_rollback import watch_again
-
     try:
+        drift = Table(Layout.of(settings.data_dir).table("feature_drift")).days()
+        if not (watched := [day for day in days if day in drift]):
+            return
+        from churn_assets.composition import build_chain
+        from churn_assets.pipeline.chain import RunContext
+        from churn_assets.pipeline.monitoring.after_rollback import watch_again
+
         chain = build_chain(settings)
         for day in watched:
             watch_again(chain, day, RunContext(current_user(), reason=reason, code_revision=chain.code_revision))
@@ -247,8 +269,6 @@ def _sunk(settings: "Settings", table: "PublishedScores", days: list[dt.date]) -
 
 def _warn_of_champion(settings: "Settings", models: set[str]) -> None:
     """A rollback takes scores back, and not the promotion of the model that the next night is scored by."""
-    if not models:
-        return
     try:
         champion = open_registry(settings).champion()
     except ChurnError as error:  # the rollback stands

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from churn_assets.core.errors import ChurnError, DamagedVersion, ModelFault, RunError, UnknownVersion
+from churn_assets.core.errors import ChurnError, DamagedVersion, ModelFault, RunError, SinkFault, UnknownVersion
 from churn_assets.core.table_schemas import SNAPSHOT_DATE
 from churn_assets.pipeline.chain import Chain, RunContext, logger
 from churn_assets.pipeline.maintenance.expire import finish_expiry
@@ -31,13 +31,14 @@ GOLDEN_ROWS, SINK = "golden_rows", "score_sink"
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where a customer stands: versions of tables, and models among whose golden rows they are, with their rows.
+    """Where a customer stands: versions of tables, models by their golden rows, and the sink, each with their rows.
 
     Nobody can tell who is in what is `unreadable`.
     """
 
     standings: tuple[Standing, ...]
     models: dict[str, int]
+    sunk: int = 0
     unreadable: tuple[ChurnError, ...] = ()
 
     @property
@@ -46,7 +47,8 @@ class Whereabouts:
         rows = Counter({each.table: 0 for each in self.standings})
         for each in self.standings:
             rows[each.table] += sum(each.rows)
-        return {**rows, **({GOLDEN_ROWS: sum(self.models.values())} if self.models else {})}
+        elsewhere = {GOLDEN_ROWS: sum(self.models.values()), SINK: self.sunk}
+        return {**rows, **{name: count for name, count in elsewhere.items() if count}}
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,13 @@ def locate_customer(chain: Chain, customer: str) -> Whereabouts:
             else:
                 unreadable.append(each)
     models, faults = _golden_rows(chain, customer, golden_rows_of)
-    return Whereabouts(tuple(standings), models, (*unreadable, *faults))
+    unreadable += faults
+    sunk = 0
+    try:
+        sunk = chain.sink.rows_of(customer) if chain.sink else 0
+    except SinkFault as fault:
+        unreadable.append(fault)
+    return Whereabouts(tuple(standings), models, sunk, tuple(unreadable))
 
 
 def forget_customer(chain: Chain, customer: str, run: RunContext) -> Erasure:
@@ -180,4 +188,5 @@ def _tables(chain: Chain) -> list[StoredTable]:
 def _nowhere(chain: Chain, customer: str) -> str:
     last = chain.erasures.last(customer)
     before = f": they were erased on {last['recorded_at']:%Y-%m-%d}" if last else ", in no version, lookup or model"
-    return f"customer {customer!r} is in no table below {chain.layout.folder}{before}; nothing was changed"
+    sink = f" and not in {chain.sink.label}" if chain.sink else ""
+    return f"customer {customer!r} is in no table below {chain.layout.folder}{sink}{before}; nothing was changed"

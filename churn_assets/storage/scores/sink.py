@@ -83,6 +83,15 @@ class ScoreSink:
             self._execute(cursor, f"select distinct {VERSION} from {{table}} {where} order by {VERSION}", f"{day}")
             return ",".join(str(row[0]) for row in cursor.fetchall()) or None
 
+    def rows_of(self, customer_id: str) -> int:
+        """How many rows are one customer's, of all days; changes nothing.
+
+        Raises:
+            SinkFault: the database does not answer, or its table has other columns.
+        """
+        with self._database.connected(SinkFault) as connection, connection.cursor() as cursor:
+            return self._count(cursor, customer_id) if self._is_there(connection) else 0
+
     def delete_customer(self, customer_id: str) -> int:
         """Delete every row of one customer, of all days; how many there were.
 
@@ -92,10 +101,8 @@ class ScoreSink:
         with self._database.connected(SinkFault, writes=True) as connection, connection.cursor() as cursor:
             self._create(connection, cursor)
             self._hold(cursor)
-            where = f"where customer_id = {self._one}"
-            self._execute(cursor, f"select count(*) from {{table}} {where}", customer_id)
-            rows = int(cursor.fetchall()[0][0])
-            self._execute(cursor, f"delete from {{table}} {where}", customer_id)
+            rows = self._count(cursor, customer_id)
+            self._execute(cursor, f"delete from {{table}} where customer_id = {self._one}", customer_id)
             connection.commit()
         return rows
 
@@ -112,24 +119,37 @@ class ScoreSink:
     def _execute(self, cursor: "dbapi.Cursor", statement: str, *values: str) -> None:
         cursor.execute(statement.format(table=self._table), values or None)
 
+    def _count(self, cursor: "dbapi.Cursor", customer_id: str) -> int:
+        self._execute(cursor, f"select count(*) from {{table}} where customer_id = {self._one}", customer_id)
+        return int(cursor.fetchall()[0][0])
+
     def _create(self, connection: "dbapi.Connection", cursor: "dbapi.Cursor") -> None:
         """See that the table is there and has the columns.
 
         Raises:
             SinkFault: it has others.
         """
-        if (there := self._columns(connection)) is None:
+        if not self._is_there(connection):
             kinds = {SNAPSHOT_DATE: "date", **{field.name: TYPES[field.type] for field in SCORES}, VERSION: "text"}
             columns = [f"{name} {kinds[name]} not null" for name in COLUMNS]
             key = [f"primary key ({SNAPSHOT_DATE}, customer_id)"] if self._database.dialect != "other" else []
             self._execute(cursor, f"create table if not exists {{table}} ({', '.join([*columns, *key])})")
-        elif there != set(COLUMNS):
+
+    def _is_there(self, connection: "dbapi.Connection") -> bool:
+        """Whether the table is there.
+
+        Raises:
+            SinkFault: it is, with other columns.
+        """
+        there = self._columns(connection)
+        if there is not None and there != set(COLUMNS):
             missing, more = sorted(set(COLUMNS) - there), sorted(there - set(COLUMNS))
             told = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"also has {', '.join(more)}"] * bool(more)
             raise SinkFault(
                 f"{self.label} has other columns than scores: it {' and '.join(told)}; name another in sink.table, or "
                 "alter it"
             )
+        return there is not None
 
     def _columns(self, connection: "dbapi.Connection") -> set[str] | None:
         """The columns of the table, None where it is not there."""
@@ -139,17 +159,21 @@ class ScoreSink:
         try:
             columns = connection.adbc_get_table_schema(name, db_schema_filter=schema or None)
         except ProgrammingError:
-            connection.rollback()
             return None
+        finally:
+            connection.rollback()  # in SQLite no other writer could commit while a transaction that has read goes on
         return {column.lower() for column in columns.names}
 
     def _hold(self, cursor: "dbapi.Cursor") -> None:
         """Let no other writer in until the transaction ends; readers go on.
 
-        SQLite holds its file from the first write on, and refuses who comes after.
+        SQLite would hold its file from the first write on only, and the driver has begun a transaction of that kind.
         """
         if self._database.dialect == "postgresql":
             self._execute(cursor, "lock table {table} in share row exclusive mode")
+        elif self._database.dialect == "sqlite":
+            cursor.execute("commit")
+            cursor.execute("begin immediate")
 
 
 def _stage(cursor: "dbapi.Cursor", rows: Iterable[pa.Table]) -> int:

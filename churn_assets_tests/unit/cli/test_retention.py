@@ -9,7 +9,10 @@ import pytest
 
 from churn_assets import cli
 from churn_assets.storage.layout import ERASURE_KEY
+from churn_assets.storage.scores.sink import ScoreSink
+from churn_assets_tests.databases import database
 from churn_assets_tests.serving import publish_scores, rows_of
+from churn_assets_tests.storage_factories import DAY
 
 
 @pytest.fixture
@@ -65,6 +68,25 @@ def test_what_is_erased_is_told_first_where_it_stands_then_what_went(
     assert (again[0], "were erased on" in again[1]) == (2, True)
     assert (shown[0], shown[1].out.split()[-3:]) == (0, ["churn_scores", "1", "1"])
     assert "nothing was removed" in shown[1].err
+
+
+def test_a_dry_run_looks_into_the_sink(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its rows are counted beside the tables'; while it cannot be asked, nobody is said to be in no table."""
+    monkeypatch.setenv("CHURN_SINK__URI", f"sqlite:///{data}/sink.db")
+    down = told("nobody", "--reason", "ticket 12", "--dry-run")[0], capsys.readouterr().err
+    ScoreSink(database(f"sqlite:///{data}/sink.db", "sink"), "churn_scores").replace_day(
+        DAY, "v1", [rows_of({"c1": 0.9})]
+    )
+
+    found = told("c1", "--reason", "ticket 12", "--dry-run", "--json")[0], json.loads(capsys.readouterr().out)
+    nobody = told("nobody", "--reason", "ticket 12", "--dry-run")[0], capsys.readouterr().err
+
+    assert (down[0], "nobody can tell who is in it: sqlite:" in down[1]) == (0, True)
+    assert "in no table" not in down[1]
+    assert (found[0], found[1]["tables"]) == (0, {"churn_scores": 1, "score_sink": 1})
+    assert (nobody[0], "the customer is in no table, lookup, model or sink" in nobody[1]) == (0, True)
 
 
 def test_an_id_may_come_on_standard_input(

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from churn_assets.core.errors import PartitionConflict, RunError, UnknownVersion
+from churn_assets.core.errors import PartitionConflict, RunError, SinkFault, UnknownVersion
 from churn_assets.core.options import Decisions, Recipe
 from churn_assets.pipeline.chain import Chain, RunContext
 from churn_assets.pipeline.customers import land
@@ -198,6 +198,42 @@ def test_the_sink_loses_the_customer_and_keeps_the_others(tmp_path: Path) -> Non
     assert done.tables == {"churn_scores": 2, "score_sink": 2}
     assert (sink_point(chain).passed, sink_scores(sink, chain.scores, AS_OF).rows) == (True, 4)
     assert sink.delete_customer("c0000003") == 0
+
+
+def test_a_customer_who_is_left_in_the_sink_alone_is_erased_there(tmp_path: Path) -> None:
+    """An erasure without the sink leaves its rows; the next one finds and removes them, and is recorded as another."""
+    sink = ScoreSink(database(f"sqlite:///{tmp_path}/sink.db", "sink"), "churn_scores")
+    chain = chain_over(tmp_path / "data", sink=sink)
+    publish(chain.scores, score_rows(5), AS_OF)
+    sink_scores(sink, chain.scores, AS_OF)
+    first = forget_customer(replace(chain, sink=None), "c0000003", RUN)
+
+    left = locate_customer(chain, "c0000003").tables
+    second = forget_customer(chain, "c0000003", RUN)
+
+    last = chain.erasures.last("c0000003")
+    assert last is not None
+    assert (first.tables, left, second.tables) == ({"churn_scores": 1}, {"score_sink": 1}, {"score_sink": 1})
+    assert (last["event"], last["tables"], sink.rows_of("c0000003")) == ("done", '{"score_sink": 1}', 0)
+    with pytest.raises(
+        UnknownVersion, match=r"in no table below .* and not in .*, table churn_scores: they were erased"
+    ):
+        forget_customer(chain, "c0000003", RUN)
+
+
+@pytest.mark.fault("a database for scores is down")
+def test_nobody_is_said_to_be_nowhere_while_the_sink_cannot_be_asked(tmp_path: Path) -> None:
+    """That they may stand there is told; nothing is recorded, so that the same words again begin the erasure."""
+    sink = ScoreSink(database(f"sqlite:///{tmp_path}/gone/sink.db", "sink"), "churn_scores")
+    chain = chain_over(tmp_path / "data", sink=sink)
+    publish(chain.scores, score_rows(5), AS_OF)
+
+    found = locate_customer(chain, "nobody")
+
+    assert (found.tables, [type(each) for each in found.unreadable]) == ({}, [SinkFault])
+    with pytest.raises(RunError, match=r"may still be in one place; they stand nowhere else: .*there is no such file"):
+        forget_customer(chain, "nobody", RUN)
+    assert chain.erasures.last("nobody") is None
 
 
 def test_the_record_names_nobody(scored: Chain) -> None:

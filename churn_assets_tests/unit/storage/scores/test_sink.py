@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -56,14 +57,15 @@ def test_a_day_replaces_itself_and_no_other(uri: str) -> None:
 
 
 def test_a_customer_is_deleted_from_every_day(uri: str) -> None:
-    """The number of rows is told; others stay, and a second time there is nothing left."""
+    """The number of rows is told, before it too; others stay, and a second time there is nothing left."""
     sink = _sink(uri, "forgotten")
     for day in (DAY, NEXT):
         sink.replace_day(day, "v1", [rows_of({"a": 0.1, "o'b": 0.9})])
 
+    counted = [sink.rows_of("o'b"), _sink(uri, "not_there").rows_of("o'b")]
     deleted = [sink.delete_customer("o'b"), sink.delete_customer("o'b")]
 
-    assert deleted == [2, 0]
+    assert (counted, deleted, sink.rows_of("o'b")) == ([2, 0], [2, 0], 0)
     assert [row[1] for row in _rows(uri, "forgotten")] == ["a", "a"]
 
 
@@ -108,25 +110,38 @@ def test_a_version_that_cannot_be_read_to_its_end_leaves_the_day_as_it_was(uri: 
 
 
 @pytest.mark.fault("two nights write one day to a database at once")
-def test_two_writers_of_a_day_leave_one_of_their_versions(postgres: PostgresServer) -> None:
+def test_two_writers_of_a_day_leave_one_of_their_versions(uri: str) -> None:
     """Whoever comes second waits and replaces the day whole: no row is doubled, no row is lost."""
-    uri = postgres.create("racing")
     sinks = {version: _sink(uri, "raced") for version in ("v0", "v1", "v2", "v3")}
     rows = rows_of({f"c{number}": 0.5 for number in range(300)})
     sinks["v0"].replace_day(DAY, "v0", [rows])
 
-    writers = [
-        threading.Thread(target=sinks[each].replace_day, args=(DAY, each, [rows])) for each in ("v1", "v2", "v3")
-    ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
+    with ThreadPoolExecutor() as writers:
+        written = list(writers.map(lambda each: sinks[each].replace_day(DAY, each, [rows]), ("v1", "v2", "v3")))
 
+    assert written == [300, 300, 300]
     assert asked(uri, "select count(*), count(distinct customer_id), count(distinct score_version) from raced") == [
         (300, 300, 1)
     ]
     assert sinks["v1"].version(DAY) in {"v1", "v2", "v3"}
+
+
+@pytest.mark.fault("two nights write one day to a database at once")
+def test_a_version_that_is_published_right_after_the_question_comes_last(uri: str) -> None:
+    """Its writer waits until the older one, which was current when it was asked, has written."""
+    older, newer = _sink(uri, "asked"), _sink(uri, "asked")
+    older.replace_day(DAY, "v0", [rows_of({"a": 0.1})])
+    second = threading.Thread(target=newer.replace_day, args=(DAY, "v2", [rows_of({"a": 0.3, "b": 0.3})]))
+
+    def is_current() -> bool:
+        second.start()
+        second.join(1)
+        return True
+
+    older.replace_day(DAY, "v1", [rows_of({"a": 0.2})], is_current)
+    second.join(60)
+
+    assert _rows(uri, "asked") == [(f"{DAY}", "a", 0.3, "v2"), (f"{DAY}", "b", 0.3, "v2")]
 
 
 def test_a_table_may_stand_in_a_schema_of_another_owner(postgres: PostgresServer) -> None:
