@@ -12,6 +12,7 @@ from typing import Self
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
+from churn_assets.core.errors import SettingsError
 from churn_assets.storage.run_locks import is_abandoned
 
 __all__ = ["RUN_TAG", "UNFINISHED", "ProcessMonitor", "RunProcess", "dead_runs", "end_dead_runs"]
@@ -159,12 +160,16 @@ class ProcessMonitor(DefaultRunLauncher):
         process = RunProcess.of(run)
         if process is not None and process.is_dead():
             return CheckRunHealthResult(WorkerStatus.FAILED, _sentence(process))
-        if is_abandoned(self._locks(), run.run_id):
+        if self._is_abandoned(run.run_id):
             return CheckRunHealthResult(WorkerStatus.FAILED, ABANDONED)
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
-    def _locks(self) -> Path:
+    def _is_abandoned(self, run_id: str) -> bool:
         from churn_assets.settings import load_settings  # noqa: PLC0415  # the webservers load this module too, and
         from churn_assets.storage.layout import Layout  # noqa: PLC0415  # never ask: seventy MiB of each
 
-        return Layout.of(load_settings().data_dir).run_locks
+        try:
+            settings = load_settings()
+        except SettingsError:  # the daemon may lack what the code server has: then `max_runtime` ends what died
+            return False
+        return is_abandoned(Layout.of(settings.data_dir).run_locks, run_id)

@@ -198,9 +198,11 @@ def test_the_daemon_learns_of_dead_runs_alone(
     (tmp_path / "dagster/running").mkdir(parents=True)
     (tmp_path / "dagster/running" / runs[-1].run_id).touch()  # of one that Dagster launched: its lock, held by nobody
     abandoned = monitor.check_run_worker_health(runs[-1])
+    monkeypatch.setenv("CHURN_TIMEZONE", "Nowhere/Land")
+    unknown = monitor.check_run_worker_health(runs[-1])
 
     assert monitor.supports_check_run_worker_health
     assert (dead.status, abandoned.status) == (WorkerStatus.FAILED, WorkerStatus.FAILED)
     assert f"process {BEYOND_ANY_PID}" in str(dead.msg)
     assert "its code server or machine went down" in str(abandoned.msg)
-    assert {other.status for other in others} == {WorkerStatus.RUNNING}
+    assert {other.status for other in (*others, unknown)} == {WorkerStatus.RUNNING}
