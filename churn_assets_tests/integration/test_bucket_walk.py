@@ -343,7 +343,7 @@ def _looks(walk: Walk) -> None:
         ("trace", customer, "--date", str(NIGHTS[7]), "--json"),
         ("trace", customer, "--json"),
         ("report", "--json"),
-        ("report", "--date", str(NIGHTS[8]), "--json"),
+        ("report", "--date", str(NIGHTS[8])),
         ("drift", "--json"),
         ("performance", "--json"),
         ("models", "--json"),
@@ -361,8 +361,11 @@ def _looks(walk: Walk) -> None:
 
 
 def _told(outcome: Outcome) -> Any:
+    """What a command printed, without times and where a picture lies on this machine."""
     assert outcome.exit_code == 0, outcome.stderr
-    return _lasting(json.loads(outcome.stdout)) if outcome.stdout.startswith(("{", "[")) else outcome.stdout
+    if outcome.stdout.startswith(("{", "[")):
+        return _lasting(json.loads(outcome.stdout))
+    return re.sub(r"/\S+/tables/", "", outcome.stdout)
 
 
 def _same_bytes(walk: Walk) -> None:

@@ -84,10 +84,9 @@ class MonitoringTables:
 
     def read(self, window: Window) -> MonitoringRecord:
         """What there is of the days of `window`, and all that the ledgers hold."""
-        record = MonitoringRecord(window.since)
-        notes = record.notes
+        notes: dict[str, str] = {}
         with self._lock:
-            record.performance_since = self._performance_since(window.until, notes)
+            record = MonitoringRecord(self._performance_since(window.until, notes), notes=notes)
             for name in self._tables:
                 first = record.performance_since if name in PERFORMANCE else window.since
                 read = partial(self._rows, name, first, window.until, notes)
